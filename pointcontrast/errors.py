@@ -1,0 +1,43 @@
+"""The error that is the user's to mend, and how a command line tells it."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable
+
+
+class InputError(ValueError):
+    """Something the user gave is wrong; the message names the file, key or value and the fix."""
+
+
+def run_command(main: Callable[[], int | None]) -> int:
+    """Run a tool's body and turn what the user can mend into one line and an exit status.
+
+    Args:
+        main: the tool's body; its return value is the exit status (None is 0).
+
+    Returns:
+        The body's status; 2 for an :class:`InputError`, 74 for a full disk or another file that
+        cannot be read or written, 130 for Ctrl-C. Anything else is a defect of ours and keeps
+        its traceback.
+    """
+    try:
+        return main() or 0
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.filename is None and error.errno != errno.ENOSPC:
+            raise
+        fix = (
+            "free some space and run the same command again"
+            if error.errno == errno.ENOSPC
+            else "check the path and its permissions"
+        )
+        where = "" if error.filename is None else f"{error.filename}: "
+        print(f"error: {where}{error.strerror}; {fix}", file=sys.stderr)
+        return 74
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
