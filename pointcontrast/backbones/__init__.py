@@ -1,0 +1,6 @@
+"""Backbones: sparse networks with one contract, written once for both engines."""
+
+from pointcontrast.backbones.backbone import Backbone
+from pointcontrast.backbones.res16unet import VARIANTS, Res16UNet, VariantName
+
+__all__ = ["VARIANTS", "Backbone", "Res16UNet", "VariantName"]

@@ -1,0 +1,69 @@
+"""What every backbone offers to losses, heads, checkpoints and pictures."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from pointcontrast.sparse import Engine, EngineName, SparseTensor, get_engine
+
+
+class Backbone(nn.Module, ABC):
+    """A network from voxels to one feature vector a voxel.
+
+    A subclass calls ``super().__init__`` first, builds its layers from ``self.engine``, and
+    implements :meth:`forward_levels` and :meth:`head`. The rows that come out are the rows that
+    went in.
+
+    Attributes:
+        arguments: what the constructor was given, without the engine: enough to build the same
+            network again on either engine.
+        in_channels: channels of the input features.
+        out_channels: channels of the output.
+        engine_name: ``native`` or ``minkowski``.
+    """
+
+    num_features: int
+    """Channels of the last level, before :meth:`head`."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, engine: EngineName, **arguments: Any
+    ) -> None:
+        """Remember the arguments and choose the engine."""
+        super().__init__()
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.engine_name = get_engine(engine).NAME
+        self.arguments = {"in_channels": in_channels, "out_channels": out_channels, **arguments}
+
+    @property
+    def engine(self) -> Engine:
+        """The module of layers in use; by its name, as a module cannot be copied or pickled."""
+        return get_engine(cast(EngineName, self.engine_name))
+
+    @abstractmethod
+    def forward_levels(self, x: SparseTensor) -> list[SparseTensor]:
+        """The features of every decoder level, coarsest first; the last has ``num_features``."""
+
+    @abstractmethod
+    def head(self, x: SparseTensor) -> SparseTensor:
+        """(N, num_features) of the last level to (N, out_channels)."""
+
+    def forward(self, x: SparseTensor) -> SparseTensor:
+        """Features (N, in_channels) at stride 1 to (N, out_channels), row for row."""
+        return self.head(self.forward_levels(x)[-1])
+
+    def encode(self, coordinates: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+        """Run the network on plain tensors.
+
+        Args:
+            coordinates: (N, 1+D) int32, batch index first, unique rows.
+            features: (N, in_channels) float.
+
+        Returns:
+            (N, out_channels), row for row.
+        """
+        return self(self.engine.sparse_tensor(coordinates, features)).features

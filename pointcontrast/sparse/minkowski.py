@@ -1,0 +1,351 @@
+"""Engine 1: MinkowskiEngine 0.5.4, the library the method was written with.
+
+This is the only file that imports it. Its tensors are wrapped so that networks see the contract
+of :mod:`pointcontrast.sparse.engine`; its layers are used as they are.
+"""
+
+from __future__ import annotations
+
+import collections
+import collections.abc
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from pointcontrast.errors import InputError
+from pointcontrast.sparse.engine import (
+    DUPLICATE_COORDINATES,
+    NO_SUCH_STRIDE,
+    IntPerDimension,
+    check_dimension,
+    check_features,
+    check_num_rows,
+    check_same_coordinates,
+    check_sparse_input,
+    divided_stride,
+    per_dimension,
+    pools_cells,
+)
+from pointcontrast.sparse.kernel_region import KernelRegion
+from pointcontrast.sparse.pointwise import largest_by_row
+
+NAME = "minkowski"
+# It floors to a stride in float32, which is wrong for larger integers (coordinate_map.hpp).
+LARGEST_COORDINATE = 2**24
+HOW_TO_GET_IT = (
+    "run `make minkowski` in the project's folder to build it (about 6 minutes on 2 cores), or "
+    "use engine: native, which needs nothing more"
+)
+
+
+@contextmanager
+def _kept_in_bounds() -> Iterator[None]:
+    """Give MinkowskiEngine's import what it misses, and undo what it does to the process.
+
+    It takes ``Sequence`` from ``collections``, where Python 3.10 no longer has it. It leaves its
+    own folder, with modules such as ``utils``, on ``sys.path``, and on machines with more than 16
+    cores sets ``OMP_NUM_THREADS`` for every child process. Nothing of that is needed later.
+    """
+    lend = not hasattr(collections, "Sequence")
+    if lend:
+        collections.Sequence = collections.abc.Sequence  # pyright: ignore[reportAttributeAccessIssue]
+    path = list(sys.path)
+    num_threads = os.environ.get("OMP_NUM_THREADS")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # its own deprecations, none of the user's doing
+            yield
+    finally:
+        if lend:
+            del collections.Sequence  # pyright: ignore[reportAttributeAccessIssue]
+        sys.path[:] = path
+        if num_threads is None:
+            os.environ.pop("OMP_NUM_THREADS", None)
+
+
+def _import_minkowski() -> ModuleType:
+    """Import MinkowskiEngine, or say why that fails."""
+    try:
+        with _kept_in_bounds():
+            import MinkowskiEngine
+    except ModuleNotFoundError as error:
+        if error.name == "MinkowskiEngine":
+            raise InputError(f"MinkowskiEngine is not installed; {HOW_TO_GET_IT}") from None
+        raise InputError(
+            f"MinkowskiEngine is installed but needs the missing module {error.name!r}; "
+            f"{HOW_TO_GET_IT}"
+        ) from error
+    except Exception as error:
+        # A build against another torch fails with an ImportError about symbols, or worse.
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(
+            f"MinkowskiEngine is installed but broken ({reason}), most often because torch "
+            f"changed since it was built; {HOW_TO_GET_IT}"
+        ) from error
+    return MinkowskiEngine
+
+
+ME = _import_minkowski()
+
+
+def built_for_cuda() -> bool:
+    """Whether this build runs on CUDA devices."""
+    return bool(ME.is_cuda_available())
+
+
+class MinkowskiSparseTensor:
+    """A MinkowskiEngine tensor; see :class:`pointcontrast.sparse.SparseTensor`.
+
+    On a GPU MinkowskiEngine may order its rows otherwise than they were given. ``order`` holds
+    its order for the input's coordinates (None: as given), and ``features`` and ``coordinates``
+    undo it, so that rows keep their place.
+    """
+
+    def __init__(
+        self, inner: Any, origin: Any, order: torch.Tensor | None, inverse: torch.Tensor | None
+    ) -> None:
+        """Wrap ``inner``; ``origin`` is the key of the input's coordinates."""
+        self.inner = inner
+        self._origin = origin
+        self._order = order
+        self._inverse = inverse
+
+    def _as_given(self, rows: torch.Tensor) -> torch.Tensor:
+        if self._inverse is None or self.inner.coordinate_map_key != self._origin:
+            return rows
+        return rows[self._inverse]
+
+    @property
+    def features(self) -> torch.Tensor:
+        """(N, C) floating point."""
+        return self._as_given(self.inner.F)
+
+    @property
+    def coordinates(self) -> torch.Tensor:
+        """(N, 1+D) int32, batch index first."""
+        return self._as_given(self.inner.C)
+
+    @property
+    def stride(self) -> tuple[int, ...]:
+        """D integers."""
+        return tuple(self.inner.tensor_stride)
+
+    def wrap(self, inner: Any) -> MinkowskiSparseTensor:
+        """A result of MinkowskiEngine's that came from this tensor."""
+        return MinkowskiSparseTensor(inner, self._origin, self._order, self._inverse)
+
+    def replace(self, features: torch.Tensor) -> MinkowskiSparseTensor:
+        """Other features (N, C') at the same coordinates.
+
+        Raises:
+            ValueError: the number of rows is another.
+        """
+        check_num_rows(features, len(self.inner.F))
+        if self._order is not None and self.inner.coordinate_map_key == self._origin:
+            features = features[self._order]
+        return self.wrap(
+            ME.SparseTensor(
+                features,
+                coordinate_map_key=self.inner.coordinate_map_key,
+                coordinate_manager=self.inner.coordinate_manager,
+            )
+        )
+
+    def shares_coordinates(self, other: MinkowskiSparseTensor) -> bool:
+        """Whether both came from one input and stand at one stride."""
+        return (
+            self.inner.coordinate_manager is other.inner.coordinate_manager
+            and self.inner.coordinate_map_key == other.inner.coordinate_map_key
+        )
+
+    def __add__(self, other: MinkowskiSparseTensor) -> MinkowskiSparseTensor:
+        """The sum of two tensors on the same coordinates.
+
+        Raises:
+            ValueError: they stand on other coordinates.
+        """
+        check_same_coordinates(self, other, "added")
+        return self.wrap(self.inner + other.inner)
+
+
+def sparse_tensor(coordinates: torch.Tensor, features: torch.Tensor) -> MinkowskiSparseTensor:
+    """Make a sparse tensor of stride 1; arguments and errors as in :func:`native.sparse_tensor`.
+
+    Raises:
+        ValueError: as there, with +-2**24 as the bound of a coordinate and none for the range; or
+            no row at all, which MinkowskiEngine cannot hold.
+    """
+    check_sparse_input(coordinates, features, LARGEST_COORDINATE)
+    if len(coordinates) == 0:
+        raise ValueError("MinkowskiEngine cannot hold an empty tensor; use engine: native")
+    inner = ME.SparseTensor(features, coordinates=coordinates.int().contiguous())
+    num_duplicates = len(coordinates) - len(inner.F)
+    if num_duplicates:
+        raise ValueError(DUPLICATE_COORDINATES.format(count=num_duplicates))
+    order = inner.unique_index
+    if torch.equal(order, torch.arange(len(order), device=order.device)):
+        return MinkowskiSparseTensor(inner, inner.coordinate_map_key, None, None)
+    return MinkowskiSparseTensor(
+        inner, inner.coordinate_map_key, order, inner.inverse_mapping.long()
+    )
+
+
+def _check_region(region: KernelRegion) -> None:
+    if region != "hypercube":
+        raise InputError(
+            f"MinkowskiEngine 0.5 has no {region} kernel (it was dropped after 0.4); "
+            "use engine: native, or hypercube kernels"
+        )
+
+
+class _Wrapped(nn.Module):
+    """What our layers add to MinkowskiEngine's: wrapping, checks, and copies that work."""
+
+    dimension: int
+
+    def __init__(self, **arguments: Any) -> None:
+        # MinkowskiEngine makes instances of autograd functions, which torch warns of; the class
+        # serves as well and, unlike the instance, can be copied.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            super().__init__(**arguments)
+        for name in ("conv", "pooling"):
+            if hasattr(self, name):
+                setattr(self, name, type(getattr(self, name)))
+
+    def forward(self, x: MinkowskiSparseTensor) -> MinkowskiSparseTensor:
+        """Apply MinkowskiEngine's layer of the same name."""
+        check_dimension(x.stride, self.dimension)
+        return x.wrap(super().forward(x.inner))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Also what MinkowskiEngine keeps in ``__slots__``, which torch's modules leave out."""
+        names = {name for kind in type(self).__mro__ for name in vars(kind).get("__slots__", ())}
+        names = {name for name in names - self._parameters.keys() if hasattr(self, name)}
+        return {**super().__getstate__(), "slots": {name: getattr(self, name) for name in names}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Undo :meth:`__getstate__`."""
+        super().__setstate__({name: value for name, value in state.items() if name != "slots"})
+        for name, value in state["slots"].items():
+            setattr(self, name, value)
+
+
+class _WrappedConvolution(_Wrapped):
+    kernel: torch.Tensor
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        kernel_size: IntPerDimension,
+        stride: IntPerDimension = 1,
+        dilation: IntPerDimension = 1,
+        bias: bool = False,
+        dimension: int = 3,
+        region: KernelRegion = "hypercube",
+    ) -> None:
+        """Make the layer; arguments as in :class:`native.Convolution`.
+
+        Raises:
+            InputError: a hybrid kernel, which this engine does not have.
+        """
+        _check_region(region)
+        super().__init__(
+            in_channels=in_channels,
+            out_channels=out_channels,
+            kernel_size=per_dimension(kernel_size, dimension, "kernel_size"),
+            stride=per_dimension(stride, dimension, "stride"),
+            dilation=per_dimension(dilation, dimension, "dilation"),
+            bias=bias,
+            dimension=dimension,
+        )
+
+    def forward(self, x: MinkowskiSparseTensor) -> MinkowskiSparseTensor:
+        """Apply MinkowskiEngine's layer of the same name."""
+        check_features(x.inner.F, self.kernel)
+        if x.inner.F.dtype != self.kernel.dtype:
+            # Under autocast a 1x1 layer before this one may have given half precision.
+            x = x.replace(x.features.to(self.kernel.dtype))
+        return super().forward(x)
+
+
+class Convolution(_WrappedConvolution, ME.MinkowskiConvolution):
+    """MinkowskiConvolution; see :class:`native.Convolution`."""
+
+
+class ConvolutionTranspose(_WrappedConvolution, ME.MinkowskiConvolutionTranspose):
+    """MinkowskiConvolutionTranspose; see :class:`native.ConvolutionTranspose`."""
+
+    def forward(self, x: MinkowskiSparseTensor) -> MinkowskiSparseTensor:
+        """Apply MinkowskiEngine's layer, but for making coordinates that the input never had."""
+        check_dimension(x.stride, self.dimension)
+        finer = divided_stride(x.stride, self.kernel_generator.kernel_stride)
+        manager = x.inner.coordinate_manager._manager
+        if not manager.get_coordinate_map_keys(list(finer)):
+            raise ValueError(NO_SUCH_STRIDE.format(stride=finer))
+        return super().forward(x)
+
+
+class _WrappedPooling(_Wrapped):
+    def __init__(
+        self,
+        *,
+        kernel_size: IntPerDimension,
+        stride: IntPerDimension = 1,
+        dilation: IntPerDimension = 1,
+        dimension: int = 3,
+    ) -> None:
+        """Make the layer; arguments as in :class:`native.SumPooling`."""
+        arguments = {
+            "kernel_size": per_dimension(kernel_size, dimension, "kernel_size"),
+            "stride": per_dimension(stride, dimension, "stride"),
+            "dilation": per_dimension(dilation, dimension, "dilation"),
+        }
+        pools_cells(**arguments)
+        super().__init__(**arguments, dimension=dimension)
+
+
+class SumPooling(_WrappedPooling, ME.MinkowskiSumPooling):
+    """MinkowskiSumPooling; see :class:`native.SumPooling`."""
+
+
+class AveragePooling(_WrappedPooling, ME.MinkowskiAvgPooling):
+    """MinkowskiAvgPooling; see :class:`native.AveragePooling`."""
+
+
+class MaxPooling(_WrappedPooling, ME.MinkowskiMaxPooling):
+    """Max pooling over MinkowskiEngine's kernel map; see :class:`native.MaxPooling`.
+
+    Its own function skips NaN, and where it finds no number above -inf it gives the lowest float
+    and its backward pass writes outside of the gradient's memory (index -1).
+    """
+
+    def forward(self, x: MinkowskiSparseTensor) -> MinkowskiSparseTensor:
+        """The largest input in reach of the kernel, channel by channel; 0 where there is none."""
+        check_dimension(x.stride, self.dimension)
+        manager, before = x.inner.coordinate_manager, x.inner.coordinate_map_key
+        kernel = self.kernel_generator
+        after = manager.stride(before, kernel.kernel_stride)
+        meetings = manager.kernel_map(
+            before,
+            after,
+            stride=kernel.kernel_stride,
+            kernel_size=kernel.kernel_size,
+            dilation=kernel.kernel_dilation,
+            is_pool=True,
+        )
+        none = torch.zeros(2, 0, dtype=torch.int32, device=x.inner.F.device)
+        inputs, outputs = torch.cat([none, *meetings.values()], dim=1).long()
+        features = largest_by_row(x.inner.F.index_select(0, inputs), outputs, manager.size(after))
+        return x.wrap(
+            ME.SparseTensor(features, coordinate_map_key=after, coordinate_manager=manager)
+        )

@@ -1,0 +1,110 @@
+"""Layers that treat every row alike, or sum over a whole sample: the same code on both engines."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from pointcontrast.sparse.engine import SparseTensor, check_same_coordinates
+
+T = TypeVar("T", bound=SparseTensor)
+
+
+class BatchNorm(nn.Module):
+    """Batch normalisation over all rows; parameters under ``bn.`` as in MinkowskiEngine."""
+
+    def __init__(self, num_features: int, *, momentum: float = 0.1) -> None:
+        """Normalise ``num_features`` channels; ``momentum`` weighs the newest batch."""
+        super().__init__()
+        self.bn = nn.BatchNorm1d(num_features, momentum=momentum)
+
+    def forward(self, x: SparseTensor) -> SparseTensor:
+        """Normalise the features of ``x`` (N, num_features).
+
+        Raises:
+            ValueError: a single row, or none, in training: it has no variance.
+        """
+        if self.training and len(x.features) < 2:
+            raise ValueError(
+                f"batch norm cannot train on {len(x.features)} voxels (at stride {x.stride}); "
+                "use larger views, more of them, or smaller voxels"
+            )
+        return x.replace(self.bn(x.features))
+
+
+class ReLU(nn.Module):
+    """max(0, x), every feature for itself."""
+
+    def forward(self, x: SparseTensor) -> SparseTensor:
+        """Rectify the features of ``x``."""
+        return x.replace(torch.relu(x.features))
+
+
+def concatenate(first: SparseTensor, second: SparseTensor) -> SparseTensor:
+    """Join the channels of two tensors on the same coordinates: (N, C0) and (N, C1) to (N, C0+C1).
+
+    Raises:
+        ValueError: the tensors differ in stride, or came from different inputs.
+    """
+    check_same_coordinates(first, second, "concatenated")
+    return first.replace(torch.cat([first.features, second.features], dim=1))
+
+
+def normalize(x: SparseTensor) -> SparseTensor:
+    """Scale every row to unit L2 norm.
+
+    The released code divides by the bare norm (paper.md 4.2); here a row of zeros stays zero
+    instead of becoming NaN, and every other row is the same.
+    """
+    norm = torch.linalg.vector_norm(x.features, dim=1, keepdim=True)
+    return x.replace(x.features / torch.where(norm == 0, 1, norm))
+
+
+class _GlobalPooling(nn.Module):
+    """(N, C) rows to one row a sample: (B, C), B the largest batch index plus 1.
+
+    A sample without a row gives zeros.
+    """
+
+    def forward(self, x: SparseTensor) -> torch.Tensor:
+        """Pool the rows of each sample of ``x``."""
+        sample = x.coordinates[:, 0].long()
+        num_samples = int(sample.max()) + 1 if len(sample) else 0
+        return self._pool(x.features, sample, num_samples)
+
+    def _pool(self, features: torch.Tensor, sample: torch.Tensor, num_samples: int) -> torch.Tensor:
+        raise NotImplementedError
+
+
+class GlobalSumPooling(_GlobalPooling):
+    """The sum over each sample."""
+
+    def _pool(self, features: torch.Tensor, sample: torch.Tensor, num_samples: int) -> torch.Tensor:
+        return features.new_zeros(num_samples, features.shape[1]).index_add(0, sample, features)
+
+
+class GlobalAveragePooling(GlobalSumPooling):
+    """The mean over each sample."""
+
+    def _pool(self, features: torch.Tensor, sample: torch.Tensor, num_samples: int) -> torch.Tensor:
+        count = torch.bincount(sample, minlength=num_samples).clamp_min(1)
+        return super()._pool(features, sample, num_samples) / count[:, None].to(features.dtype)
+
+
+class GlobalMaxPooling(_GlobalPooling):
+    """The largest value of each channel over each sample."""
+
+    def _pool(self, features: torch.Tensor, sample: torch.Tensor, num_samples: int) -> torch.Tensor:
+        return largest_by_row(features, sample, num_samples)
+
+
+def largest_by_row(features: torch.Tensor, rows: torch.Tensor, num_rows: int) -> torch.Tensor:
+    """(M, C) features to (num_rows, C): the largest that goes to each row, 0 where none does.
+
+    Where several are equally large, they share the gradient.
+    """
+    return features.new_zeros(num_rows, features.shape[1]).scatter_reduce(
+        0, rows[:, None].expand_as(features), features, "amax", include_self=False
+    )

@@ -1,0 +1,124 @@
+"""What is wrong with a sparse tensor or a layer's input is said with its value, on both engines."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from oracles.engines import ENGINES, engine_or_skip
+
+from pointcontrast.errors import InputError
+
+GOOD = torch.tensor([[0, 0, 0, 0], [0, 1, 0, 0], [0, 4, -5, 0], [2, 1, 0, 3]]).int()
+FEATURES = torch.ones(4, 3)
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest):
+    return engine_or_skip(request.param)
+
+
+TENSORS = {
+    "one dimension": (GOOD[0], FEATURES, r"must be \(N, 1\+D\).*shape is \(4,\)"),
+    "only the batch index": (GOOD[:, :1], FEATURES, r"shape is \(4, 1\)"),
+    "float coordinates": (GOOD.float(), FEATURES, "int32 or int64, not torch.float32"),
+    "short coordinates": (GOOD.short(), FEATURES, "int32 or int64, not torch.int16"),
+    "rows missing": (GOOD, FEATURES[:3], r"must be \(4, C\).*shape is \(3, 3\)"),
+    "flat features": (GOOD, FEATURES[:, 0], r"must be \(4, C\).*shape is \(4,\)"),
+    "integer features": (GOOD, FEATURES.int(), "floating point, not torch.int32"),
+    "other device": (GOOD, FEATURES.to("meta"), "features are on meta and coordinates on cpu"),
+    "negative sample": (GOOD - torch.tensor([1, 0, 0, 0]).int(), FEATURES, "the batch index -1"),
+    "twice": (GOOD[[0, 1, 0, 0]], FEATURES, "hold 2 rows that stand there twice; voxelise first"),
+    "beyond 32 bits": (GOOD.long() * 2**40, FEATURES, "go from -5497558138880 to 4398046511104"),
+    "just beyond": (GOOD + 2**30, FEATURES, r"must stay within \+-\d+; look for an outlier"),
+}
+
+
+@pytest.mark.parametrize("case", TENSORS)
+def test_bad_tensors(engine, case: str) -> None:
+    coordinates, features, message = TENSORS[case]
+    with pytest.raises(ValueError, match=message):
+        engine.sparse_tensor(coordinates, features)
+
+
+def test_int64_and_scattered_memory_are_fine(engine) -> None:
+    expected = engine.sparse_tensor(GOOD, FEATURES)
+    for coordinates in (GOOD.long(), GOOD.t().contiguous().t()):
+        x = engine.sparse_tensor(coordinates, FEATURES.t().contiguous().t())
+        assert torch.equal(x.coordinates, expected.coordinates)
+        layer = engine.Convolution(3, 2, kernel_size=3)
+        assert torch.equal(layer(x).features, layer(expected).features)
+
+
+def test_too_wide_a_range_for_native() -> None:
+    """Every coordinate is allowed, but together there are too many places to number."""
+    coordinates = torch.tensor([[0, *[-(2**30)] * 3], [0, *[2**30] * 3]])
+    with pytest.raises(ValueError, match=r"span \[1, 2147483649, .* too many to number"):
+        engine_or_skip("native").sparse_tensor(coordinates, torch.ones(2, 1))
+
+
+def test_minkowski_holds_no_empty_tensor() -> None:
+    with pytest.raises(ValueError, match="cannot hold an empty tensor; use engine: native"):
+        engine_or_skip("minkowski").sparse_tensor(GOOD[:0], FEATURES[:0])
+
+
+def test_minkowski_has_no_hybrid_kernel() -> None:
+    with pytest.raises(InputError, match=r"no hybrid kernel .* use engine: native"):
+        engine_or_skip("minkowski").Convolution(3, 4, kernel_size=3, region="hybrid")
+
+
+THREE = {"kernel_size": 3}
+HALVING = {"kernel_size": 2, "stride": 2}
+LAYERS = {
+    "dimensions": (
+        ("Convolution", 3, 4),
+        {**THREE, "dimension": 4},
+        "has 4 dimensions, its input 3",
+    ),
+    "dimensions of a pooling": (
+        ("MaxPooling",),
+        {**HALVING, "dimension": 2},
+        "has 2 dimensions, its input 3",
+    ),
+    "channels": (("Convolution", 5, 4), THREE, "takes 5 channels, its input has 3"),
+    "channels 1x1": (
+        ("Convolution", 5, 4),
+        {"kernel_size": 1},
+        "takes 5 channels, its input has 3",
+    ),
+    "stride not divisible": (
+        ("ConvolutionTranspose", 3, 4),
+        HALVING,
+        r"\(1, 1, 1\) cannot be divided by \(2, 2, 2\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LAYERS)
+def test_layers_that_do_not_fit(engine, case: str) -> None:
+    (kind, *channels), options, message = LAYERS[case]
+    layer = getattr(engine, kind)(*channels, **options)
+    with pytest.raises(ValueError, match=message):
+        layer(engine.sparse_tensor(GOOD, FEATURES))
+
+
+@pytest.mark.parametrize("kernel_size", [1, 3])
+def test_other_precision(engine, kernel_size: int) -> None:
+    layer = engine.Convolution(3, 4, kernel_size=kernel_size)
+    with pytest.raises(
+        ValueError, match=r"weights are torch\.float32, its input is torch\.float64"
+    ):
+        layer(engine.sparse_tensor(GOOD, FEATURES.double()))
+
+
+def test_transposed_to_a_stride_never_seen(engine) -> None:
+    """MinkowskiEngine alone would make up coordinates there."""
+    coarse = engine.Convolution(3, 3, kernel_size=2, stride=4)(engine.sparse_tensor(GOOD, FEATURES))
+    with pytest.raises(ValueError, match=r"no coordinates of stride \(2, 2, 2\)"):
+        engine.ConvolutionTranspose(3, 3, kernel_size=2, stride=2)(coarse)
+
+
+@pytest.mark.parametrize("value", [0, -1, (3, 3), (3, 3, 0)])
+@pytest.mark.parametrize("name", ["kernel_size", "stride", "dilation"])
+def test_sizes_of_layers(engine, name: str, value: int | tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=f"{name} .* must be a positive integer, or 3 of them"):
+        engine.Convolution(3, 4, **{"kernel_size": 3, name: value})
