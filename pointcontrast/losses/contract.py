@@ -1,0 +1,108 @@
+"""What every loss takes and what it gives back.
+
+A loss is a module called as ``loss(features0, features1, correspondences, generator,
+offsets0=..., offsets1=...)``; it returns a :class:`LossOutput` and raises ``ValueError`` for what
+:func:`check_inputs` refuses.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class LossOutput:
+    """A loss and what is worth logging beside it.
+
+    Attributes:
+        loss: scalar, to differentiate.
+        terms: detached scalars by name, to log.
+    """
+
+    loss: torch.Tensor
+    terms: dict[str, torch.Tensor]
+
+
+def check_inputs(
+    features0: torch.Tensor,
+    features1: torch.Tensor,
+    correspondences: torch.Tensor,
+    offsets0: Sequence[int] | None = None,
+    offsets1: Sequence[int] | None = None,
+) -> None:
+    """Check the arguments that all losses share.
+
+    Args:
+        features0: (N0, C) floating point.
+        features1: (N1, C), same dtype and device.
+        correspondences: (M, 2) int64 rows of features0 and features1, sorted by column 0, M >= 1.
+        offsets0: B+1 row numbers of features0, from 0 to N0, never falling, or None.
+        offsets1: the same for features1; given if and only if offsets0 is.
+
+    Raises:
+        ValueError: any of this does not hold; the message has the value found.
+    """
+    _check_features(features0, features1)
+    _check_correspondences(correspondences, len(features0), len(features1))
+    if correspondences.device != features0.device:
+        raise ValueError(
+            f"correspondences are on {correspondences.device}, features on {features0.device}"
+        )
+    if offsets0 is None and offsets1 is None:
+        return
+    if offsets0 is None or offsets1 is None or len(offsets0) != len(offsets1):
+        raise ValueError(
+            f"offsets0 and offsets1 must have the same length: got {offsets0} and {offsets1}"
+        )
+    _check_offsets("offsets0", offsets0, len(features0))
+    _check_offsets("offsets1", offsets1, len(features1))
+
+
+def _check_features(features0: torch.Tensor, features1: torch.Tensor) -> None:
+    for name, features in (("features0", features0), ("features1", features1)):
+        if features.ndim != 2 or not features.is_floating_point():
+            raise ValueError(
+                f"{name} must be (N, C) floating point: got {tuple(features.shape)} "
+                f"{features.dtype}"
+            )
+    kinds = [(f.shape[1], f.dtype, f.device) for f in (features0, features1)]
+    if kinds[0] != kinds[1]:
+        raise ValueError(
+            "features0 and features1 must agree in channels, dtype and device: got "
+            f"{kinds[0]} and {kinds[1]}"
+        )
+
+
+def _check_correspondences(correspondences: torch.Tensor, num_rows0: int, num_rows1: int) -> None:
+    if correspondences.ndim != 2 or correspondences.shape[1] != 2:
+        raise ValueError(f"correspondences must be (M, 2): got {tuple(correspondences.shape)}")
+    if correspondences.dtype != torch.int64:
+        raise ValueError(f"correspondences must be int64: got {correspondences.dtype}")
+    if len(correspondences) == 0:
+        raise ValueError("correspondences are empty: drop a batch without a match before the loss")
+    column0 = correspondences[:, 0]
+    unsorted = (column0[1:] < column0[:-1]).any().to(torch.int64)
+    # one transfer from the device for all that is asked of it
+    low0, low1, high0, high1, is_unsorted = torch.cat(
+        [correspondences.amin(0), correspondences.amax(0), unsorted[None]]
+    ).tolist()
+    for column, low, high, num_rows in ((0, low0, high0, num_rows0), (1, low1, high1, num_rows1)):
+        if low < 0 or high >= num_rows:
+            raise ValueError(
+                f"correspondences column {column} names row {low if low < 0 else high}, "
+                f"but features{column} have rows 0 to {num_rows - 1}"
+            )
+    if is_unsorted:
+        raise ValueError("correspondences must be sorted by column 0")
+
+
+def _check_offsets(name: str, offsets: Sequence[int], num_rows: int) -> None:
+    falling = any(end < start for start, end in itertools.pairwise(offsets))
+    if len(offsets) < 2 or offsets[0] != 0 or offsets[-1] != num_rows or falling:
+        raise ValueError(
+            f"{name} must rise from 0 to the number of rows, {num_rows}: got {tuple(offsets)}"
+        )

@@ -1,0 +1,300 @@
+"""HardestContrastive: matches closer than one margin, the hardest negatives beyond another.
+
+Follows the authors' ``HardestContrastiveLossTrainer`` (facebookresearch/PointContrast at 47e8682,
+``pretrain/pointcontrast/lib/ddp_trainer.py``), which took it from FCGF::
+
+    positive = mean over sampled matches (i, j) of relu(|f_i - g_j|^2 - 0.1)
+    negative = half the sum of two directions, view0 to view1:
+               mean over i of relu(1.4 - min over pool rows p of d(f_i, g_p))^2
+    loss     = positive + negative_weight * negative
+    d(a, b)  = sqrt(|a - b|^2 + 1e-7)
+
+As there: the positive margin is taken off the squared distance (the formula of the FCGF paper
+squares after it); the pools are random rows of the whole batch, so most negatives are of other
+scenes; a hardest negative that is itself a match of its row, by the full list of correspondences,
+is dropped after the minimum was taken, not replaced by the second hardest. The authors' config
+has ``neg_weight: 1.0``, but the released code never reads it: it adds the terms as they are, which
+is ``negative_weight=1``.
+
+Deliberate differences: if all hardest negatives of a direction are dropped, its mean is 0 (there,
+NaN); all randomness comes from one generator; the nearest rows are searched in chunks without a
+gradient, and only the chosen distances are computed with one, so that memory grows with the
+number of features and not with positives x pool. The gradient is that of the minimum: of several
+pool rows at the same smallest distance one receives it, in practice on the CPU the first.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from pointcontrast.errors import InputError
+from pointcontrast.losses.contract import LossOutput, check_inputs
+from pointcontrast.losses.sampling import choose_rows, scene_of_rows
+
+_SQUARED_DISTANCE_FLOOR = 1e-7  # keeps the root's gradient finite where two features are equal
+_NO_ROW = -1
+
+
+class HardestContrastive(nn.Module):
+    """Sample matches and pools from a batch and compute :func:`hardest_contrastive` on them.
+
+    Args:
+        num_positives_per_pair: at most this many matches per pair of the batch take part, chosen
+            from all pairs together.
+        num_negatives_per_pair: rows per pair and side in the pools of negatives, chosen from all
+            rows of the side together (from each scene if ``same_scene_negatives``).
+        positive_margin: squared distance up to which a match costs nothing.
+        negative_margin: distance from which a negative costs nothing.
+        negative_weight: factor of the negative term.
+        same_scene_negatives: negatives of a row's own scene only.
+        chunk_size: rows whose distances to the pool are held at once; changes memory and speed,
+            never the result.
+
+    Raises:
+        InputError: a number is out of its range.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_positives_per_pair: int = 1024,
+        num_negatives_per_pair: int = 256,
+        positive_margin: float = 0.1,
+        negative_margin: float = 1.4,
+        negative_weight: float = 1.0,
+        same_scene_negatives: bool = False,
+        chunk_size: int = 1024,
+    ) -> None:
+        super().__init__()
+        counts = {
+            "num_positives_per_pair": num_positives_per_pair,
+            "num_negatives_per_pair": num_negatives_per_pair,
+            "chunk_size": chunk_size,
+        }
+        for name, count in counts.items():
+            if count < 1:
+                raise InputError(f"{name} is {count}; give at least 1")
+        numbers = {
+            "positive_margin": positive_margin,
+            "negative_margin": negative_margin,
+            "negative_weight": negative_weight,
+        }
+        for name, number in numbers.items():
+            if not number >= 0:
+                raise InputError(f"{name} is {number}; give 0 or more")
+        self.num_positives_per_pair = num_positives_per_pair
+        self.num_negatives_per_pair = num_negatives_per_pair
+        self.positive_margin = positive_margin
+        self.negative_margin = negative_margin
+        self.negative_weight = negative_weight
+        self.same_scene_negatives = same_scene_negatives
+        self.chunk_size = chunk_size
+
+    def forward(
+        self,
+        features0: torch.Tensor,
+        features1: torch.Tensor,
+        correspondences: torch.Tensor,
+        generator: torch.Generator,
+        *,
+        offsets0: Sequence[int] | None = None,
+        offsets1: Sequence[int] | None = None,
+    ) -> LossOutput:
+        """The loss of one batch.
+
+        Args:
+            features0: (N0, C) floating point, rows of unit length.
+            features1: (N1, C), same dtype and device.
+            correspondences: (M, 2) int64 rows of features0 and features1, sorted by column 0.
+            generator: chooses the pools and the matches that take part.
+            offsets0: B+1 row numbers; sample b owns rows ``offsets0[b]:offsets0[b + 1]``. None:
+                the whole batch counts as one pair.
+            offsets1: the same for features1.
+
+        Returns:
+            See :func:`hardest_contrastive`.
+
+        Raises:
+            ValueError: an argument has a wrong shape, dtype or value
+                (:func:`~pointcontrast.losses.contract.check_inputs`), or offsets are missing.
+        """
+        check_inputs(features0, features1, correspondences, offsets0, offsets1)
+        if self.same_scene_negatives and offsets0 is None:
+            raise ValueError("same_scene_negatives needs offsets0 and offsets1: got None")
+        offsets0 = (0, len(features0)) if offsets0 is None else offsets0
+        offsets1 = (0, len(features1)) if offsets1 is None else offsets1
+        num_pairs, device = len(offsets0) - 1, features0.device
+        pool0 = self._sample_pool(offsets0, generator, device)
+        pool1 = self._sample_pool(offsets1, generator, device)
+        num_positives = self.num_positives_per_pair * num_pairs
+        chosen = choose_rows(len(correspondences), num_positives, generator, device)
+        return hardest_contrastive(
+            features0,
+            features1,
+            correspondences,
+            correspondences[chosen],
+            pool0,
+            pool1,
+            positive_margin=self.positive_margin,
+            negative_margin=self.negative_margin,
+            negative_weight=self.negative_weight,
+            scene_offsets=(offsets0, offsets1) if self.same_scene_negatives else None,
+            chunk_size=self.chunk_size,
+        )
+
+    def _sample_pool(
+        self, offsets: Sequence[int], generator: torch.Generator, device: torch.device
+    ) -> torch.Tensor:
+        num = self.num_negatives_per_pair
+        if not self.same_scene_negatives:
+            return choose_rows(offsets[-1], num * (len(offsets) - 1), generator, device)
+        return torch.cat(
+            [
+                start + choose_rows(end - start, num, generator, device)
+                for start, end in itertools.pairwise(offsets)
+            ]
+        )
+
+
+def hardest_contrastive(
+    features0: torch.Tensor,
+    features1: torch.Tensor,
+    correspondences: torch.Tensor,
+    positives: torch.Tensor,
+    pool0: torch.Tensor,
+    pool1: torch.Tensor,
+    *,
+    positive_margin: float = 0.1,
+    negative_margin: float = 1.4,
+    negative_weight: float = 1.0,
+    scene_offsets: tuple[Sequence[int], Sequence[int]] | None = None,
+    chunk_size: int = 1024,
+) -> LossOutput:
+    """The loss for given matches and pools; see the head of this file.
+
+    Args:
+        features0: (N0, C) floating point, rows of unit length.
+        features1: (N1, C), same dtype and device.
+        correspondences: (M, 2) int64, all true matches: none of them counts as a negative.
+        positives: (P, 2) int64, P >= 1, the matches that take part.
+        pool0: (K0,) int64 rows of view0 that view1 is held against.
+        pool1: (K1,) int64 rows of view1 that view0 is held against.
+        positive_margin: squared distance up to which a match costs nothing.
+        negative_margin: distance from which a negative costs nothing.
+        negative_weight: factor of the negative term.
+        scene_offsets: the offsets of both views; if given, the hardest negative is searched in
+            the row's own scene only (a row whose scene has no pool row has none).
+        chunk_size: rows whose distances to the pool are held at once.
+
+    Returns:
+        The loss (float32 at least), and the terms ``positive``, ``negative`` (before its weight),
+        ``accuracy`` (fraction of the negatives kept that are farther than their row's match; 0 if
+        none was kept) and ``dropped`` (fraction of the hardest negatives that were matches, or
+        did not exist).
+    """
+    dtype = torch.promote_types(features0.dtype, torch.float32)
+    features0, features1 = features0.to(dtype), features1.to(dtype)
+    rows0, rows1 = positives.unbind(1)
+    offsets0, offsets1 = (None, None) if scene_offsets is None else scene_offsets
+    hardest1 = hardest_negatives(
+        features0, rows0, features1, pool1, offsets0, offsets1, chunk_size=chunk_size
+    )
+    hardest0 = hardest_negatives(
+        features1, rows1, features0, pool0, offsets1, offsets0, chunk_size=chunk_size
+    )
+    negatives1, negatives0 = torch.stack([rows0, hardest1], 1), torch.stack([hardest0, rows1], 1)
+    is_match1, is_match0 = _contains(
+        correspondences, torch.cat([negatives1, negatives0]), len(features1)
+    ).chunk(2)
+    kept1, kept0 = (hardest1 != _NO_ROW) & ~is_match1, (hardest0 != _NO_ROW) & ~is_match0
+
+    squared = (features0[rows0] - features1[rows1]).pow(2).sum(1)  # (P,)
+    distances1 = _distances(features0, features1, negatives1[kept1])
+    distances0 = _distances(features0, features1, negatives0[kept0])
+    positive = (squared - positive_margin).relu().mean()
+    negative = (
+        _mean_or_zero((negative_margin - distances1).relu().pow(2))
+        + _mean_or_zero((negative_margin - distances0).relu().pow(2))
+    ) / 2
+
+    to_match = (squared.detach() + _SQUARED_DISTANCE_FLOOR).sqrt()
+    farther = torch.cat([distances1 > to_match[kept1], distances0 > to_match[kept0]])
+    return LossOutput(
+        loss=positive + negative_weight * negative,
+        terms={
+            "positive": positive.detach(),
+            "negative": negative.detach(),
+            "accuracy": _mean_or_zero(farther.to(dtype)),
+            "dropped": squared.new_tensor(1 - len(farther) / (2 * len(positives))),
+        },
+    )
+
+
+@torch.no_grad()
+def hardest_negatives(
+    asking: torch.Tensor,
+    rows: torch.Tensor,
+    answering: torch.Tensor,
+    pool: torch.Tensor,
+    asking_offsets: Sequence[int] | None = None,
+    answering_offsets: Sequence[int] | None = None,
+    *,
+    chunk_size: int = 1024,
+) -> torch.Tensor:
+    """The pool row of one view nearest to each of some rows of the other view.
+
+    Args:
+        asking: (N, C) features of the view that asks.
+        rows: (P,) int64, which of its rows ask.
+        answering: (N', C) features of the other view.
+        pool: (K,) int64, which of its rows may answer.
+        asking_offsets: B+1 row numbers; if given, a row is answered from its own scene only.
+        answering_offsets: the same for the view that answers; given together.
+        chunk_size: rows whose distances are held at once.
+
+    Returns:
+        (P,) int64 rows of the answering view; -1 where no pool row may answer.
+    """
+    groups = [(torch.arange(len(rows), device=rows.device), pool)]
+    if asking_offsets is not None and answering_offsets is not None:
+        row_scenes = scene_of_rows(rows, asking_offsets)
+        pool_scenes = scene_of_rows(pool, answering_offsets)
+        groups = [
+            ((row_scenes == scene).nonzero()[:, 0], pool[pool_scenes == scene])
+            for scene in range(len(asking_offsets) - 1)
+        ]
+    hardest = torch.full_like(rows, _NO_ROW)
+    for members, candidates in groups:
+        if len(candidates) == 0:
+            continue
+        candidate_features = answering[candidates]
+        for chunk in members.split(chunk_size):
+            # differences, not the expansion by products: that cannot tell near ties apart
+            distances = torch.cdist(
+                asking[rows[chunk]],
+                candidate_features,
+                compute_mode="donot_use_mm_for_euclid_dist",
+            )  # (b, K)
+            hardest[chunk] = candidates[distances.argmin(1)]
+    return hardest
+
+
+def _distances(
+    features0: torch.Tensor, features1: torch.Tensor, pairs: torch.Tensor
+) -> torch.Tensor:
+    squared = (features0[pairs[:, 0]] - features1[pairs[:, 1]]).pow(2).sum(1)
+    return (squared + _SQUARED_DISTANCE_FLOOR).sqrt()
+
+
+def _mean_or_zero(values: torch.Tensor) -> torch.Tensor:
+    return values.sum() / max(len(values), 1)
+
+
+def _contains(correspondences: torch.Tensor, pairs: torch.Tensor, num_rows1: int) -> torch.Tensor:
+    """Which of the (Q, 2) pairs are correspondences; exact, by one integer for each pair."""
+    weights = correspondences.new_tensor([num_rows1, 1])
+    return torch.isin((pairs * weights).sum(1), (correspondences * weights).sum(1))

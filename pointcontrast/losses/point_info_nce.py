@@ -1,0 +1,282 @@
+"""PointInfoNCE: each point must find its match among the matches of all other points.
+
+Follows the authors' ``PointNCELossTrainer`` (facebookresearch/PointContrast at 47e8682,
+``pretrain/pointcontrast/lib/ddp_trainer.py``). For n sampled matches with features q (view0) and
+k (view1), both of unit length, and the temperature t::
+
+    loss = mean over i of  -log( exp(q_i . k_i / t) / sum over j of exp(q_i . k_j / t) )
+
+As there: view0 asks and view1 answers, one direction only; the negatives of a query are the keys
+of the other sampled queries, from its own scene and all other scenes of this process; nothing is
+gathered from other processes. Two queries may share a key, which is then a negative of both.
+
+Deliberate differences: all randomness comes from one generator (there, two global ones); the
+n x n logits are never held at once, so memory grows with n and not with its square; half
+precision is computed in float32, also under autocast.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.autograd.function import once_differentiable
+
+from pointcontrast.errors import InputError
+from pointcontrast.losses.contract import LossOutput, check_inputs
+from pointcontrast.losses.sampling import choose_matches, choose_rows, scene_of_rows
+
+LEARNT_TEMPERATURE_RANGE = (0.01, 1.0)
+"""A learnt temperature is kept in this range: below it the exponentials are all but a hard
+maximum and training turns unstable; above it unit features cannot be told apart."""
+
+
+class PointInfoNCE(nn.Module):
+    """Sample matches from a batch and compute :func:`point_info_nce` on them.
+
+    Args:
+        num_positives: at most this many matches take part, from all pairs of the batch together.
+            The authors' scripts use 4096 for the four pairs of one GPU.
+        temperature: divides the cosines; 0.4 in the authors' scripts (their YAML default, 0.07,
+            is overridden there). The starting value if ``learn_temperature``.
+        symmetric: average the loss with that of view1 asking and view0 answering.
+        learn_temperature: train the logarithm of 1 / temperature, ``log_inverse_temperature``. It
+            is set back into :data:`LEARNT_TEMPERATURE_RANGE` before each use, not clamped in the
+            graph, so that its gradient is alive at the border. Exclude it from weight decay,
+            which would draw the temperature to 1.
+        same_scene_negatives: a query is compared with keys of its own scene only; a query alone
+            in its scene then adds 0.
+        chunk_size: rows of logits held at once; changes memory and speed, never the result.
+
+    Raises:
+        InputError: a number is out of its range.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_positives: int = 4096,
+        temperature: float = 0.4,
+        symmetric: bool = False,
+        learn_temperature: bool = False,
+        same_scene_negatives: bool = False,
+        chunk_size: int = 512,
+    ) -> None:
+        super().__init__()
+        if num_positives < 1:
+            raise InputError(f"num_positives is {num_positives}; give at least 1")
+        if chunk_size < 1:
+            raise InputError(f"chunk_size is {chunk_size}; give at least 1")
+        _check_temperature(temperature)
+        self.num_positives = num_positives
+        self.temperature = temperature
+        self.symmetric = symmetric
+        self.same_scene_negatives = same_scene_negatives
+        self.chunk_size = chunk_size
+        self.log_inverse_temperature: nn.Parameter | None = None
+        if learn_temperature:
+            low, high = LEARNT_TEMPERATURE_RANGE
+            if not low <= temperature <= high:
+                raise InputError(
+                    f"temperature is {temperature}; to learn it, start from {low} to {high}"
+                )
+            self.log_inverse_temperature = nn.Parameter(torch.tensor(-math.log(temperature)))
+
+    def forward(
+        self,
+        features0: torch.Tensor,
+        features1: torch.Tensor,
+        correspondences: torch.Tensor,
+        generator: torch.Generator,
+        *,
+        offsets0: Sequence[int] | None = None,
+        offsets1: Sequence[int] | None = None,
+    ) -> LossOutput:
+        """The loss of one batch.
+
+        Args:
+            features0: (N0, C) floating point, rows of unit length.
+            features1: (N1, C), same dtype and device.
+            correspondences: (M, 2) int64 rows of features0 and features1, sorted by column 0.
+            generator: chooses the matches that take part.
+            offsets0: B+1 row numbers; sample b owns rows ``offsets0[b]:offsets0[b + 1]``.
+            offsets1: the same for features1. Both are needed for same-scene negatives only.
+
+        Returns:
+            See :func:`point_info_nce`.
+
+        Raises:
+            ValueError: an argument has a wrong shape, dtype or value
+                (:func:`~pointcontrast.losses.contract.check_inputs`), or offsets are missing.
+        """
+        check_inputs(features0, features1, correspondences, offsets0, offsets1)
+        positives = sample_positives(correspondences, self.num_positives, generator)
+        scenes = None
+        if self.same_scene_negatives:
+            if offsets0 is None:
+                raise ValueError("same_scene_negatives needs offsets0 and offsets1: got None")
+            scenes = scene_of_rows(positives[:, 0], offsets0)
+        return point_info_nce(
+            features0[positives[:, 0]],
+            features1[positives[:, 1]],
+            self.current_temperature(),
+            symmetric=self.symmetric,
+            scenes=scenes,
+            chunk_size=self.chunk_size,
+        )
+
+    def current_temperature(self) -> float | torch.Tensor:
+        """The temperature: the number given, or a differentiable scalar if it is learnt."""
+        if self.log_inverse_temperature is None:
+            return self.temperature
+        low, high = LEARNT_TEMPERATURE_RANGE
+        with torch.no_grad():
+            self.log_inverse_temperature.clamp_(-math.log(high), -math.log(low))
+        return (-self.log_inverse_temperature).exp()
+
+
+def sample_positives(
+    correspondences: torch.Tensor, num_positives: int, generator: torch.Generator
+) -> torch.Tensor:
+    """Choose the matches that take part in the loss.
+
+    Each row of view0 that has a match keeps one, uniformly at random; of these rows,
+    ``num_positives`` are then chosen without replacement if there are more.
+
+    Args:
+        correspondences: (M, 2) int64, sorted by column 0.
+        num_positives: the most to choose.
+        generator: source of randomness.
+
+    Returns:
+        (n, 2) int64, n <= num_positives, column 0 unique and rising.
+    """
+    matches = choose_matches(correspondences, generator)
+    return matches[choose_rows(len(matches), num_positives, generator, matches.device)]
+
+
+def point_info_nce(
+    queries: torch.Tensor,
+    keys: torch.Tensor,
+    temperature: float | torch.Tensor = 0.4,
+    *,
+    symmetric: bool = False,
+    scenes: torch.Tensor | None = None,
+    chunk_size: int = 512,
+) -> LossOutput:
+    """Cross-entropy of every query finding its own key; see the head of this file.
+
+    Args:
+        queries: (n, C) floating point, rows of unit length.
+        keys: (n, C); row i is the match of query i.
+        temperature: > 0; a scalar tensor receives a gradient.
+        symmetric: average with the loss of the keys finding their queries.
+        scenes: (n,) integers; if given, only keys of a query's own scene take part in its sum.
+        chunk_size: rows of logits held at once.
+
+    Returns:
+        The loss (float32 at least), and the terms ``accuracy`` (fraction whose own match has the
+        largest logit; equals count as right), ``positive_similarity`` (mean cosine of the
+        matches), ``temperature`` and ``num_positives``.
+
+    Raises:
+        ValueError: there is no row, queries and keys differ in shape, or temperature <= 0.
+    """
+    if queries.shape != keys.shape or queries.ndim != 2 or len(queries) == 0:
+        raise ValueError(
+            "queries and keys must be (n, C) with n >= 1: got "
+            f"{tuple(queries.shape)} and {tuple(keys.shape)}"
+        )
+    _check_temperature(temperature)
+    dtype = torch.promote_types(queries.dtype, torch.float32)
+    queries, keys = queries.to(dtype), keys.to(dtype)
+    scale = 1 / torch.as_tensor(temperature, dtype=dtype, device=queries.device)
+    directions = [(queries, keys), (keys, queries)] if symmetric else [(queries, keys)]
+    total, num_right = queries.new_zeros(()), queries.new_zeros(())
+    with torch.autocast(queries.device.type, enabled=False):
+        for group in _rows_of_each_scene(scenes):
+            for asking, answering in directions:
+                summed, right = _SummedCrossEntropy.apply(
+                    asking[group], answering[group], scale, chunk_size
+                )
+                total = total + summed
+                num_right = num_right + right
+    num_rows = len(queries) * len(directions)
+    return LossOutput(
+        loss=total / num_rows,
+        terms={
+            "accuracy": (num_right / num_rows).detach(),
+            "positive_similarity": (queries * keys).sum(1).mean().detach(),
+            "temperature": 1 / scale.detach(),
+            "num_positives": queries.new_tensor(len(queries)),
+        },
+    )
+
+
+class _SummedCrossEntropy(torch.autograd.Function):
+    """Sum of the rows' cross-entropies, in chunks of rows, for label i in row i.
+
+    The gradient is made in the forward pass, while a chunk's softmax is at hand: nothing of size
+    n x n is kept, and nothing is computed twice. Differentiable once.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        queries: torch.Tensor,
+        keys: torch.Tensor,
+        inverse_temperature: torch.Tensor,
+        chunk_size: int,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        num_rows = len(queries)
+        wants_gradient = any(ctx.needs_input_grad)
+        losses, right = queries.new_empty(num_rows), queries.new_empty(num_rows)
+        grad_queries, grad_keys = torch.zeros_like(queries), torch.zeros_like(keys)
+        # one buffer for all chunks: a fresh one each time costs as much as the product itself
+        buffer = queries.new_empty(min(chunk_size, num_rows), num_rows)
+        for start in range(0, num_rows, chunk_size):
+            rows = slice(start, min(start + chunk_size, num_rows))
+            chunk = queries[rows]  # (b, C)
+            logits = buffer[: len(chunk)]  # (b, n)
+            torch.mm(chunk * inverse_temperature, keys.T, out=logits)
+            own = logits[:, rows].diagonal().clone()  # (b,)
+            largest = logits.amax(1)
+            exponentials = logits.sub_(largest[:, None]).exp_()
+            sums = exponentials.sum(1)
+            losses[rows] = (largest - own) + sums.log()  # in this order, small losses stay exact
+            right[rows] = (own >= largest).to(queries.dtype)
+            if wants_gradient:
+                # d loss / d logits = softmax - identity, times the other side's features
+                grad_queries[rows] = exponentials @ keys / sums[:, None] - keys[rows]
+                grad_keys.addmm_(exponentials.T, chunk / sums[:, None])
+                grad_keys[rows] -= chunk
+        ctx.save_for_backward(
+            grad_queries * inverse_temperature,
+            grad_keys * inverse_temperature,
+            (grad_queries * queries).sum(),
+        )
+        num_right = right.sum()
+        ctx.mark_non_differentiable(num_right)
+        return losses.sum(), num_right
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grad_outputs: torch.Tensor
+    ) -> tuple[torch.Tensor | None, ...]:
+        return *(grad_outputs[0] * saved for saved in ctx.saved_tensors), None
+
+
+def _rows_of_each_scene(scenes: torch.Tensor | None) -> list[torch.Tensor | slice]:
+    if scenes is None:
+        return [slice(None)]
+    return [(scenes == scene).nonzero()[:, 0] for scene in scenes.unique()]
+
+
+def _check_temperature(temperature: float | torch.Tensor) -> None:
+    value = float(torch.as_tensor(temperature).detach())
+    if not 0 < value < math.inf:
+        raise InputError(f"temperature is {value}; give a number greater than 0")
