@@ -1,0 +1,170 @@
+"""Rigid transforms, the pinhole camera, and grouping points by grid cell.
+
+Convention:
+    Points are rows, (N, 3). A rigid transform is a (4, 4) float64 matrix named ``dst_from_src``
+    that acts on column vectors, so ``dst = R @ src + t``; in rows, ``dst = src @ R.T + t``.
+    Transforms chain by matching inner names: ``a_from_c = a_from_b @ b_from_c``.
+    The camera frame has x to the right, y down and z along the viewing direction. The centre of
+    the top left pixel is at pixel coordinates (0, 0), as in ScanNet and 7-Scenes.
+    Angles are in radians, right-handed about their axis. Lengths are in metres.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+# Pose files round: to 4e-4 in the 7-Scenes' tracker output (float32 products), 1e-6 elsewhere.
+# A scaled or sheared matrix that matters (1 cm at 2 m) is off by more than this.
+RIGID_TOLERANCE = 5e-3
+_CELL_BITS = 21  # three cell indices of 21 bits share one int64
+
+
+def transform_points(
+    dst_from_src: NDArray[np.float64], points: NDArray[np.floating[Any]]
+) -> NDArray[np.floating[Any]]:
+    """Move points from one frame to another.
+
+    Convention:
+        ``result[i] = R @ points[i] + t`` with R, t of ``dst_from_src``.
+
+    Args:
+        dst_from_src: (4, 4) float64 rigid transform.
+        points: (N, 3) floating point, in the source frame.
+
+    Returns:
+        (N, 3) in the destination frame, in the dtype of ``points``; computed in float64.
+    """
+    moved = points @ dst_from_src[:3, :3].T + dst_from_src[:3, 3]
+    return moved.astype(points.dtype, copy=False)
+
+
+def rigid_problem(matrix: NDArray[np.float64], tolerance: float = RIGID_TOLERANCE) -> str | None:
+    """Say what keeps a matrix from being a rigid transform.
+
+    Args:
+        matrix: what was read as a pose.
+        tolerance: how far an entry of R @ R.T may be from the identity's.
+
+    Returns:
+        A short reason in words ("holds NaN", ...), or None if the matrix is (4, 4), finite, has
+        the last row 0 0 0 1, and an upper left block that is a rotation.
+    """
+    if matrix.shape != (4, 4):
+        return f"has shape {matrix.shape}, not (4, 4)"
+    if np.isnan(matrix).any():
+        return "holds NaN"
+    if not np.isfinite(matrix).all():
+        return "holds infinite values"
+    if not np.allclose(matrix[3], (0, 0, 0, 1), atol=1e-6):
+        return f"has the last row {matrix[3].tolist()}, not 0 0 0 1"
+    rotation = matrix[:3, :3]
+    error = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
+    if error > tolerance:
+        return f"has axes that are not orthonormal (R R^T is off by {error:.3g})"
+    if np.linalg.det(rotation) < 0:
+        return "mirrors (its determinant is -1)"
+    return None
+
+
+def unproject(
+    depth: NDArray[np.floating[Any]], intrinsics: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Points of a depth image in the camera frame.
+
+    Convention:
+        ``intrinsics @ [x/z, y/z, 1] = [u, v, 1]`` with u the column and v the row of the pixel;
+        the depth is z (along the optical axis), not the length of the ray.
+
+    Args:
+        depth: (H, W) metres.
+        intrinsics: (3, 3) float64 pinhole matrix, pixels.
+
+    Returns:
+        (H, W, 3) float64 metres, camera frame; the origin where the depth is 0.
+    """
+    height, width = depth.shape
+    rays = pixel_rays(height, width, intrinsics)
+    return rays * depth[..., None]
+
+
+def pixel_rays(height: int, width: int, intrinsics: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Directions through the pixels, (H, W, 3) float64 in the camera frame, scaled to z = 1."""
+    columns, rows = np.meshgrid(np.arange(width, dtype=np.float64), np.arange(height))
+    pixels = np.stack([columns, rows, np.ones_like(columns)], axis=-1)  # (H, W, 3)
+    return pixels @ np.linalg.inv(intrinsics).T
+
+
+def rotation_about(axis: ArrayLike, angle: float) -> NDArray[np.float64]:
+    """The rotation by ``angle`` about ``axis`` (Rodrigues' formula).
+
+    Convention:
+        Right-handed: about +z, a quarter turn takes +x to +y.
+
+    Args:
+        axis: (3,) of any length but zero.
+        angle: radians.
+
+    Returns:
+        (3, 3) float64.
+    """
+    x, y, z = np.asarray(axis, dtype=np.float64) / np.linalg.norm(axis)
+    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    return np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * (cross @ cross)
+
+
+def rotation_between(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    """The smallest rotation that takes direction ``a`` to direction ``b``.
+
+    Convention:
+        ``rotation_between(a, b) @ a = b`` for unit vectors; its axis is a x b. For opposite
+        vectors, where every half turn across them is smallest, one is chosen by rule.
+
+    Args:
+        a: (3,) of any length but zero.
+        b: (3,) of any length but zero.
+
+    Returns:
+        (3, 3) float64.
+    """
+    a = np.asarray(a, dtype=np.float64) / np.linalg.norm(a)
+    b = np.asarray(b, dtype=np.float64) / np.linalg.norm(b)
+    axis = np.cross(a, b)
+    sine, cosine = float(np.linalg.norm(axis)), float(a @ b)
+    if sine < 1e-12:
+        if cosine > 0:
+            return np.eye(3)
+        axis = np.cross(a, np.eye(3)[np.argmin(np.abs(a))])  # the coordinate axis least along a
+    return rotation_about(axis, np.arctan2(sine, cosine))
+
+
+def sort_by_cell(
+    points: NDArray[np.floating[Any]], cell_size: float, origin: ArrayLike = (0.0, 0.0, 0.0)
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Group points by the cell of a regular grid: floor((point - origin) / cell_size).
+
+    Args:
+        points: (N, 3) finite, metres.
+        cell_size: side of a cell, metres.
+        origin: (3,) a corner of the grid.
+
+    Returns:
+        ``order`` (N,) int64, rows of ``points`` cell by cell, in their old order within a cell;
+        ``starts`` (K,) int64, where each of the K occupied cells begins in ``order``.
+
+    Raises:
+        ValueError: the points span more than 2**21 cells along an axis.
+    """
+    cells = np.floor((points - np.asarray(origin, dtype=np.float64)) / cell_size).astype(np.int64)
+    if not len(cells):
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    cells -= cells.min(axis=0)
+    if cells.max() >= 1 << _CELL_BITS:
+        raise ValueError(f"the points span more than 2**{_CELL_BITS} cells of {cell_size} m")
+    keys = (cells[:, 0] << 2 * _CELL_BITS) | (cells[:, 1] << _CELL_BITS) | cells[:, 2]
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
+    return order, starts

@@ -1,0 +1,257 @@
+"""One scene from posed RGB-D frames to a prepared folder.
+
+The folder holds the view store (``pointcontrast.view_store``), ``overlap.npy`` (V, V) float32 and
+the scene's own ``pairs.parquet``. It is there whole or not at all, and one that was finished with
+the same settings is not made again; another threshold only chooses the pairs again.
+
+Overlaps are computed from the frames at full resolution, as the authors do, not from the thinned
+points that are stored.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from pointcontrast.errors import InputError
+from pointcontrast.files import atomic_folder
+from pointcontrast.overlap import VOXEL_SIZE, match_fractions, voxel_means
+from pointcontrast.pairs import (
+    OVERLAP_THRESHOLD,
+    PAIRS_FILE,
+    choose_pairs,
+    read_pair_settings,
+    read_pairs,
+    write_pairs,
+)
+from pointcontrast.rgbd import PosedSequence
+from pointcontrast.scene_meta import SceneMeta
+from pointcontrast.view_store import ViewStore, fill_view_store
+from pointcontrast.views import MAX_DEPTH, STORAGE_GRID, SkippedFrame, View, read_views, thin
+
+_RECIPE = 1  # raised when the code comes to make other scenes from the same settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How scenes are made.
+
+    Attributes:
+        frame_skip: take every n-th frame; the authors' 25 is for ScanNet's 30 Hz.
+        max_depth: farther points are dropped, metres; infinity keeps all.
+        storage_grid: the views keep one point per cell of this side, metres; 0 keeps all.
+        voxel_size: of the clouds whose overlap is computed, metres; points match within 1.5.
+        overlap_threshold: the smallest overlap of a pair.
+        up: the world's up direction, in place of the source's or the estimated one.
+        intrinsics: fx, fy, cx, cy of the depth images in pixels, in place of the source's.
+    """
+
+    frame_skip: int = 1
+    max_depth: float = MAX_DEPTH
+    storage_grid: float = STORAGE_GRID
+    voxel_size: float = VOXEL_SIZE
+    overlap_threshold: float = OVERLAP_THRESHOLD
+    up: tuple[float, float, float] | None = None
+    intrinsics: tuple[float, float, float, float] | None = None
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            InputError: a value is out of range; the message names its option.
+        """
+        for name, good, wanted in (
+            ("frame_skip", self.frame_skip >= 1, "at least 1"),
+            ("max_depth", self.max_depth > 0, "above 0"),
+            ("storage_grid", 0 <= self.storage_grid <= 1, "within 0..1 m"),
+            ("voxel_size", 0 < self.voxel_size <= 10, "above 0 and at most 10 m"),
+            ("overlap_threshold", 0 < self.overlap_threshold <= 1, "above 0 and at most 1"),
+            ("up", self.up is None or 0 < float(np.linalg.norm(self.up)) < np.inf, "not zero"),
+        ):
+            if not good:
+                option = name.replace("_", "-")
+                raise InputError(f"--{option} must be {wanted}; got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class SceneSummary:
+    """What became of one scene that is finished.
+
+    Attributes:
+        scene: its folder, relative to the output.
+        meta: of its view store.
+        num_pairs: above the threshold.
+        num_bytes: on disk.
+        reused: it was finished before with the same settings.
+    """
+
+    scene: str
+    meta: SceneMeta
+    num_pairs: int
+    num_bytes: int
+    reused: bool
+
+
+def prepare_scene(
+    sequence: PosedSequence,
+    output: Path,
+    scene: str,
+    settings: Settings,
+    title: str | None = None,
+) -> SceneSummary:
+    """Prepare one scene, or what is missing of it.
+
+    Args:
+        sequence: its frames.
+        output: the folder of the prepared scenes.
+        scene: the scene's folder, relative to ``output``.
+        settings: how.
+        title: shown before the progress bars; None shows none.
+
+    Raises:
+        InputError: fewer than two usable frames, or something else that the user must mend.
+    """
+    folder = output / scene
+    _refuse_foreign(folder, output)
+    wanted = _scene_settings(sequence, settings)
+    threshold = {"overlap_threshold": settings.overlap_threshold}
+    meta = _reusable(folder, wanted)
+    reused = meta is not None
+    if meta is None:
+        _sweep(folder)
+        with atomic_folder(folder) as partial:
+            meta = _fill_scene(partial, sequence, settings, wanted, title)
+            overlap = np.load(partial / "overlap.npy")
+            pairs = choose_pairs(overlap, settings.overlap_threshold, scene)
+            write_pairs(partial / PAIRS_FILE, pairs, threshold)
+    elif _pair_settings(folder) != threshold:
+        reused = False
+        overlap = np.load(folder / "overlap.npy")
+        pairs = choose_pairs(overlap, settings.overlap_threshold, scene)
+        write_pairs(folder / PAIRS_FILE, pairs, threshold)
+    num_bytes = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+    num_pairs = len(read_pairs(folder / PAIRS_FILE))
+    return SceneSummary(scene, meta, num_pairs, num_bytes, reused)
+
+
+def _fill_scene(
+    folder: Path,
+    sequence: PosedSequence,
+    settings: Settings,
+    wanted: dict[str, Any],
+    title: str | None,
+) -> SceneMeta:
+    """Write the store and the overlaps of one scene into an empty folder."""
+    up, how = settings.up, "given"
+    if up is None and sequence.up is not None:
+        up, how = sequence.up, "stated by the source"
+    coarse: list[NDArray[np.float64]] = []
+    frames = read_views(sequence, settings.frame_skip, settings.max_depth, storage_grid=0)
+    count = len(range(0, len(sequence), settings.frame_skip))
+    meta = fill_view_store(
+        folder,
+        _thinned(_bar(frames, count, title, "frame"), settings, coarse),
+        source={"layout": sequence.layout, "folder": str(sequence.folder)},
+        storage_grid=settings.storage_grid,
+        settings=wanted,
+        up=up,
+        up_how=how,
+    )
+    if len(coarse) < 2:
+        reason = f"; the first that was left out: {meta.skipped[0].reason}" if meta.skipped else ""
+        raise InputError(
+            f"{sequence.folder} has one usable view only, and a pair needs two: give more frames "
+            f"or a smaller --frame-skip (now {settings.frame_skip}){reason}"
+        )
+    with _bar(None, len(coarse), title, "overlap") as bar:
+        overlap = match_fractions(coarse, 1.5 * settings.voxel_size, bar.update)
+    np.save(folder / "overlap.npy", overlap)
+    return meta
+
+
+def _thinned(
+    views: Iterable[View | SkippedFrame], settings: Settings, coarse: list[NDArray[np.float64]]
+) -> Iterator[View | SkippedFrame]:
+    """Thin the views for the store; note each one's voxel means for the overlaps on the way."""
+    for view in views:
+        if isinstance(view, View):
+            coarse.append(voxel_means(view.cloud.points, settings.voxel_size))
+            if settings.storage_grid:
+                view = replace(view, cloud=thin(view.cloud, settings.storage_grid))
+        yield view
+
+
+def no_pairs_reason(folder: Path, threshold: float) -> str:
+    """Say why the finished scene in ``folder`` has no pair, and what would help."""
+    overlap = np.load(folder / "overlap.npy")
+    best = float(overlap[~np.eye(len(overlap), dtype=bool)].max())
+    return (
+        f"no two of its {len(overlap)} views overlap by {threshold:g} or more (the best by "
+        f"{best:.2f}): give a smaller --overlap-threshold, or frames closer together"
+    )
+
+
+def _scene_settings(sequence: PosedSequence, settings: Settings) -> dict[str, Any]:
+    """What decides the content of a scene's folder but for its pair list."""
+    wanted: dict[str, Any] = asdict(settings)
+    del wanted["overlap_threshold"]
+    if np.isinf(settings.max_depth):
+        wanted["max_depth"] = None  # JSON has no infinity
+    if settings.up is None and sequence.up is not None:
+        wanted["up"] = sequence.up.tolist()
+    wanted |= {"recipe": _RECIPE, "frames": sequence.fingerprint()}
+    return json.loads(json.dumps(wanted))  # tuples become the lists that meta.json gives back
+
+
+def _reusable(folder: Path, wanted: dict[str, Any]) -> SceneMeta | None:
+    """The finished scene in ``folder`` if it is whole and was made with these settings."""
+    if not folder.exists():
+        return None
+    try:
+        store = ViewStore(folder)
+        overlap = np.load(folder / "overlap.npy", mmap_mode="r", allow_pickle=False)
+    except (InputError, ValueError, OSError, EOFError):
+        return None  # damaged: made again
+    whole = overlap.shape == (len(store), len(store)) and overlap.dtype == np.float32
+    return store.meta if whole and store.meta.settings == wanted else None
+
+
+def _pair_settings(folder: Path) -> dict[str, Any] | None:
+    try:
+        read_pairs(folder / PAIRS_FILE)
+        return read_pair_settings(folder / PAIRS_FILE)
+    except InputError:
+        return None  # absent or damaged: made again
+
+
+def _refuse_foreign(folder: Path, output: Path) -> None:
+    """Never replace a folder that is not a prepared scene, such as the raw frames themselves."""
+    if folder.exists() and not (folder / "meta.json").exists() and any(folder.iterdir()):
+        raise InputError(f"{folder} holds other files, not a prepared scene; give another --output")
+    for parent in folder.parents:
+        if parent == output:
+            return
+        if (parent / "meta.json").exists():
+            raise InputError(f"{parent} is a prepared scene itself; give another --output")
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed runs left of this scene; one run at a time works on an output."""
+    for left in folder.parent.iterdir() if folder.parent.exists() else ():
+        if left.name.startswith(f".{folder.name}.") and left.suffix in (".partial", ".old"):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _bar(items: Iterable[Any] | None, total: int, title: str | None, unit: str) -> tqdm[Any]:
+    # disable=None: no bar where the output is not a terminal
+    return tqdm(
+        items, desc=title, total=total, unit=unit, leave=False, disable=None if title else True
+    )

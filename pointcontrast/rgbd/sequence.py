@@ -1,0 +1,115 @@
+"""What every reader of posed RGB-D data offers."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointcontrast.errors import InputError
+from pointcontrast.types import Frame
+
+
+class FrameError(InputError):
+    """One frame cannot be used; the rest of its sequence may be fine.
+
+    The caller leaves the frame out, and counts and lists it with this reason.
+    """
+
+
+class PosedSequence(ABC):
+    """Posed RGB-D frames of one scene, in one world frame; frames are read one at a time.
+
+    Attributes:
+        name: name of the sequence, for messages.
+        layout: name of the layout on disk.
+        folder: where it lies.
+        frame_ids: names of all frames, unique, in order, also of those that turn out unusable.
+        up: (3,) float64 unit vector, the world's up direction where the source states it, or
+            None.
+    """
+
+    name: str
+    layout: str
+    folder: Path
+    frame_ids: tuple[str, ...]
+    up: NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        """The number of frames, usable or not."""
+        return len(self.frame_ids)
+
+    @abstractmethod
+    def read(self, index: int) -> Frame:
+        """Read one frame.
+
+        Raises:
+            FrameError: this frame cannot be used; the message names the file and the reason.
+        """
+
+    @abstractmethod
+    def files(self) -> list[Path]:
+        """Every file that the frames are read from, in a fixed order."""
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the names and sizes of the files: differs if the source was changed.
+
+        The contents are not read: that would take as long as the work it may save.
+        """
+        digest = hashlib.sha256()
+        for path in self.files():
+            digest.update(
+                f"{path.relative_to(self.folder.parent)} {path.stat().st_size}\n".encode()
+            )
+        return digest.hexdigest()
+
+
+class MergedSequence(PosedSequence):
+    """Several sequences that share one world frame, as one.
+
+    A frame is named by its sequence's folder (relative to ``folder``) and its own name.
+    """
+
+    def __init__(self, folder: Path, sequences: Sequence[PosedSequence]) -> None:
+        """Join ``sequences``, all below ``folder``.
+
+        Raises:
+            InputError: the sequences state different up directions.
+        """
+        self.name = folder.name
+        self.layout = " + ".join(sorted({sequence.layout for sequence in sequences}))
+        self.folder = folder
+        self._sequences = tuple(sequences)
+        self._rows = [(s, i) for s, each in enumerate(sequences) for i in range(len(each))]
+        self.frame_ids = tuple(
+            f"{each.folder.relative_to(folder).as_posix()}/{frame_id}"
+            for each in sequences
+            for frame_id in each.frame_ids
+        )
+        stated = [each.up for each in sequences if each.up is not None]
+        if any(float(up @ stated[0]) < 0.999 for up in stated):
+            raise InputError(
+                f"{folder}: its sequences state different up directions, so they do not share a "
+                "world frame; prepare them without --merge, or pass --up x y z"
+            )
+        self.up = stated[0] if stated else None
+
+    def read(self, index: int) -> Frame:
+        """Read frame ``index`` of all; see :meth:`PosedSequence.read`."""
+        sequence, row = self._rows[index]
+        frame = self._sequences[sequence].read(row)
+        return Frame(
+            frame_id=self.frame_ids[index],
+            depth=frame.depth,
+            color=frame.color,
+            intrinsics=frame.intrinsics,
+            world_from_camera=frame.world_from_camera,
+        )
+
+    def files(self) -> list[Path]:
+        """The files of all sequences."""
+        return [path for sequence in self._sequences for path in sequence.files()]

@@ -1,0 +1,101 @@
+"""``meta.json`` of a prepared scene: what its arrays mean and how they were made."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointcontrast.errors import InputError
+from pointcontrast.files import read_json, write_json
+from pointcontrast.views import SkippedFrame
+
+FORMAT_VERSION = 1
+REDO = "run prepare_pairs again"
+
+
+@dataclass(frozen=True)
+class SceneMeta:
+    """What ``meta.json`` holds.
+
+    Attributes:
+        format_version: of the store.
+        source: layout and place of the frames, for people.
+        scale: metres per unit of ``points.npy``.
+        origin: (3,) float64 world metres of the value 0 0 0.
+        storage_grid: metres; the views hold one point per cell of it (0: all points).
+        frame_ids: of the V views.
+        poses: (V, 4, 4) float64 ``world_from_camera``.
+        num_points: of each view.
+        up: (3,) float64 unit vector, the scene's up direction in the world frame.
+        up_support: the share of normals along it, 0..1 (``pointcontrast.up_direction``).
+        up_how: where it comes from.
+        floor_height: 1st percentile of the points along ``up``, metres.
+        skipped: frames that were left out, each with its reason.
+        settings: what the store was made with, to tell whether it must be made again.
+        files: name -> {"bytes", "sha256"} of the arrays.
+    """
+
+    format_version: int
+    source: dict[str, str]
+    scale: float
+    origin: NDArray[np.float64]
+    storage_grid: float
+    frame_ids: tuple[str, ...]
+    poses: NDArray[np.float64]
+    num_points: tuple[int, ...]
+    up: NDArray[np.float64]
+    up_support: float
+    up_how: str
+    floor_height: float
+    skipped: tuple[SkippedFrame, ...]
+    settings: dict[str, Any]
+    files: dict[str, dict[str, Any]]
+
+
+def read_meta(path: Path) -> SceneMeta:
+    """Read and check the ``meta.json`` of the store in folder ``path``.
+
+    Raises:
+        InputError: absent, not JSON, incomplete, or of another format version.
+    """
+    file = path / "meta.json"
+    if not file.exists():
+        raise InputError(f"{path} is not a prepared scene: it has no meta.json; {REDO}")
+    try:
+        value = read_json(file)
+    except InputError as error:
+        raise InputError(f"{error}: {REDO}") from None
+    version = value.get("format_version") if isinstance(value, dict) else None
+    if version != FORMAT_VERSION:
+        raise InputError(
+            f"{file} is of format version {version}, this program reads {FORMAT_VERSION}; {REDO}"
+        )
+    try:
+        up = value.pop("up")
+        value |= {"up": up["direction"], "up_support": up["support"], "up_how": up["how"]}
+        value["skipped"] = tuple(SkippedFrame(**frame) for frame in value["skipped"])
+        for key, shape in (("origin", (3,)), ("up", (3,)), ("poses", (-1, 4, 4))):
+            value[key] = np.array(value[key], dtype=np.float64).reshape(shape)
+        for key in ("frame_ids", "num_points"):
+            value[key] = tuple(value[key])
+        return SceneMeta(**{each.name: value[each.name] for each in fields(SceneMeta)})
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{file} is incomplete or damaged ({error!r}); {REDO}") from None
+
+
+def write_meta(path: Path, meta: SceneMeta) -> None:
+    """Write the ``meta.json`` of the store in folder ``path``."""
+    value = {each.name: getattr(meta, each.name) for each in fields(SceneMeta)}
+    for key in ("origin", "poses"):
+        value[key] = value[key].tolist()
+    value["skipped"] = [asdict(frame) for frame in meta.skipped]
+    value["up"] = {
+        "direction": meta.up.tolist(),
+        "support": value.pop("up_support"),
+        "how": value.pop("up_how"),
+    }
+    write_json(path / "meta.json", value)

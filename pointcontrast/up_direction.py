@@ -1,0 +1,105 @@
+"""Which way is up in a scene: stated by its source or by the user, or estimated.
+
+People hold cameras nearly level, so the cameras' mean up is a good first guess; floors and tables
+are the surfaces whose normals lie near it, and they say exactly where up is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pointcontrast.errors import InputError
+
+# Half-angles of the shrinking cone, degrees: wide enough at first for cameras that look down,
+# narrow at last so that furniture and slopes have no say.
+_CONES = (45.0, 30.0, 20.0, 15.0, 10.0, 7.5, 5.0, 5.0, 5.0)
+SUPPORT_ANGLE = 5.0
+_MIN_NORMALS = 100
+_MIN_SUPPORT = 0.01
+
+
+@dataclass(frozen=True)
+class UpDirection:
+    """A scene's up direction and how far to trust it.
+
+    Attributes:
+        direction: (3,) float64 unit vector, world frame.
+        support: the share of the scene's known normals within 5 degrees of it or of its
+            opposite (ceilings, undersides), 0..1.
+        how: "given", "stated by the source", "estimated from horizontal surfaces" or "mean
+            camera up" (where too few surfaces are horizontal to refine it).
+    """
+
+    direction: NDArray[np.float64]
+    support: float
+    how: str
+
+
+def given_up(
+    direction: ArrayLike, normals: NDArray[np.floating[Any]], how: str = "given"
+) -> UpDirection:
+    """An up direction that is known, with its support measured.
+
+    Args:
+        direction: (3,) of any length but zero, world frame.
+        normals: (N, 3) unit vectors or 0 0 0, world frame.
+        how: "given" or "stated by the source".
+
+    Raises:
+        InputError: not three finite numbers, or all zero.
+    """
+    up = np.asarray(direction, dtype=np.float64)
+    length = float(np.linalg.norm(up)) if up.shape == (3,) else 0.0
+    if not (np.isfinite(length) and length > 0):
+        raise InputError(f"the up direction must be three numbers, not all zero; got {direction}")
+    return UpDirection(up / length, _support(up / length, normals), how)
+
+
+def estimate_up(
+    world_from_camera: NDArray[np.float64], normals: NDArray[np.floating[Any]]
+) -> UpDirection:
+    """Estimate a scene's up direction from its cameras and surfaces.
+
+    Starts at the mean camera up (-y of the cameras), then moves to the mean of the normals
+    within a cone around it, again and again while the cone shrinks from 45 to 5 degrees. Normals
+    that point down (ceilings) count turned around.
+
+    Args:
+        world_from_camera: (V, 4, 4) float64 poses, V >= 1.
+        normals: (N, 3) unit vectors or 0 0 0, world frame; N may be 0.
+
+    Raises:
+        InputError: the cameras' up directions cancel out, so there is nothing to start from.
+    """
+    mean = -world_from_camera[:, :3, 1].mean(axis=0)
+    if np.linalg.norm(mean) < 0.1:
+        raise InputError(
+            "the cameras point every which way, so the up direction cannot be estimated; "
+            "pass --up x y z"
+        )
+    cameras_up = mean / np.linalg.norm(mean)
+    normals = normals[np.any(normals != 0, axis=1)].astype(np.float64)
+    up = cameras_up
+    for cone in _CONES:
+        cosine = normals @ up
+        near = np.abs(cosine) > np.cos(np.deg2rad(cone))
+        if near.sum() < _MIN_NORMALS:
+            break
+        total = (normals[near] * np.sign(cosine[near])[:, None]).sum(axis=0)
+        up = total / np.linalg.norm(total)
+    else:
+        support = _support(up, normals)
+        if support >= _MIN_SUPPORT:
+            return UpDirection(up, support, "estimated from horizontal surfaces")
+    return UpDirection(cameras_up, _support(cameras_up, normals), "mean camera up")
+
+
+def _support(up: NDArray[np.float64], normals: NDArray[np.floating[Any]]) -> float:
+    known = normals[np.any(normals != 0, axis=1)]
+    if not len(known):
+        return 0.0
+    return float(np.mean(np.abs(known @ up) > np.cos(np.deg2rad(SUPPORT_ANGLE))))
