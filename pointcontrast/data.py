@@ -1,0 +1,221 @@
+"""Prepared pairs to batches: what is held out, and the LightningDataModule."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytorch_lightning as pl
+from torch.utils.data import DataLoader
+
+from pointcontrast.augment import Rotation
+from pointcontrast.collate import collate_pairs
+from pointcontrast.errors import InputError
+from pointcontrast.network_input import FeatureName, NetworkInput
+from pointcontrast.pair_dataset import PairDataset
+from pointcontrast.pairs import PAIRS_FILE, read_pairs
+from pointcontrast.sources import DataSource
+from pointcontrast.stream import PairStream
+from pointcontrast.types import Pair, PairBatch
+
+Holdout = Literal["views", "scenes"]
+VALIDATION_EPOCH = 2**32 - 1
+"""The epoch number of validation samples: theirs alone, so that they are the same at every step
+and never those of training."""
+
+
+def split_pairs(
+    pairs: list[Pair], holdout: Holdout, fraction: float
+) -> tuple[list[Pair], list[Pair]]:
+    """Set some of the data aside for validation.
+
+    Args:
+        pairs: all pairs.
+        holdout: ``views`` holds out the last views of every scene, as one stretch, and drops the
+            pairs that have one view on either side; ``scenes`` holds out the last scenes.
+        fraction: how much, 0..1 (at least one view or scene, unless 0).
+
+    Returns:
+        The pairs for training and those held out.
+    """
+    if not 0 <= fraction < 1:
+        raise InputError(f"holdout_fraction {fraction} must be in 0..1")
+    if fraction == 0:
+        return pairs, []
+    if holdout == "scenes":
+        scenes = sorted({pair.scene for pair in pairs})
+        held_out = set(scenes[len(scenes) - math.ceil(fraction * len(scenes)) :])
+        return (
+            [pair for pair in pairs if pair.scene not in held_out],
+            [pair for pair in pairs if pair.scene in held_out],
+        )
+    num_views: dict[str, int] = {}
+    for pair in pairs:
+        num_views[pair.scene] = max(num_views.get(pair.scene, 0), pair.view0 + 1, pair.view1 + 1)
+    first_held_out = {scene: n - math.ceil(fraction * n) for scene, n in num_views.items()}
+    return (
+        [p for p in pairs if max(p.view0, p.view1) < first_held_out[p.scene]],
+        [p for p in pairs if min(p.view0, p.view1) >= first_held_out[p.scene]],
+    )
+
+
+def spread(pairs: list[Pair], count: int) -> list[Pair]:
+    """At most ``count`` of the pairs, at even distances through the list."""
+    if len(pairs) <= count:
+        return pairs
+    return [pairs[i] for i in np.linspace(0, len(pairs) - 1, count).round().astype(int)]
+
+
+class PairDataModule(pl.LightningDataModule):
+    """Pairs of registered views for pretraining and its validation."""
+
+    def __init__(
+        self,
+        root: str,
+        source: DataSource | None = None,
+        batch_size: int = 4,
+        num_workers: int = 2,
+        voxel_size: float = 0.025,
+        features: list[FeatureName] = ["ones"],  # noqa: B006 (jsonargparse needs the default itself)
+        rotation: Rotation = "free",
+        max_tilt: float = 0.0,
+        color_jitter: float = 0.0,
+        feature_noise: float = 0.01,
+        match_radius: float = 1.5,
+        holdout: Holdout = "views",
+        holdout_fraction: float = 0.2,
+        num_validation_pairs: int = 32,
+        seed: int = 0,
+    ) -> None:
+        """Describe the data. Defaults are those of the released code (paper.md 2.2).
+
+        Args:
+            root: folder of prepared scenes, as tools/prepare_pairs.py makes it.
+            source: what makes that folder where it is not there or not complete; None where it
+                must be there.
+            batch_size: pairs a process and step.
+            num_workers: processes that load data; the numbers do not depend on it.
+            voxel_size: edge of a voxel, metres.
+            features: input features: ones (3 channels), color (3), normal (3), height (1).
+            rotation: of each view: free, vertical (about the scene's up direction) or none.
+            max_tilt: bound of the tilts about x and y that go with vertical, radians.
+            color_jitter: strength of the change of colours, drawn for each view; 0 is none.
+            feature_noise: standard deviation of the noise on the features.
+            match_radius: correspondences are closer than this many voxels.
+            holdout: what is held out for validation: the last views of each scene, or scenes.
+            holdout_fraction: how much is held out.
+            num_validation_pairs: at most this many of the held-out pairs are scored.
+            seed: of order and augmentation; set from seed_everything.
+        """
+        super().__init__()
+        self.root = Path(root)
+        self.source = source
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self.network_input = NetworkInput(
+            voxel_size=voxel_size,
+            features=tuple(features),
+            rotation=rotation,
+            max_tilt=max_tilt,
+            color_jitter=color_jitter,
+            feature_noise=feature_noise,
+        )
+        if batch_size < 1:
+            raise InputError(f"data.batch_size {batch_size} must be at least 1")
+        if not match_radius > 0:
+            raise InputError(f"data.match_radius {match_radius} must be positive (voxels)")
+        self.match_radius = match_radius
+        self.holdout: Holdout = holdout
+        self.holdout_fraction = holdout_fraction
+        self.num_validation_pairs = num_validation_pairs
+        self.seed = seed
+        self._train: PairDataset | None = None
+        self._validation: PairDataset | None = None
+
+    def prepare_data(self) -> None:
+        """Make the prepared folder where a source is given (one process of a node does this)."""
+        if self.source is not None:
+            self.source.prepare(self.root)
+
+    def setup(self, stage: str) -> None:
+        """Read the pair list and split it.
+
+        Raises:
+            InputError: there is no pair list, or a split without a pair.
+        """
+        if self._train is not None:
+            return
+        if not (self.root / PAIRS_FILE).exists():
+            raise InputError(
+                f"data.root {self.root} holds no {PAIRS_FILE}; make it with "
+                f"`python tools/prepare_pairs.py RAW_FOLDER --output {self.root}`"
+            )
+        pairs = read_pairs(self.root / PAIRS_FILE)
+        train, held_out = split_pairs(pairs, self.holdout, self.holdout_fraction)
+        if not train:
+            raise InputError(
+                f"{self.root / PAIRS_FILE} leaves no pair to train on ({len(pairs)} in all, "
+                f"{len(held_out)} held out); add scenes or lower data.holdout_fraction"
+            )
+        self._train = self._dataset(train)
+        self._validation = self._dataset(spread(held_out, self.num_validation_pairs))
+
+    def _dataset(self, pairs: list[Pair]) -> PairDataset:
+        return PairDataset(
+            self.root,
+            pairs,
+            self.network_input,
+            match_radius=self.match_radius,
+            seed=self.seed,
+        )
+
+    @property
+    def train_dataset(self) -> PairDataset:
+        """The pairs to train on; there after ``setup``."""
+        assert self._train is not None, "call setup first"
+        return self._train
+
+    @property
+    def validation_dataset(self) -> PairDataset:
+        """The held-out pairs to score; there after ``setup``, perhaps empty."""
+        assert self._validation is not None, "call setup first"
+        return self._validation
+
+    def train_dataloader(self) -> DataLoader[PairBatch]:
+        """The stream of batches, from the step at which the run stands."""
+        assert self.trainer is not None
+        batches_a_step = self.trainer.accumulate_grad_batches
+        stream = PairStream(
+            len(self.train_dataset),
+            self.batch_size,
+            self.trainer.max_steps * batches_a_step,
+            seed=self.seed,
+            first_step=self.trainer.global_step * batches_a_step,
+            rank=self.trainer.global_rank,
+            num_ranks=self.trainer.world_size,
+        )
+        return self._loader(self.train_dataset, stream, self.num_workers)
+
+    def val_dataloader(self) -> DataLoader[PairBatch]:
+        """The held-out pairs, one a batch, always the same."""
+        keys = [[(VALIDATION_EPOCH, i)] for i in range(len(self.validation_dataset))]
+        return self._loader(self.validation_dataset, keys, 0)
+
+    def calibration_dataloader(self, num_batches: int) -> DataLoader[PairBatch]:
+        """The first batches of the training stream: what batch norm is recalibrated on."""
+        stream = PairStream(len(self.train_dataset), self.batch_size, num_batches, seed=self.seed)
+        return self._loader(self.train_dataset, stream, 0)
+
+    @staticmethod
+    def _loader(dataset: PairDataset, batches: object, num_workers: int) -> DataLoader[PairBatch]:
+        return DataLoader[PairBatch](
+            dataset,  # pyright: ignore[reportArgumentType] (collate_fn makes batches of samples)
+            batch_sampler=batches,  # pyright: ignore[reportArgumentType]
+            collate_fn=collate_pairs,
+            num_workers=num_workers,
+            persistent_workers=False,
+            # Forked workers of a process with threads (OpenMP, Open3D) can deadlock.
+            multiprocessing_context="spawn" if num_workers else None,
+        )

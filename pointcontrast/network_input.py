@@ -1,0 +1,170 @@
+"""From a view to what the network eats: rotate, voxelise, compute the input features."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointcontrast.augment import (
+    Rotation,
+    add_noise,
+    free_rotation,
+    jitter_colors,
+    vertical_rotation,
+)
+from pointcontrast.errors import InputError
+from pointcontrast.geometry import rotation_between
+from pointcontrast.types import PointCloud, VoxelizedView
+from pointcontrast.voxelize import voxelize
+
+FeatureName = Literal["ones", "color", "normal", "height"]
+NUM_CHANNELS: dict[str, int] = {"ones": 3, "color": 3, "normal": 3, "height": 1}
+"""Channels of each input feature. Ones fill three, so that a network pretrained on them can be
+finetuned on colour, as the released recipe does."""
+
+Z = np.array([0.0, 0.0, 1.0])
+
+
+def num_channels(features: list[FeatureName] | tuple[FeatureName, ...]) -> int:
+    """The input channels that these features make together.
+
+    Raises:
+        InputError: there are none, one is unknown, or one stands there twice.
+    """
+    unknown = [name for name in features if name not in NUM_CHANNELS]
+    if unknown or not features or len(set(features)) < len(features):
+        raise InputError(
+            f"features {list(features)} must be one or more of {', '.join(NUM_CHANNELS)}, each once"
+        )
+    return sum(NUM_CHANNELS[name] for name in features)
+
+
+@dataclass(frozen=True)
+class NetworkInput:
+    """How views become network input.
+
+    It is stored with each backbone: a network is only worth what it was trained to eat.
+
+    Attributes:
+        voxel_size: metres.
+        features: which input features, in the order of their channels.
+        rotation: ``free``, ``vertical`` (about the up direction, which becomes z) or ``none``.
+        max_tilt: bound of the tilts that go with ``vertical``, radians.
+        color_jitter: strength of the change of colours, 0 to about 1.
+        feature_noise: standard deviation of the noise on all features.
+    """
+
+    voxel_size: float = 0.025
+    features: tuple[FeatureName, ...] = ("ones",)
+    rotation: Rotation = "free"
+    max_tilt: float = 0.0
+    color_jitter: float = 0.0
+    feature_noise: float = 0.01
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            InputError: one is out of range; the message names it.
+        """
+        num_channels(self.features)
+        if not self.voxel_size > 0:
+            raise InputError(f"voxel_size {self.voxel_size} must be positive (metres)")
+        for name in ("max_tilt", "color_jitter", "feature_noise"):
+            if not getattr(self, name) >= 0:
+                raise InputError(f"{name} {getattr(self, name)} must not be negative")
+
+    @property
+    def in_channels(self) -> int:
+        """The network's input channels."""
+        return num_channels(self.features)
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary; :meth:`from_json` turns it back."""
+        return {**asdict(self), "features": list(self.features)}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> NetworkInput:
+        """The recipe that :meth:`to_json` wrote."""
+        return cls(**{**value, "features": tuple(value["features"])})
+
+    def __call__(
+        self,
+        cloud: PointCloud,
+        up: NDArray[np.float64],
+        floor_height: float,
+        rng: np.random.Generator | None = None,
+    ) -> VoxelizedView:
+        """Make the network's input of one view.
+
+        Args:
+            cloud: the view, world metres.
+            up: (3,) unit vector, the scene's up direction.
+            floor_height: the floor's place along ``up``, metres.
+            rng: source of the random rotation and noise; None for neither, as in inference:
+                then the view is only centred, and stood upright where the network was trained
+                with rotations about the vertical.
+
+        Returns:
+            The voxels; coordinates are those of the rotated view, points those of the world.
+
+        Raises:
+            InputError: the view lacks colours or normals that the features need.
+        """
+        rotation = self._draw_rotation(up, rng)
+        rotated = cloud.points @ rotation.T.astype(np.float32)
+        # The released code centres the rotated cloud as well: translation = -R @ mean.
+        rotated -= rotated.mean(axis=0, dtype=np.float64).astype(np.float32)
+        rows, coordinates = voxelize(rotated, self.voxel_size)
+        kept = cloud[rows]
+        features = self._features(kept, rotation, up, floor_height, rng)
+        return VoxelizedView(coordinates=coordinates, features=features, points=kept.points)
+
+    def _draw_rotation(
+        self, up: NDArray[np.float64], rng: np.random.Generator | None
+    ) -> NDArray[np.float64]:
+        if self.rotation == "vertical":
+            upright = rotation_between(up, Z)
+            return upright if rng is None else vertical_rotation(rng, self.max_tilt) @ upright
+        if self.rotation == "free" and rng is not None:
+            return free_rotation(rng)
+        return np.eye(3)
+
+    def _features(
+        self,
+        cloud: PointCloud,
+        rotation: NDArray[np.float64],
+        up: NDArray[np.float64],
+        floor_height: float,
+        rng: np.random.Generator | None,
+    ) -> NDArray[np.float32]:
+        columns: list[NDArray[np.float32]] = []
+        for name in self.features:
+            if name == "ones":
+                columns.append(np.ones((len(cloud), 3), np.float32))
+            elif name == "color":
+                if cloud.colors is None:
+                    raise InputError(_missing("color", "colours"))
+                colors = (cloud.colors / np.float32(255) - np.float32(0.5)).astype(np.float32)
+                columns.append(
+                    colors if rng is None else jitter_colors(colors, rng, self.color_jitter)
+                )
+            elif name == "normal":
+                if cloud.normals is None:
+                    raise InputError(_missing("normal", "normals"))
+                columns.append(cloud.normals @ rotation.T.astype(np.float32))
+            else:
+                height = cloud.points @ up.astype(np.float32) - np.float32(floor_height)
+                columns.append(height[:, None])
+        features = np.concatenate(columns, axis=1)
+        return features if rng is None else add_noise(features, rng, self.feature_noise)
+
+
+def _missing(feature: str, what: str) -> str:
+    return (
+        f"features asks for {feature!r} but the scene was prepared without {what}; prepare it "
+        f"from frames that have them, or leave {feature!r} out of features"
+    )

@@ -1,0 +1,218 @@
+"""Pretraining: the LightningModule, and the command line that runs it.
+
+From the command to the loss in two hops: ``tools/pretrain.py`` calls :func:`main`, the step of
+:class:`PointContrast` calls the loss.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from lightning_utilities.core.rank_zero import rank_zero_warn
+from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
+from torch import nn
+from torch.optim import Optimizer
+
+from pointcontrast.backbones import Backbone
+from pointcontrast.batch_norm import recalibrated_batch_norm
+from pointcontrast.data import PairDataModule
+from pointcontrast.retrieval import (
+    RetrievalScores,
+    collapse_problem,
+    effective_rank,
+    mean_scores,
+    score_pair,
+)
+from pointcontrast.schedules import StepwiseExponential
+from pointcontrast.types import PairBatch
+
+ROWS_FOR_RANK = 1000
+"""Rows of each validation view that enter the effective rank."""
+
+
+def released_optimizer(parameters: Any) -> Optimizer:
+    """SGD as in the authors' PointInfoNCE launch script (paper.md 2.4)."""
+    return torch.optim.SGD(parameters, lr=0.05, momentum=0.8, weight_decay=1e-4)
+
+
+class PointContrast(pl.LightningModule):
+    """Contrast two registered views of a scene, point by point.
+
+    Both views go through the network in passes of their own, as in the released code: batch norm
+    sees one side of the pairs at a time.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        loss: nn.Module,
+        optimizer: OptimizerCallable = released_optimizer,
+        schedule: LRSchedulerCallable = StepwiseExponential,
+        num_candidates: int = 1000,
+        inlier_distance: float = 0.1,
+        calibration_batches: int = 8,
+        seed: int = 0,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            backbone: the network to pretrain.
+            loss: PointInfoNCE, HardestContrastive, or another module with their call.
+            optimizer: takes parameters.
+            schedule: takes an optimiser; counts steps.
+            num_candidates: among so many is the true match sought in validation.
+            inlier_distance: metres; a nearest feature this close in the world counts as right.
+            calibration_batches: training batches on which batch norm's statistics are measured
+                before the network is scored or exported; 0 takes the moving averages, as the
+                released code does.
+            seed: of the loss's sampling; set from seed_everything.
+        """
+        super().__init__()
+        self.backbone = backbone
+        self.loss = loss
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.num_candidates = num_candidates
+        self.inlier_distance = inlier_distance
+        self.calibration_batches = calibration_batches
+        self.seed = seed
+        self.num_dropped_pairs = 0
+        self._step_end: float | None = None
+        self._validation = ExitStack()
+        self._scores: list[RetrievalScores] = []
+        self._features: list[torch.Tensor] = []
+
+    @property
+    def data(self) -> PairDataModule:
+        """The data module of the trainer at work."""
+        return self.trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+
+    def configure_optimizers(self) -> Any:
+        """The optimiser and its schedule, stepped after every optimiser step."""
+        optimizer = self.optimizer(self.parameters())
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": self.schedule(optimizer), "interval": "step"},
+        }
+
+    def transfer_batch_to_device(
+        self, batch: PairBatch, device: torch.device, dataloader_idx: int
+    ) -> PairBatch:
+        """Lightning cannot move frozen dataclasses by itself."""
+        return batch.to(device)
+
+    def training_step(self, batch: PairBatch, batch_idx: int) -> torch.Tensor:
+        """The loss of one batch of pairs."""
+        self._count_dropped(batch.num_dropped)
+        if not len(batch):
+            # Every step must have a loss, or the count of steps would run behind the stream of
+            # samples and a resumed run would differ from one that was not interrupted.
+            return torch.stack([p.sum() for p in self.parameters()]).sum() * 0.0
+        features0 = self.backbone.encode(batch.view0.coordinates, batch.view0.features)
+        features1 = self.backbone.encode(batch.view1.coordinates, batch.view1.features)
+        output = self.loss(
+            features0,
+            features1,
+            batch.correspondences,
+            self._generator(self.global_step, batch_idx, self.global_rank),
+            offsets0=batch.view0.offsets,
+            offsets1=batch.view1.offsets,
+        )
+        self._log_step(output.loss.detach(), output.terms, len(batch))
+        return output.loss
+
+    def _count_dropped(self, num_dropped: int) -> None:
+        self.num_dropped_pairs += num_dropped
+        if num_dropped:
+            self.log("train/dropped_pairs", float(self.num_dropped_pairs), batch_size=1)
+
+    def _generator(self, *key: int) -> torch.Generator:
+        """Randomness that depends on the seed and ``key`` alone, never on what ran before."""
+        generator = torch.Generator()
+        mixed = 0
+        for number in (self.seed, *key):
+            mixed = (mixed * 1_000_003 + number + 1) % 2**63
+        return generator.manual_seed(mixed)
+
+    def _log_step(self, loss: torch.Tensor, terms: dict[str, torch.Tensor], num_pairs: int) -> None:
+        if not torch.isfinite(loss):
+            raise RuntimeError(f"the loss is {loss.item()} at step {self.global_step}")
+        now = time.perf_counter()
+        figures: dict[str, Any] = {f"train/{name}": value for name, value in terms.items()}
+        figures["train/learning_rate"] = self.trainer.optimizers[0].param_groups[0]["lr"]
+        self.log_dict(figures, batch_size=num_pairs)
+        self.log("loss", loss, prog_bar=True, logger=False, batch_size=num_pairs)
+        self.log("train/loss", loss, batch_size=num_pairs)
+        if self._step_end is not None:
+            rate = num_pairs * self.trainer.world_size / (now - self._step_end)
+            self.log("pairs/s", rate, prog_bar=True, logger=False, batch_size=1)
+            self.log("train/pairs_per_second", rate, batch_size=1)
+        self._step_end = now
+
+    def on_validation_epoch_start(self) -> None:
+        """Measure batch norm's statistics for the weights as they are."""
+        self._scores, self._features = [], []
+        self._validation.enter_context(self.calibrated())
+
+    def calibrated(self) -> Any:
+        """A context in which the network is scored and exported."""
+        return recalibrated_batch_norm(
+            self.backbone, self.data.calibration_dataloader(self.calibration_batches)
+        )
+
+    def validation_step(self, batch: PairBatch, batch_idx: int) -> None:
+        """Score one held-out pair."""
+        if not len(batch):
+            return
+        features0 = self.backbone.encode(batch.view0.coordinates, batch.view0.features)
+        features1 = self.backbone.encode(batch.view1.coordinates, batch.view1.features)
+        self._scores.append(
+            score_pair(
+                features0,
+                features1,
+                batch.view0.points,
+                batch.view1.points,
+                batch.correspondences,
+                self._generator(batch_idx),
+                num_candidates=self.num_candidates,
+                inlier_distance=self.inlier_distance,
+            )
+        )
+        self._features.append(features0[:: max(1, len(features0) // ROWS_FOR_RANK)].cpu())
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the means over pairs, warn of a collapse, and put batch norm back."""
+        self._validation.close()
+        self._step_end = None
+        if not self._scores:
+            return
+        features = torch.cat(self._features)
+        rank = effective_rank(features)
+        figures = {**mean_scores(self._scores), "effective_rank": rank}
+        self.log_dict({f"validation/{name}": value for name, value in figures.items()})
+        problem = collapse_problem(rank, features.shape[1], figures["negative_similarity"])
+        if problem is not None and not self.trainer.sanity_checking:
+            rank_zero_warn(f"collapse at step {self.global_step}: {problem}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; see ``tools/pretrain.py --help``.
+
+    Args:
+        argv: the arguments; None takes those of the process.
+
+    Returns:
+        The exit status.
+    """
+    from pointcontrast.errors import run_command
+    from pointcontrast.pretrain_cli import PretrainCLI
+
+    return run_command(lambda: PretrainCLI(argv).run())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,65 @@
+"""What a run tells at its end: a table of scores, and curves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pointcontrast.files import atomic_file
+
+SCORES = {
+    "top1_accuracy": "top-1 match accuracy",
+    "feature_match_recall": "feature-match recall",
+    "inlier_ratio": "inlier ratio",
+    "positive_similarity": "similarity of matches",
+    "negative_similarity": "similarity of others",
+    "effective_rank": "effective rank",
+}
+
+
+def format_scores(before: dict[str, float], after: dict[str, float]) -> str:
+    """A table of the retrieval figures of held-out pairs before and after training."""
+    if not after:
+        return "no held-out pairs were scored (data.holdout_fraction is 0, or none overlap)"
+    lines = [f"{'held-out pairs':<24}{'before':>10}{'after':>10}{'ratio':>9}"]
+    for key, title in SCORES.items():
+        ratio = ""
+        if key in ("top1_accuracy", "inlier_ratio") and before[key] > 0:
+            ratio = f"{after[key] / before[key]:.1f}x"
+        lines.append(f"{title:<24}{before[key]:>10.4f}{after[key]:>10.4f}{ratio:>9}")
+    return "\n".join(lines) + "\n"
+
+
+def draw_curves(path: Path, metrics: list[dict[str, Any]], title: str) -> None:
+    """Draw training loss and held-out match accuracy over steps as a PNG.
+
+    Args:
+        path: the PNG.
+        metrics: lines of ``metrics.jsonl``.
+        title: of the picture.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.4), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    for axes, key, label in (
+        (left, "train/loss", "training loss"),
+        (right, "validation/top1_accuracy", "top-1 match accuracy, held-out pairs"),
+    ):
+        points = [(line["step"], line[key]) for line in metrics if key in line]
+        axes.plot(
+            [step for step, _ in points],
+            [value for _, value in points],
+            marker="o" if len(points) < 30 else None,
+            markersize=3,
+            linewidth=1.2,
+        )
+        axes.set_xlabel("step")
+        axes.set_title(label, fontsize=10)
+        axes.grid(alpha=0.3)
+    right.set_ylim(bottom=0)
+    figure.suptitle(title, fontsize=11)
+    with atomic_file(path) as partial:
+        figure.savefig(partial)

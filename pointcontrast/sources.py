@@ -1,0 +1,57 @@
+"""What can make a folder of prepared scenes when a run needs it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from pointcontrast.errors import InputError
+from pointcontrast.prepare import Settings, prepare
+
+
+class DataSource(ABC):
+    """Named by import path under ``data.source`` in a configuration."""
+
+    @abstractmethod
+    def prepare(self, root: Path) -> None:
+        """Make or complete the prepared folder ``root``; quick where it is complete."""
+
+
+class PosedRGBD(DataSource):
+    """Folders of posed RGB-D frames, as tools/prepare_pairs.py takes them."""
+
+    def __init__(self, folders: list[str], frame_skip: int = 1) -> None:
+        """Take every ``frame_skip``-th frame of ``folders``."""
+        self.folders = [Path(folder) for folder in folders]
+        self.frame_skip = frame_skip
+
+    def prepare(self, root: Path) -> None:
+        """Frames to views, overlaps and pairs."""
+        _prepare_or_fail(self.folders, root, Settings(frame_skip=self.frame_skip))
+
+
+class SyntheticRooms(DataSource):
+    """Generated rooms, rendered as posed RGB-D and then treated like any other frames."""
+
+    def __init__(self, num_rooms: int = 8, num_frames: int = 40, seed: int = 0) -> None:
+        """Describe the rooms; the same numbers give the same bytes."""
+        self.num_rooms = num_rooms
+        self.num_frames = num_frames
+        self.seed = seed
+
+    def prepare(self, root: Path) -> None:
+        """Render the rooms to ``root/raw``, then as :class:`PosedRGBD`."""
+        from pointcontrast.synthetic.source import write_rooms
+
+        rooms = write_rooms(
+            root / "raw", num_rooms=self.num_rooms, num_frames=self.num_frames, seed=self.seed
+        )
+        _prepare_or_fail(rooms, root, Settings())
+
+
+def _prepare_or_fail(folders: list[Path], root: Path, settings: Settings) -> None:
+    """Prepare all scenes, or raise with the reasons of those that failed."""
+    summary = prepare(folders, root, settings, progress=True)
+    if summary.failures:
+        reasons = "; ".join(f"{scene}: {reason}" for scene, reason in summary.failures.items())
+        raise InputError(f"{len(summary.failures)} scenes could not be prepared: {reasons}")

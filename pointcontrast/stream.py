@@ -1,0 +1,75 @@
+"""The order of training samples: one endless stream, a pure function of the seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Sampler
+
+SampleKey = tuple[int, int]
+"""(epoch, index of the pair): with the seed, all that decides a sample."""
+
+
+class PairStream(Sampler[list[SampleKey]]):
+    """Batches of sample keys: every epoch is one permutation of the pairs, cut among the ranks.
+
+    Step s of rank r takes the places (s * num_ranks + r) * batch_size onwards of the stream of
+    permutations, so that no pair comes twice in an epoch whatever the number of ranks, a batch
+    may span two epochs, and a run resumed at step s goes on as if it had never stopped. (The
+    released sampler gives every rank its own permutation after the first: paper.md 2.2.)
+    """
+
+    def __init__(
+        self,
+        num_pairs: int,
+        batch_size: int,
+        num_steps: int,
+        *,
+        seed: int,
+        first_step: int = 0,
+        rank: int = 0,
+        num_ranks: int = 1,
+    ) -> None:
+        """Describe the stream.
+
+        Args:
+            num_pairs: pairs in the data.
+            batch_size: pairs a rank and step.
+            num_steps: steps of the whole run; the stream's length.
+            seed: of the permutations.
+            first_step: steps done before, by a run that is resumed; the iterator starts there.
+            rank: this process.
+            num_ranks: all processes.
+        """
+        self.num_pairs = num_pairs
+        self.batch_size = batch_size
+        self.num_steps = num_steps
+        self.seed = seed
+        self.first_step = first_step
+        self.rank = rank
+        self.num_ranks = num_ranks
+
+    def __len__(self) -> int:
+        """Steps of the whole run, those before ``first_step`` included.
+
+        Lightning counts a resumed run's steps from where it stopped up to this.
+        """
+        return self.num_steps
+
+    def __iter__(self) -> Iterator[list[SampleKey]]:
+        """The batches from ``first_step`` on."""
+        for step in range(self.first_step, self.num_steps):
+            place = (step * self.num_ranks + self.rank) * self.batch_size
+            yield [self._key(place + offset) for offset in range(self.batch_size)]
+
+    def _key(self, place: int) -> SampleKey:
+        epoch, position = divmod(place, self.num_pairs)
+        return epoch, int(_permutation(self.num_pairs, self.seed, epoch)[position])
+
+
+@lru_cache(maxsize=2)
+def _permutation(num_pairs: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    return np.random.default_rng([seed, epoch]).permutation(num_pairs)

@@ -1,0 +1,52 @@
+"""What many tests share: real data where it is there, one small prepared scene, one small run."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+REAL_DATA = REPOSITORY.parent / "shared" / "data"
+
+
+def pytest_configure() -> None:
+    # Several test processes share the cores; more threads than cores slow all of them down.
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real scenes beside the checkout."""
+    if not REAL_DATA.is_dir():
+        pytest.skip("the research-licensed real scenes are not on this machine")
+    return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def rooms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two generated rooms as raw posed RGB-D folders; do not write to them."""
+    from pointcontrast.synthetic.source import write_rooms
+
+    root = tmp_path_factory.mktemp("raw")
+    write_rooms(root, num_rooms=2, num_frames=10, seed=7, width=160, height=120, progress=False)
+    return root
+
+
+@pytest.fixture(scope="session")
+def prepared(rooms: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The generated rooms, prepared; do not write to it."""
+    from pointcontrast.prepare import prepare
+
+    root = tmp_path_factory.mktemp("prepared")
+    summary = prepare([rooms], root)
+    assert not summary.failures
+    return root
+
+
+@pytest.fixture
+def prepared_copy(prepared: Path, tmp_path: Path) -> Path:
+    """A copy of the prepared rooms that a test may damage."""
+    return Path(shutil.copytree(prepared, tmp_path / "prepared"))

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pointcontrast.backbones import Res16UNet
+from pointcontrast.batch_norm import recalibrated_batch_norm
+from pointcontrast.types import PairBatch, ViewBatch
+
+
+def view(seed: int) -> ViewBatch:
+    generator = torch.Generator().manual_seed(seed)
+    coordinates = torch.randint(-20, 20, (400, 4), generator=generator)
+    coordinates[:, 0] = coordinates[:, 0] % 2
+    coordinates = torch.unique(coordinates, dim=0).int()
+    features = torch.randn(len(coordinates), 3, generator=generator) + seed
+    return ViewBatch(coordinates, features, torch.zeros(len(coordinates), 3), (0, len(coordinates)))
+
+
+def batch(seed: int) -> PairBatch:
+    return PairBatch((None, None), view(seed), view(seed + 1), torch.zeros(1, 2).long())
+
+
+@pytest.fixture
+def backbone() -> Res16UNet:
+    torch.manual_seed(0)
+    return Res16UNet(3, 8, "14A", engine="native", width=0.25)
+
+
+def test_first_layer_has_the_mean_over_all_passes(backbone: Res16UNet) -> None:
+    batches = [batch(0), batch(4)]
+    inputs = [side for b in batches for side in (b.view0, b.view1)]
+    stem = [
+        backbone.conv0p1s1(backbone.engine.sparse_tensor(v.coordinates, v.features)).features
+        for v in inputs
+    ]
+    with recalibrated_batch_norm(backbone, batches):
+        assert not backbone.training
+        torch.testing.assert_close(
+            backbone.bn0.bn.running_mean, torch.stack([s.mean(0) for s in stem]).mean(0)
+        )
+        torch.testing.assert_close(
+            backbone.bn0.bn.running_var, torch.stack([s.var(0) for s in stem]).mean(0)
+        )
+
+
+def test_afterwards_nothing_has_changed(backbone: Res16UNet) -> None:
+    backbone.train()
+    backbone.encode(view(9).coordinates, view(9).features)
+    before = {name: value.clone() for name, value in backbone.state_dict().items()}
+    momenta = [m.momentum for m in backbone.modules() if isinstance(m, torch.nn.BatchNorm1d)]
+    with (
+        pytest.raises(RuntimeError, match="inside"),
+        recalibrated_batch_norm(backbone, [batch(0)]),
+    ):
+        raise RuntimeError("inside")
+    assert backbone.training
+    for name, value in backbone.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+    assert momenta == [
+        m.momentum for m in backbone.modules() if isinstance(m, torch.nn.BatchNorm1d)
+    ]
+
+
+def test_without_batches_the_moving_averages_stay(backbone: Res16UNet) -> None:
+    backbone.train()
+    backbone.encode(view(9).coordinates, view(9).features)
+    before = backbone.bn0.bn.running_mean.clone()
+    with recalibrated_batch_norm(backbone, []):
+        assert not backbone.training
+        torch.testing.assert_close(backbone.bn0.bn.running_mean, before)

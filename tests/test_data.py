@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from pointcontrast.data import PairDataModule, split_pairs, spread
+from pointcontrast.errors import InputError
+from pointcontrast.types import Pair, PairBatch
+
+
+def module(root: Path, **arguments) -> PairDataModule:
+    defaults = {
+        "batch_size": 2,
+        "num_workers": 0,
+        "voxel_size": 0.1,
+        "features": ["color"],
+        "color_jitter": 1.0,
+        "seed": 3,
+    }
+    data = PairDataModule(str(root), **(defaults | arguments))
+    data.trainer = pl.Trainer(
+        max_steps=4, logger=False, enable_checkpointing=False, accelerator="cpu"
+    )
+    return data
+
+
+def batches(root: Path, **arguments) -> list[PairBatch]:
+    data = module(root, **arguments)
+    data.setup("fit")
+    return list(data.train_dataloader())
+
+
+def assert_same(first: PairBatch, second: PairBatch) -> None:
+    assert first.pairs == second.pairs
+    for side in ("view0", "view1"):
+        for field in ("coordinates", "features", "points"):
+            assert torch.equal(
+                getattr(getattr(first, side), field), getattr(getattr(second, side), field)
+            )
+    assert torch.equal(first.correspondences, second.correspondences)
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers")
+def test_batches_do_not_depend_on_the_number_of_workers(prepared: Path) -> None:
+    alone = batches(prepared)
+    for first, second in zip(alone, batches(prepared, num_workers=2), strict=True):
+        assert_same(first, second)
+    assert len(alone) == 4
+
+
+def test_views_of_a_batch_are_augmented_each_for_itself(prepared: Path) -> None:
+    batch = batches(prepared)[0]
+    matched0 = batch.view0.coordinates[batch.correspondences[:, 0], 1:].double()
+    matched1 = batch.view1.coordinates[batch.correspondences[:, 1], 1:].double()
+    assert (matched0 - matched1).norm(dim=1).median() > 3
+    # and yet one rigid motion takes one view to the other, sample by sample
+    for sample in range(len(batch)):
+        rows = batch.view0.coordinates[batch.correspondences[:, 0], 0] == sample
+        source, target = matched0[rows], matched1[rows]
+        source, target = source - source.mean(0), target - target.mean(0)
+        u, _, vt = torch.linalg.svd(source.t() @ target)
+        residual = (source @ (u @ vt) - target).norm(dim=1).median()
+        assert residual < 1.6
+
+
+def test_correspondences_are_close_in_the_world(prepared: Path) -> None:
+    for batch in batches(prepared):
+        i, j = batch.correspondences.t()
+        gap = (batch.view0.points[i] - batch.view1.points[j]).norm(dim=1)
+        assert gap.max() <= 0.15 + 1e-6
+        assert torch.equal(batch.view0.coordinates[i, 0], batch.view1.coordinates[j, 0])
+        assert (i[1:] >= i[:-1]).all()
+
+
+def test_validation_is_the_same_every_time_and_held_out(prepared: Path) -> None:
+    data = module(prepared)
+    data.setup("fit")
+    first, second = list(data.val_dataloader()), list(data.val_dataloader())
+    assert len(first) == len(data.validation_dataset) > 0
+    for a, b in zip(first, second, strict=True):
+        assert_same(a, b)
+    trained_on = {(p.scene, v) for p in data.train_dataset.pairs for v in (p.view0, p.view1)}
+    held_out = {(p.scene, v) for p in data.validation_dataset.pairs for v in (p.view0, p.view1)}
+    assert not trained_on & held_out
+
+
+def pairs_of(scene: str, num_views: int) -> list[Pair]:
+    return [Pair(scene, i, j, 0.5) for i in range(num_views) for j in range(i + 1, num_views)]
+
+
+def test_split_by_views_and_by_scenes() -> None:
+    pairs = [pair for scene in "abcde" for pair in pairs_of(scene, 10)]
+    train, held_out = split_pairs(pairs, "views", 0.2)
+    assert {v for p in held_out for v in (p.view0, p.view1)} == {8, 9}
+    assert {v for p in train for v in (p.view0, p.view1)} == set(range(8))
+    assert {p.scene for p in held_out} == set("abcde")
+    train, held_out = split_pairs(pairs, "scenes", 0.3)
+    assert {p.scene for p in held_out} == {"d", "e"}
+    assert len(train) + len(held_out) == len(pairs)
+    assert split_pairs(pairs, "scenes", 0.0) == (pairs, [])
+    assert len(spread(pairs, 7)) == 7
+    assert spread(pairs, 7)[0] == pairs[0]
+    assert spread(pairs, 7)[-1] == pairs[-1]
+
+
+def test_missing_data_is_named(tmp_path: Path, prepared_copy: Path) -> None:
+    with pytest.raises(InputError, match=r"prepare_pairs\.py"):
+        module(tmp_path / "nothing").setup("fit")
+    with pytest.raises(InputError, match="no pair to train on"):
+        module(prepared_copy, holdout="scenes", holdout_fraction=0.99).setup("fit")
+    with pytest.raises(InputError, match="batch_size 0"):
+        module(prepared_copy, batch_size=0)
+    with pytest.raises(InputError, match=r"holdout_fraction 1\.5"):
+        module(prepared_copy, holdout_fraction=1.5).setup("fit")
+
+
+def test_a_damaged_store_is_named(prepared_copy: Path) -> None:
+    data = module(prepared_copy)
+    data.setup("fit")
+    scene = prepared_copy / data.train_dataset.pairs[0].scene
+    points = scene / "points.npy"
+    points.write_bytes(points.read_bytes()[:-100])
+    with pytest.raises(InputError, match=r"points\.npy is damaged"):
+        list(data.train_dataloader())
+
+
+def test_up_comes_from_the_scene(prepared_copy: Path) -> None:
+    data = module(prepared_copy, rotation="vertical", features=["height"], feature_noise=0.0)
+    data.setup("fit")
+    meta = json.loads((prepared_copy / data.train_dataset.pairs[0].scene / "meta.json").read_text())
+    up = np.array(meta["up"]["direction"])
+    sample = data.train_dataset[(0, 0)]
+    height = sample.view0.points @ up - meta["floor_height"]
+    np.testing.assert_allclose(sample.view0.features[:, 0], height, atol=1e-4)
+    shift = sample.view0.coordinates[:, 2] * 0.1 - height
+    assert np.ptp(shift) < 0.11

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from oracles import retrieval as oracle
+
+from pointcontrast import retrieval
+from pointcontrast.retrieval import collapse_problem, effective_rank, mean_scores, score_pair
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def scene(num_rows: int = 300) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    points = torch.rand(num_rows, 3, generator=generator()) * 10
+    features = torch.randn(num_rows, 8, generator=generator(1))
+    matches = torch.arange(num_rows).repeat(2, 1).t().contiguous()
+    return features, points, matches
+
+
+def test_equal_features_find_their_matches() -> None:
+    features, points, matches = scene()
+    scores = score_pair(features, features * 3, points, points, matches, generator())
+    assert scores.top1_accuracy == 1
+    assert scores.inlier_ratio == 1
+    assert scores.matched == 1
+    assert scores.positive_similarity == pytest.approx(1)
+    assert abs(scores.negative_similarity) < 0.1
+
+
+def test_random_features_find_nothing() -> None:
+    features, points, matches = scene(3000)
+    other = torch.randn(3000, 8, generator=generator(5))
+    scores = score_pair(features, other, points, points, matches, generator())
+    assert scores.top1_accuracy < 0.02
+    assert scores.matched == 0
+    assert abs(scores.positive_similarity) < 0.1
+
+
+def test_top1_equals_a_loop_over_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(3)
+    features0, features1 = torch.randn(80, 6), torch.randn(90, 6)
+    correspondences = torch.unique(torch.randint(0, 80, (200, 2)), dim=0)
+    features1[correspondences[:, 1]] += 0.8 * features0[correspondences[:, 0]]
+    drawn: dict[str, torch.Tensor] = {}
+
+    def spy(name: str):
+        original = getattr(retrieval, name)
+
+        def call(*arguments):
+            drawn[name] = original(*arguments)
+            return drawn[name]
+
+        monkeypatch.setattr(retrieval, name, call)
+
+    spy("_draw_queries")
+    spy("_draw_candidates")
+    points = torch.zeros(90, 3)
+    scores = score_pair(
+        features0, features1, points, points, correspondences, generator(), num_candidates=60
+    )
+    rows, matches = drawn["_draw_queries"]
+    candidates = drawn["_draw_candidates"]
+    assert len(set(rows.tolist())) == len(rows) == 30
+    assert len(set(candidates.tolist())) == len(candidates) == 60
+    assert set(matches.tolist()) <= set(candidates.tolist())
+    expected = oracle.top1_accuracy(
+        features0,
+        features1,
+        correspondences,
+        list(zip(rows.tolist(), matches.tolist(), strict=True)),
+        candidates.tolist(),
+    )
+    assert scores.top1_accuracy == pytest.approx(expected)
+    assert 0 < expected < 1
+
+
+def test_further_true_matches_do_not_count_as_wrong() -> None:
+    # Both rows of view1 match the query and have its feature: either way the answer is right.
+    features0 = torch.tensor([[1.0, 0.0]])
+    features1 = torch.tensor([[0.9, 0.1], [1.0, 0.0], [0.0, 1.0]])
+    correspondences = torch.tensor([[0, 0], [0, 1]])
+    points = torch.zeros(3, 3)
+    for seed in range(8):
+        scores = score_pair(
+            features0, features1, points[:1], points, correspondences, generator(seed)
+        )
+        assert scores.top1_accuracy == 1
+
+
+def test_inliers_are_near_in_the_world() -> None:
+    features, points, matches = scene()
+    shifted = points + torch.tensor([0.2, 0.0, 0.0])
+    near = score_pair(
+        features, features, points, shifted, matches, generator(), inlier_distance=0.3
+    )
+    far = score_pair(features, features, points, shifted, matches, generator(), inlier_distance=0.1)
+    assert (near.inlier_ratio, far.inlier_ratio) == (1, 0)
+    assert (near.matched, far.matched) == (1, 0)
+
+
+def test_mean_over_pairs_turns_matched_into_a_recall() -> None:
+    features, points, matches = scene()
+    other = torch.randn(300, 8, generator=generator(5))
+    good = score_pair(features, features, points, points, matches, generator())
+    bad = score_pair(features, other, points, points, matches, generator(), inlier_distance=1e-3)
+    means = mean_scores([good, bad, good, good])
+    assert means["feature_match_recall"] == 0.75
+    assert means["top1_accuracy"] == pytest.approx((3 + bad.top1_accuracy) / 4)
+
+
+def test_effective_rank_closed_forms() -> None:
+    assert effective_rank(torch.ones(10, 4)) == 1
+    line = torch.outer(torch.linspace(-1, 1, 50), torch.tensor([1.0, 2.0, 3.0]))
+    assert effective_rank(line) == pytest.approx(1, abs=1e-6)
+    cross = torch.cat([torch.eye(5), -torch.eye(5)])
+    assert effective_rank(cross) == pytest.approx(5)
+    # two directions with variances 3 : 1
+    two = torch.tensor([[3**0.5, 0.0], [-(3**0.5), 0.0], [0.0, 1.0], [0.0, -1.0]])
+    share = torch.tensor([0.75, 0.25])
+    assert effective_rank(two) == pytest.approx((-share * share.log()).sum().exp().item())
+
+
+def test_collapse_is_named() -> None:
+    assert collapse_problem(12.0, 32, 0.3) is None
+    assert "1.50 of 32" in str(collapse_problem(1.5, 32, 0.3))
+    assert "0.995" in str(collapse_problem(12.0, 32, 0.995))

@@ -1,0 +1,14 @@
+"""Pretrain a backbone; without --config the demo. See --help, and README.md."""
+
+import sys
+from pathlib import Path
+
+from pointcontrast.pretrain import main
+
+DEMO = Path(__file__).resolve().parents[1] / "configs" / "pretrain" / "demo.yaml"
+
+if __name__ == "__main__":
+    argv = sys.argv[1:]
+    if not any(a.startswith("--config") or a in ("-h", "--help") for a in argv):
+        argv = ["--config", str(DEMO), *argv]
+    raise SystemExit(main(argv))
