@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import json
 import pickle
 from typing import get_args
@@ -64,6 +65,22 @@ def test_arguments_build_the_same_network(variant: str) -> None:
     x = features_of(COORDINATES)
     assert torch.equal(again.eval().encode(COORDINATES, x), net.eval().encode(COORDINATES, x))
     assert str(again) == str(net)
+
+
+def test_arguments_are_all_that_was_given() -> None:
+    given = {
+        "in_channels": 2,
+        "out_channels": 7,
+        "variant": "14B",
+        "dimension": 4,
+        "stem_kernel_size": 5,
+        "kernel_region": "hybrid",
+        "batch_norm_momentum": 0.02,
+        "normalize_output": True,
+        "width": 0.25,
+    }
+    assert {*given, "engine"} == set(inspect.signature(Res16UNet).parameters)
+    assert Res16UNet(**given, engine="native").arguments == given
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

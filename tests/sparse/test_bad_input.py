@@ -49,11 +49,25 @@ def test_int64_and_scattered_memory_are_fine(engine) -> None:
         assert torch.equal(layer(x).features, layer(expected).features)
 
 
-def test_too_wide_a_range_for_native() -> None:
-    """Every coordinate is allowed, but together there are too many places to number."""
-    coordinates = torch.tensor([[0, *[-(2**30)] * 3], [0, *[2**30] * 3]])
-    with pytest.raises(ValueError, match=r"span \[1, 2147483649, .* too many to number"):
-        engine_or_skip("native").sparse_tensor(coordinates, torch.ones(2, 1))
+def corners(extent: int) -> torch.Tensor:
+    """Opposite corners of a cube of ``extent`` places a side, and a neighbour of the last."""
+    last = extent // 2 - 1
+    return torch.tensor(
+        [[0, *[-(extent // 2)] * 3], [0, last, last, last], [0, last, last - 1, last]]
+    )
+
+
+def test_widest_range_for_native() -> None:
+    """Each coordinate is allowed, but 2**63 places are too many to number; 2**60 are not."""
+    engine = engine_or_skip("native")
+    for extent in (2**21, 2**31):
+        with pytest.raises(ValueError, match=rf"span \[1, {extent}, .* too many to number"):
+            engine.sparse_tensor(corners(extent), torch.ones(3, 1))
+    layer = engine.Convolution(1, 1, kernel_size=3)
+    y = layer(engine.sparse_tensor(corners(2**20), torch.ones(3, 1))).features.flatten()
+    taps = layer.kernel.flatten()
+    expected = torch.stack([taps[13], taps[13] + taps[13 - 3], taps[13] + taps[13 + 3]])
+    torch.testing.assert_close(y, expected)
 
 
 def test_minkowski_holds_no_empty_tensor() -> None:

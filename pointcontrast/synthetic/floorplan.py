@@ -1,0 +1,143 @@
+"""The ground plan of a room: what is inside, what collides, where a person can walk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+CELL = 0.08  # metres, the grid on which free space is measured
+
+
+@dataclass(frozen=True)
+class Wall:
+    """One straight wall.
+
+    Attributes:
+        start: (2,) metres; its left end seen from inside is ``start`` + ``along`` * ``length``.
+        heading: radians, the direction into the room.
+        length: metres.
+    """
+
+    start: NDArray[np.float64]
+    heading: float
+    length: float
+
+    def point(self, distance: float, out: float = 0.0) -> NDArray[np.float64]:
+        """(2,) the point at ``distance`` from the start, ``out`` metres into the room."""
+        c, s = np.cos(self.heading), np.sin(self.heading)
+        return self.start + distance * np.array([-s, c]) + out * np.array([c, s])
+
+
+@dataclass(frozen=True)
+class FloorPlan:
+    """A rectangle with, for an L, one corner cut out.
+
+    Attributes:
+        size: (x, y) metres; the rectangle spans from the origin to there.
+        notch: (x, y) metres cut out of the corner at ``size``; zeros for a plain rectangle.
+        height: of the ceiling, metres.
+    """
+
+    size: tuple[float, float]
+    notch: tuple[float, float]
+    height: float
+
+    @property
+    def outline(self) -> NDArray[np.float64]:
+        """(E, 2) corners, counter-clockwise seen from above."""
+        (x, y), (a, b) = self.size, self.notch
+        if a == 0 or b == 0:
+            return np.array([[0, 0], [x, 0], [x, y], [0, y]], dtype=np.float64)
+        return np.array([[0, 0], [x, 0], [x, y - b], [x - a, y - b], [x - a, y], [0, y]])
+
+    @property
+    def rectangles(self) -> list[tuple[float, float, float, float]]:
+        """Disjoint (x0, y0, x1, y1) that make up the floor."""
+        (x, y), (a, b) = self.size, self.notch
+        if a == 0 or b == 0:
+            return [(0.0, 0.0, x, y)]
+        return [(0.0, 0.0, x, y - b), (0.0, y - b, x - a, y)]
+
+    @property
+    def walls(self) -> list[Wall]:
+        """One a side of the outline."""
+        corners = self.outline
+        walls = []
+        for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+            along = end - start
+            # the inside is to the left; a wall is measured along +y of its frame, so from its end
+            heading = float(np.arctan2(along[0], -along[1]))
+            walls.append(Wall(end, heading, float(np.linalg.norm(along))))
+        return walls
+
+    def contains(self, points: NDArray[np.float64], margin: float = 0.0) -> NDArray[np.bool_]:
+        """Which of the points (N, 2) are inside and at least ``margin`` from every wall."""
+        x, y = points[:, 0], points[:, 1]
+        inside = (x >= margin) & (x <= self.size[0] - margin)
+        inside &= (y >= margin) & (y <= self.size[1] - margin)
+        if min(self.notch) > 0:
+            away = np.hypot(
+                np.maximum(self.size[0] - self.notch[0] - x, 0),
+                np.maximum(self.size[1] - self.notch[1] - y, 0),
+            )
+            inside &= away > max(margin, 1e-9)
+        return inside
+
+
+def footprint(
+    low: ArrayLike, high: ArrayLike, position: ArrayLike, yaw: float
+) -> NDArray[np.float64]:
+    """(4, 2) corners of the rectangle low..high (x, y), turned by ``yaw``, then shifted."""
+    (x0, y0), (x1, y1) = np.asarray(low)[:2], np.asarray(high)[:2]
+    c, s = np.cos(yaw), np.sin(yaw)
+    corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+    return corners @ np.array([[c, s], [-s, c]]) + np.asarray(position)[:2]
+
+
+def overlap(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
+    """Whether two rectangles (4, 2) overlap: no side of either separates them."""
+    for corners in (first, second):
+        sides = corners[[1, 2]] - corners[[0, 1]]
+        for axis in sides / np.linalg.norm(sides, axis=1, keepdims=True):
+            a, b = first @ axis, second @ axis
+            if a.max() <= b.min() or b.max() <= a.min():
+                return False
+    return True
+
+
+def walkable(
+    plan: FloorPlan, footprints: list[NDArray[np.float64]], clearance: float
+) -> NDArray[np.bool_]:
+    """The largest connected set of cells whose middle is ``clearance`` from everything.
+
+    Args:
+        plan: the room.
+        footprints: rectangles (4, 2) of what stands in it.
+        clearance: metres.
+
+    Returns:
+        (X, Y) bool; cell (i, j) has its middle at ((i + 0.5) CELL, (j + 0.5) CELL).
+    """
+    shape = (int(np.ceil(plan.size[0] / CELL)), int(np.ceil(plan.size[1] / CELL)))
+    centers = cell_centers(shape)
+    empty = plan.contains(centers)
+    for corners in footprints:
+        origin, x, y = corners[0], corners[1] - corners[0], corners[3] - corners[0]
+        along = (centers - origin) @ np.stack([x / (x @ x), y / (y @ y)], axis=1)
+        empty &= ~((along >= 0) & (along <= 1)).all(axis=1)
+    padded = np.pad(empty.reshape(shape), 1)
+    away = np.asarray(ndimage.distance_transform_edt(padded))[1:-1, 1:-1] * CELL
+    labels = np.asarray(ndimage.label(away >= clearance + CELL / 2)[0])  # pyright: ignore
+    if not labels.any():
+        return np.zeros(shape, dtype=bool)
+    return labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
+
+
+def cell_centers(shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """(X * Y, 2) the middles of the cells of a grid of that shape, in row order."""
+    i, j = np.meshgrid(np.arange(shape[0]), np.arange(shape[1]), indexing="ij")
+    corners = np.stack([i, j], axis=-1).reshape(-1, 2).astype(np.float64)
+    return (corners + 0.5) * CELL

@@ -1,0 +1,242 @@
+"""Synthetic rooms on disk: posed RGB-D folders and labelled scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from pointcontrast.errors import InputError
+from pointcontrast.files import atomic_folder, read_json, write_json
+from pointcontrast.synthetic.camera_walk import walk
+from pointcontrast.synthetic.pieces import CLASS_NAMES
+from pointcontrast.synthetic.render import LabelledFrame, Renderer, SurfacePoints, pinhole
+from pointcontrast.synthetic.rooms import BOX_COLUMNS, Room, make_room
+
+FORMAT_VERSION = 1
+"""Raise it with every change of what a seed gives: folders of an older version are made anew."""
+
+
+@dataclass(frozen=True)
+class RoomSettings:
+    """What decides every byte of a scene, next to its index.
+
+    Attributes:
+        seed: of the whole set, at least 0.
+        num_frames: frames a room.
+        width: of an image, pixels.
+        height: of an image, pixels.
+        field_of_view: horizontal, degrees.
+        sensor_noise: whether depth and colour are those of a real sensor or perfect.
+        labels: whether to write label and instance images too.
+        density: points a square metre of a labelled scene; 2500 is one a 2 cm square.
+    """
+
+    seed: int = 0
+    num_frames: int = 40
+    width: int = 320
+    height: int = 240
+    field_of_view: float = 60.0
+    sensor_noise: bool = True
+    labels: bool = True
+    density: float = 2500.0
+
+    def __post_init__(self) -> None:
+        """Refuse what no room can be made of."""
+        if self.seed < 0:
+            raise InputError(f"seed must be at least 0, got {self.seed}")
+        if self.num_frames < 1:
+            raise InputError(f"num_frames must be at least 1, got {self.num_frames}")
+        if not self.density > 0:
+            raise InputError(f"density must be above 0, got {self.density}")
+        pinhole(self.width, self.height, self.field_of_view)
+
+
+def write_rooms(
+    output: Path,
+    num_rooms: int,
+    num_frames: int = 40,
+    seed: int = 0,
+    *,
+    first_room: int = 0,
+    labelled_output: Path | None = None,
+    width: int = 320,
+    height: int = 240,
+    field_of_view: float = 60.0,
+    sensor_noise: bool = True,
+    labels: bool = True,
+    density: float = 2500.0,
+    progress: bool = True,
+) -> list[Path]:
+    """Write rooms as posed RGB-D folders, skipping those already there with these settings.
+
+    A room is a pure function of ``seed`` and its number, so a set can be made in pieces.
+
+    Args:
+        output: each room goes to ``output/room_0000`` and so on (:func:`write_rgbd_folder`).
+        num_rooms: how many.
+        num_frames: frames a room.
+        seed: of the set.
+        first_room: number of the first room.
+        labelled_output: where to write labelled scenes of the same names
+            (:func:`write_labelled_scene`); None writes none.
+        width: of an image, pixels.
+        height: of an image, pixels.
+        field_of_view: horizontal, degrees.
+        sensor_noise: whether depth and colour are those of a real sensor or perfect.
+        labels: whether to write label and instance images too.
+        density: points a square metre of a labelled scene.
+        progress: whether to show a progress bar.
+
+    Returns:
+        The RGB-D folders, in order.
+
+    Raises:
+        InputError: a setting is out of range.
+    """
+    if num_rooms < 1 or first_room < 0:
+        raise InputError(
+            f"num_rooms must be at least 1 and first_room at least 0, got {num_rooms} and "
+            f"{first_room}"
+        )
+    settings = RoomSettings(
+        seed=seed,
+        num_frames=num_frames,
+        width=width,
+        height=height,
+        field_of_view=field_of_view,
+        sensor_noise=sensor_noise,
+        labels=labels,
+        density=density,
+    )
+    folders = []
+    numbers = range(first_room, first_room + num_rooms)
+    for number in tqdm(numbers, desc="rooms", unit="room", disable=not progress):
+        folder = Path(output) / f"room_{number:04d}"
+        scene = None if labelled_output is None else Path(labelled_output) / folder.name
+        _write_room(folder, scene, number, settings)
+        folders.append(folder)
+    return folders
+
+
+def write_rgbd_folder(folder: Path, frames: Sequence[LabelledFrame], meta: dict[str, Any]) -> None:
+    """Write frames in the 7-Scenes layout, atomically.
+
+    ``frame-000000.color.jpg`` (RGB), ``.depth.png`` (uint16 millimetres, 0 no measurement),
+    ``.pose.txt`` (4x4 camera-to-world, metres) and, for the folder, ``camera-intrinsics.txt``
+    (3x3, pixels) and ``meta.json``. With ``meta["settings"]["labels"]`` also
+    ``.label.png`` (uint8, semantic id + 1) and ``.instance.png`` (uint16, instance id + 1), both
+    0 exactly where the depth is 0.
+
+    Args:
+        folder: replaced if it is there.
+        frames: at least one, all with one intrinsic matrix.
+        meta: the content of ``meta.json``.
+    """
+    with atomic_folder(folder) as partial:
+        np.savetxt(partial / "camera-intrinsics.txt", frames[0].frame.intrinsics, fmt="%.18e")
+        for labelled in frames:
+            frame = labelled.frame
+            stem = partial / frame.frame_id
+            assert frame.color is not None, "a rendered frame has colour"
+            Image.fromarray(frame.color).save(f"{stem}.color.jpg", quality=92)
+            millimetres = np.round(frame.depth * 1000).astype(np.uint16)
+            Image.fromarray(millimetres).save(f"{stem}.depth.png", compress_level=2)
+            np.savetxt(f"{stem}.pose.txt", frame.world_from_camera, fmt="%.18e")
+            if meta["settings"]["labels"]:
+                label = (labelled.semantic + 1).astype(np.uint8)
+                Image.fromarray(label).save(f"{stem}.label.png")
+                instance = (labelled.instance + 1).astype(np.uint16)
+                Image.fromarray(instance).save(f"{stem}.instance.png")
+        write_json(partial / "meta.json", meta)
+
+
+def write_labelled_scene(
+    folder: Path, room: Room, points: SurfacePoints, meta: dict[str, Any]
+) -> None:
+    """Write one labelled scene, atomically.
+
+    ``coord.npy`` (N, 3) float32 metres, ``color.npy`` (N, 3) uint8 RGB, ``normal.npy`` (N, 3)
+    float32, ``semantic.npy`` (N,) int32, ``instance.npy`` (N,) int32, ``boxes.npy`` (K, 8)
+    float32 with the columns of ``rooms.BOX_COLUMNS``, ``meta.json``.
+
+    Args:
+        folder: replaced if it is there.
+        room: where the points come from.
+        points: points on its surfaces.
+        meta: joins what describes the arrays in ``meta.json``.
+    """
+    with atomic_folder(folder) as partial:
+        np.save(partial / "coord.npy", points.points)
+        np.save(partial / "color.npy", points.colors)
+        np.save(partial / "normal.npy", points.normals)
+        np.save(partial / "semantic.npy", points.semantic)
+        np.save(partial / "instance.npy", points.instance)
+        np.save(partial / "boxes.npy", room.boxes)
+        boxes = {"box_columns": BOX_COLUMNS, "box_instances": room.box_instances.tolist()}
+        write_json(partial / "meta.json", {**meta, **boxes})
+
+
+def _write_room(folder: Path, scene: Path | None, number: int, settings: RoomSettings) -> None:
+    rgbd_meta = _meta(number, settings, without=("density",))
+    scene_meta = _meta(number, settings, kept=("seed", "density"))
+    wants_frames = not _is_there(folder, rgbd_meta)
+    wants_points = scene is not None and not _is_there(scene, scene_meta)
+    if not (wants_frames or wants_points):
+        return
+    # a stream for each purpose: what one draws cannot change what another gets
+    streams = np.random.default_rng([settings.seed, number]).spawn(4)
+    room_rng, walk_rng, sensor_rng, points_rng = streams
+    room = make_room(room_rng)
+    renderer = Renderer(room)
+    if wants_frames:
+        intrinsics = pinhole(settings.width, settings.height, settings.field_of_view)
+        frames = [
+            renderer.frame(
+                pose,
+                intrinsics,
+                (settings.width, settings.height),
+                frame_id=f"frame-{index:06d}",
+                rng=sensor_rng if settings.sensor_noise else None,
+            )
+            for index, pose in enumerate(walk(room, settings.num_frames, walk_rng))
+        ]
+        write_rgbd_folder(folder, frames, rgbd_meta)
+    if scene is not None and wants_points:
+        points = renderer.sample_points(settings.density, points_rng)
+        write_labelled_scene(scene, room, points, scene_meta)
+
+
+def _meta(
+    number: int,
+    settings: RoomSettings,
+    kept: tuple[str, ...] | None = None,
+    without: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    values = {
+        name: value
+        for name, value in asdict(settings).items()
+        if name not in without and (kept is None or name in kept)
+    }
+    return {
+        "format_version": FORMAT_VERSION,
+        "source": "pointcontrast.synthetic",
+        "units": "metres",
+        "up_axis": "z",
+        "class_names": list(CLASS_NAMES),
+        "room": number,
+        "settings": values,
+    }
+
+
+def _is_there(folder: Path, meta: dict[str, Any]) -> bool:
+    """Whether a whole scene with these settings is already in the folder."""
+    if not (folder / "meta.json").exists():
+        return False
+    found = read_json(folder / "meta.json")
+    return isinstance(found, dict) and all(found.get(key) == meta[key] for key in meta)
