@@ -11,6 +11,9 @@ from torch import nn
 from pointcontrast.backbones import Backbone
 from pointcontrast.types import PairBatch
 
+Pass = tuple[torch.Tensor, torch.Tensor]
+"""What one pass takes: coordinates (N, 1+D) int32, batch index first, and features (N, C)."""
+
 
 @contextmanager
 def recalibrated_batch_norm(backbone: Backbone, batches: Iterable[PairBatch]) -> Iterator[None]:
@@ -25,36 +28,65 @@ def recalibrated_batch_norm(backbone: Backbone, batches: Iterable[PairBatch]) ->
         backbone: the network; in evaluation mode within the block, in its old mode after it.
         batches: augmented training batches.
     """
-    layers = [m for m in backbone.modules() if isinstance(m, nn.BatchNorm1d)]
-    before = [{name: b.clone() for name, b in layer.named_buffers()} for layer in layers]
-    momenta = [layer.momentum for layer in layers]
+    before = _buffers(backbone)
     was_training = backbone.training
     try:
-        _measure(backbone, layers, batches)
+        measure_batch_norm(backbone, _sides(batches))
         backbone.eval()
         yield
     finally:
-        for layer, buffers, momentum in zip(layers, before, momenta, strict=True):
-            layer.momentum = momentum
-            for name, buffer in buffers.items():
-                layer.get_buffer(name).copy_(buffer)
+        _restore(backbone, before)
         backbone.train(was_training)
 
 
 @torch.no_grad()
-def _measure(
-    backbone: Backbone, layers: list[nn.BatchNorm1d], batches: Iterable[PairBatch]
-) -> None:
+def measure_batch_norm(backbone: Backbone, passes: Iterable[Pass]) -> None:
+    """Replace the running statistics by the plain means over ``passes``, for good.
+
+    Without a pass nothing changes, and nothing does after an error.
+
+    Args:
+        backbone: the network, on any device and in any mode, which it keeps.
+        passes: coordinates and features of each pass, on any device.
+
+    Raises:
+        ValueError: a layer sees less than two voxels in a pass: they have no variance.
+    """
+    layers = [m for m in backbone.modules() if isinstance(m, nn.BatchNorm1d)]
+    momenta = [layer.momentum for layer in layers]
+    before = _buffers(backbone)
+    was_training = backbone.training
     device = next(backbone.parameters()).device
-    backbone.train()
     started = False
+    backbone.train()
+    try:
+        for coordinates, features in passes:
+            if not started:
+                for layer in layers:
+                    layer.reset_running_stats()
+                    layer.momentum = None  # PyTorch's sign for a plain mean over all passes
+                started = True
+            backbone.encode(coordinates.to(device), features.to(device))
+    except BaseException:
+        _restore(backbone, before)
+        raise
+    finally:
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
+        backbone.train(was_training)
+
+
+def _sides(batches: Iterable[PairBatch]) -> Iterator[Pass]:
     for batch in batches:
-        if not len(batch):
-            continue
-        if not started:
-            for layer in layers:
-                layer.reset_running_stats()
-                layer.momentum = None  # PyTorch's sign for a plain mean over all passes
-            started = True
-        for view in (batch.view0, batch.view1):
-            backbone.encode(view.coordinates.to(device), view.features.to(device))
+        if len(batch):
+            for view in (batch.view0, batch.view1):
+                yield view.coordinates, view.features
+
+
+def _buffers(backbone: Backbone) -> dict[str, torch.Tensor]:
+    return {name: buffer.clone() for name, buffer in backbone.named_buffers()}
+
+
+def _restore(backbone: Backbone, buffers: dict[str, torch.Tensor]) -> None:
+    for name, buffer in buffers.items():
+        backbone.get_buffer(name).copy_(buffer)

@@ -100,9 +100,7 @@ def benchmark_pairs(root: Path, num_pairs: int, voxel_size: float, rounds: int) 
         **spread("ours", our_times),
         **spread("authors", their_times),
         **spread("authors_matching", matching),
-        "correspondences_ratio": round(
-            statistics.mean(a / b for a, b in counts.values() if b), 4
-        ),
+        "correspondences_ratio": round(statistics.mean(a / b for a, b in counts.values() if b), 4),
         "num_pairs": num_pairs,
         "rounds": rounds,
         "voxel_size": voxel_size,
@@ -151,5 +149,3 @@ def main(argv: list[str] | None = None) -> int:
         return 0
 
     return run_command(run)
-
-

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 import pytorch_lightning as pl
+import torch
 from torch.utils.data import DataLoader
 
 from pointcontrast.augment import Rotation
@@ -89,7 +90,10 @@ class PairDataModule(pl.LightningDataModule):
         num_validation_pairs: int = 32,
         seed: int = 0,
     ) -> None:
-        """Describe the data. Defaults are those of the released code (paper.md 2.2).
+        """Describe the data.
+
+        Defaults are those of the released code (PointContrast
+        ``pretrain/pointcontrast/lib/ddp_data_loaders.py`` at commit 47e8682).
 
         Args:
             root: folder of prepared scenes, as tools/prepare_pairs.py makes it.
@@ -207,6 +211,12 @@ class PairDataModule(pl.LightningDataModule):
         """The first batches of the training stream: what batch norm is recalibrated on."""
         stream = PairStream(len(self.train_dataset), self.batch_size, num_batches, seed=self.seed)
         return self._loader(self.train_dataset, stream, 0)
+
+    def transfer_batch_to_device(
+        self, batch: PairBatch, device: torch.device, dataloader_idx: int
+    ) -> PairBatch:
+        """Move a batch; Lightning cannot move frozen dataclasses by itself."""
+        return batch.to(device)
 
     @staticmethod
     def _loader(dataset: PairDataset, batches: object, num_workers: int) -> DataLoader[PairBatch]:

@@ -44,6 +44,7 @@ class LastCheckpoint(Checkpoint):
         """Save where it is time; end the run where a signal came."""
         if self.signal_received is not None:
             self._save(trainer)
+            trainer.limit_val_batches = 0  # else Lightning validates before it stops
             trainer.should_stop = True
         elif trainer.global_step % self.every_n_steps == 0:
             self._save(trainer)

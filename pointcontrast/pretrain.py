@@ -7,6 +7,7 @@ From the command to the loss in two hops: ``tools/pretrain.py`` calls :func:`mai
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -35,7 +36,7 @@ ROWS_FOR_RANK = 1000
 
 
 def released_optimizer(parameters: Any) -> Optimizer:
-    """SGD as in the authors' PointInfoNCE launch script (paper.md 2.4)."""
+    """SGD as in the authors' PointInfoNCE launch script ``scripts/ddp_launch.sh``."""
     return torch.optim.SGD(parameters, lr=0.05, momentum=0.8, weight_decay=1e-4)
 
 
@@ -80,6 +81,8 @@ class PointContrast(pl.LightningModule):
         self.inlier_distance = inlier_distance
         self.calibration_batches = calibration_batches
         self.seed = seed
+        self.on_scored: Callable[[dict[str, float]], None] | None = None
+        """Called with the figures of each validation, while batch norm is calibrated."""
         self.num_dropped_pairs = 0
         self._step_end: float | None = None
         self._validation = ExitStack()
@@ -98,12 +101,6 @@ class PointContrast(pl.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": self.schedule(optimizer), "interval": "step"},
         }
-
-    def transfer_batch_to_device(
-        self, batch: PairBatch, device: torch.device, dataloader_idx: int
-    ) -> PairBatch:
-        """Lightning cannot move frozen dataclasses by itself."""
-        return batch.to(device)
 
     def training_step(self, batch: PairBatch, batch_idx: int) -> torch.Tensor:
         """The loss of one batch of pairs."""
@@ -186,10 +183,12 @@ class PointContrast(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the means over pairs, warn of a collapse, and put batch norm back."""
-        self._validation.close()
+        with self._validation:
+            if self._scores:
+                self._report_scores()
         self._step_end = None
-        if not self._scores:
-            return
+
+    def _report_scores(self) -> None:
         features = torch.cat(self._features)
         rank = effective_rank(features)
         figures = {**mean_scores(self._scores), "effective_rank": rank}
@@ -197,6 +196,8 @@ class PointContrast(pl.LightningModule):
         problem = collapse_problem(rank, features.shape[1], figures["negative_similarity"])
         if problem is not None and not self.trainer.sanity_checking:
             rank_zero_warn(f"collapse at step {self.global_step}: {problem}")
+        if self.on_scored is not None:
+            self.on_scored(figures)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
 from pathlib import Path
@@ -36,7 +37,7 @@ INTERRUPTED = 128
 """Exit status of a run that a signal ended, plus the signal's number."""
 
 TRAINER_DEFAULTS: dict[str, Any] = {
-    "max_steps": 60_000,  # scripts/ddp_launch.sh (paper.md 2.4)
+    "max_steps": 60_000,  # as the released launch script scripts/ddp_launch.sh
     "max_epochs": -1,
     "val_check_interval": 2_500,
     "check_val_every_n_epoch": None,  # validation counts steps, not epochs
@@ -56,6 +57,7 @@ class PretrainCLI(LightningCLI):
 
     def __init__(self, argv: list[str] | None = None) -> None:
         """Parse ``argv`` (None: the process's) and build data, model and trainer."""
+        _quiet()
         self.command = list(sys.argv[1:] if argv is None else argv)
         super().__init__(
             PointContrast,
@@ -132,8 +134,10 @@ class PretrainCLI(LightningCLI):
         """
         if self.trainer.max_steps < 1:
             raise InputError("trainer.max_steps must be set: the stream of samples has no end")
-        _quiet()
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._facts = describe_run(self.model.seed, self.command)
+        self._exported_step = 0
+        self.model.on_scored = self._export
         if self.trainer.is_global_zero:
             self._describe()
         if self.resume_from is None:
@@ -149,7 +153,9 @@ class PretrainCLI(LightningCLI):
             return INTERRUPTED + self.last_checkpoint.signal_received
         self._validate("after training")
         if self.trainer.is_global_zero:
-            self._export()
+            if self._exported_step != self.trainer.global_step:  # nothing was held out to score
+                with self.model.calibrated():
+                    self._export({})
             self._report()
         return 0
 
@@ -158,27 +164,30 @@ class PretrainCLI(LightningCLI):
         with atomic_file(config) as partial:
             self.parser.save(self.config, str(partial), skip_check=True, overwrite=True)
         if self.resume_from is not None:
-            self.metrics.forget_after(self.resume_step)
+            self.metrics.forget_from(self.resume_step)
             return
-        write_json(self.folder / RUN, describe_run(self.model.seed, self.command))
+        write_json(self.folder / RUN, self._facts)
 
     def _validate(self, when: str) -> None:
         print(f"scoring held-out pairs {when}")
         self.trainer.validate(self.model, self.datamodule, verbose=False)
 
-    def _export(self) -> None:
-        with self.model.calibrated():
-            save_backbone(
-                self.folder / BACKBONE,
-                self.model.backbone,
-                self.datamodule.network_input,
-                {
-                    "config": self.parser.dump(self.config, skip_check=True),
-                    "step": self.trainer.global_step,
-                    "scores": _scores(read_metrics(self.folder))[1],
-                    **describe_run(self.model.seed, self.command),
-                },
-            )
+    def _export(self, scores: dict[str, float]) -> None:
+        """Write the backbone as it was scored; never the untrained one."""
+        if self.trainer.global_step == 0 or not self.trainer.is_global_zero:
+            return
+        save_backbone(
+            self.folder / BACKBONE,
+            self.model.backbone,
+            self.datamodule.network_input,
+            {
+                "config": self.parser.dump(self.config, skip_check=True),
+                "step": self.trainer.global_step,
+                "scores": scores,
+                **self._facts,
+            },
+        )
+        self._exported_step = self.trainer.global_step
 
     def _report(self) -> None:
         metrics = read_metrics(self.folder)
@@ -232,12 +241,16 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def _quiet() -> None:
-    """Silence advice of Lightning's that does not fit: validation is small, batches vary."""
+    """Silence what Lightning says on every run and what does not fit this program."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     for message in (
-        ".*does not have many workers.*",
-        ".*Trying to infer the `batch_size`.*",
+        ".*args parameter is intended to run from within Python.*",
+        ".*does not have many workers.*",  # validation is small
+        ".*persistent_workers=True.*",
+        ".*Total length of `DataLoader` across ranks is zero.*",  # nothing held out
         ".*dataloader is not resumable.*",  # PairStream starts where the run stopped
         ".*The `srun` command is available.*",
-        ".*Checkpoint directory .* exists and is not empty.*",
+        ".*treespec.*is deprecated.*",  # between Lightning and torch
+        r"(?s).*(JsonargparseDeprecation|was deprecated in v4)",  # Lightning and jsonargparse
     ):
         warnings.filterwarnings("ignore", message=message)

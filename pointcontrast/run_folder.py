@@ -174,9 +174,9 @@ class JsonLinesLogger(Logger):
                 file.write(json.dumps({"step": step, **figures}) + "\n")
 
     @rank_zero_only
-    def forget_after(self, step: int) -> None:
-        """Drop the lines of steps after ``step``: a resumed run writes them again."""
-        lines = [line for line in read_metrics(self.path.parent) if line["step"] <= step]
+    def forget_from(self, step: int) -> None:
+        """Drop the lines of step ``step`` (counted from 0) and later: they are made again."""
+        lines = [line for line in read_metrics(self.path.parent) if line["step"] < step]
         with atomic_file(self.path) as partial:
             partial.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
 

@@ -19,7 +19,8 @@ class PairStream(Sampler[list[SampleKey]]):
     Step s of rank r takes the places (s * num_ranks + r) * batch_size onwards of the stream of
     permutations, so that no pair comes twice in an epoch whatever the number of ranks, a batch
     may span two epochs, and a run resumed at step s goes on as if it had never stopped. (The
-    released sampler gives every rank its own permutation after the first: paper.md 2.2.)
+    released sampler, PointContrast ``pretrain/pointcontrast/lib/data_sampler.py``, does not keep
+    the ranks' permutations equal after the first.)
     """
 
     def __init__(

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pointcontrast.backbones import Res16UNet
-from pointcontrast.batch_norm import recalibrated_batch_norm
+from pointcontrast.batch_norm import measure_batch_norm, recalibrated_batch_norm
 from pointcontrast.types import PairBatch, ViewBatch
 
 
@@ -69,3 +69,30 @@ def test_without_batches_the_moving_averages_stay(backbone: Res16UNet) -> None:
     with recalibrated_batch_norm(backbone, []):
         assert not backbone.training
         torch.testing.assert_close(backbone.bn0.bn.running_mean, before)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_measuring_is_for_good_and_keeps_mode_and_momenta(
+    backbone: Res16UNet, training: bool
+) -> None:
+    backbone.train(training)
+    passes = [(view(seed).coordinates, view(seed).features) for seed in range(3)]
+    momenta = [m.momentum for m in backbone.modules() if isinstance(m, torch.nn.BatchNorm1d)]
+    measure_batch_norm(backbone, passes)
+    stem = [
+        backbone.conv0p1s1(backbone.engine.sparse_tensor(*one)).features.mean(0) for one in passes
+    ]
+    torch.testing.assert_close(backbone.bn0.bn.running_mean, torch.stack(stem).mean(0))
+    assert backbone.training == training
+    assert momenta == [
+        m.momentum for m in backbone.modules() if isinstance(m, torch.nn.BatchNorm1d)
+    ]
+
+
+def test_a_pass_of_one_voxel_is_refused_and_changes_nothing(backbone: Res16UNet) -> None:
+    before = {name: value.clone() for name, value in backbone.state_dict().items()}
+    one_voxel = (torch.zeros(1, 4, dtype=torch.int32), torch.ones(1, 3))
+    with pytest.raises(ValueError, match="1 voxels"):
+        measure_batch_norm(backbone, [(view(0).coordinates, view(0).features), one_voxel])
+    for name, value in backbone.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)

@@ -62,7 +62,7 @@ def test_metrics_survive_a_kill_and_a_resume(capsys: pytest.CaptureFixture[str])
         file.write('{"step": 5, "lo')
     assert [line["step"] for line in read_metrics(Path("run"))] == [0, 1, 2, 3, 4]
     assert "not JSON" in capsys.readouterr().err
-    logger.forget_after(2)
+    logger.forget_from(3)
     logger.log_metrics({"loss": 9.0}, 3)
     assert read_metrics(Path("run")) == [
         {"step": 0, "loss": 0.0},

@@ -30,7 +30,7 @@ def test_stepwise_exponential_is_the_authors_loop() -> None:
     assert rates(StepwiseExponential, 1000) == pytest.approx(expected)
 
 
-def test_stepwise_exponential_ends_where_the_paper_facts_say() -> None:
+def test_stepwise_exponential_ends_where_the_released_schedule_does() -> None:
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     factor = StepwiseExponential(optimizer).lr_lambdas[0](60_000)
     assert factor == pytest.approx(0.99**241)

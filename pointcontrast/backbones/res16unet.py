@@ -1,13 +1,15 @@
 """The residual sparse U-Net of PointContrast (SR-UNet), after SpatioTemporalSegmentation.
 
-Source: facebookresearch/PointContrast ``pretrain/pointcontrast/model/res16unet.py`` and
-``resnet.py``; the variants 14, 18, 50 and 101 are those of chrischoy/SpatioTemporalSegmentation
-``models/res16unet.py``. Names and shapes of the state dict are theirs.
+Source: facebookresearch/PointContrast (commit 47e8682)
+``pretrain/pointcontrast/model/res16unet.py`` and ``resnet.py``; the variants 14, 18, 50 and 101
+are those of chrischoy/SpatioTemporalSegmentation (commit 4afee29) ``models/res16unet.py``. Names
+and shapes of the state dict are theirs.
 
 Deliberate deviations:
     * Kernels are hypercubes. In three dimensions the authors' "hybrid" kernel has the same taps
-      in another order of its weights (paper.md 4.4 of the design notes: a matter of import). In
-      four dimensions it is another kernel, here ``kernel_region: hybrid``.
+      in another order of its weights (``convert_region_type`` in MinkowskiEngine v0.4.3
+      ``MinkowskiEngine/Common.py``), which matters only when published weights are read. In four
+      dimensions it is another kernel, here ``kernel_region: hybrid``.
     * The output layer of the bottleneck variants takes ``PLANES[7] * expansion`` channels, as
       what comes before it has; the original's does not fit.
     * Batch norm in the residual blocks keeps momentum 0.1 whatever the configuration says, as in
@@ -17,15 +19,16 @@ Deliberate deviations:
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from typing import cast
 
 from torch import nn
 
 from pointcontrast.backbones.backbone import Backbone
+from pointcontrast.backbones.res16unet_variants import VARIANTS, VariantName
+from pointcontrast.backbones.residual_blocks import BasicBlock, BottleneckBlock, ResidualBlock
 from pointcontrast.errors import InputError
 from pointcontrast.sparse import (
     BatchNorm,
-    Engine,
     EngineName,
     KernelRegion,
     ReLU,
@@ -34,52 +37,7 @@ from pointcontrast.sparse import (
     normalize,
 )
 
-BLOCK_BATCH_NORM_MOMENTUM = 0.1
 STEM_CHANNELS = 32
-
-_LAYERS = {
-    "14": (1, 1, 1, 1, 1, 1, 1, 1),
-    "18": (2, 2, 2, 2, 2, 2, 2, 2),
-    "34": (2, 3, 4, 6, 2, 2, 2, 2),
-    "50": (2, 3, 4, 6, 2, 2, 2, 2),
-    "101": (2, 3, 4, 23, 2, 2, 2, 2),
-}
-_DECODER_PLANES = {
-    "14": {
-        "": (256, 256, 256, 256),
-        "A": (128, 128, 96, 96),
-        "B": (128, 128, 128, 128),
-        "C": (192, 192, 128, 128),
-        "D": (384, 384, 384, 384),
-    },
-    "18": {
-        "": (256, 256, 256, 256),
-        "A": (128, 128, 96, 96),
-        "B": (128, 128, 128, 128),
-        "D": (384, 384, 384, 384),
-    },
-    "34": {
-        "": (256, 256, 256, 256),
-        "A": (256, 128, 64, 64),
-        "B": (256, 128, 64, 32),
-        "C": (256, 128, 96, 96),
-    },
-    "50": {"": (256, 256, 256, 256)},
-    "101": {"": (256, 256, 256, 256)},
-}
-_ENCODER_PLANES = (32, 64, 128, 256)
-
-VariantName = Literal[
-    "14", "14A", "14B", "14C", "14D", "18", "18A", "18B", "18D", "34", "34A", "34B", "34C",
-    "50", "101",
-]  # fmt: skip
-
-VARIANTS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
-    depth + letter: (_LAYERS[depth], _ENCODER_PLANES + decoder)
-    for depth, tables in _DECODER_PLANES.items()
-    for letter, decoder in tables.items()
-}
-"""Variant to (residual blocks, channels) of its eight stages."""
 
 
 class Res16UNet(Backbone):
@@ -143,7 +101,7 @@ class Res16UNet(Backbone):
         planes = tuple(_scaled(channels, width) for channels in planes)
         stem = _scaled(STEM_CHANNELS, width)
         self.normalize_output = normalize_output
-        self._block: type[_ResidualBlock] = (
+        self._block: type[ResidualBlock] = (
             BottleneckBlock if variant in ("50", "101") else BasicBlock
         )
         self._region: KernelRegion = kernel_region
@@ -238,93 +196,6 @@ class Res16UNet(Backbone):
         return normalize(x) if self.normalize_output else x
 
 
-class _ResidualBlock(nn.Module):
-    """A shortcut around some layers; the shortcut has a 1x1 convolution where channels change."""
-
-    expansion: int
-
-    def __init__(
-        self,
-        engine: Engine,
-        in_channels: int,
-        planes: int,
-        *,
-        dimension: int,
-        region: KernelRegion,
-        shortcut_momentum: float,
-    ) -> None:
-        super().__init__()
-        out_channels = planes * self.expansion
-        self._add_layers(engine, in_channels, planes, dimension, region)
-        self.relu = ReLU()
-        self.downsample = (
-            None
-            if in_channels == out_channels
-            else nn.Sequential(
-                engine.Convolution(in_channels, out_channels, kernel_size=1, dimension=dimension),
-                BatchNorm(out_channels, momentum=shortcut_momentum),
-            )
-        )
-
-    def _add_layers(
-        self, engine: Engine, in_channels: int, planes: int, dimension: int, region: KernelRegion
-    ) -> None:
-        raise NotImplementedError
-
-    def _residual(self, x: SparseTensor) -> SparseTensor:
-        raise NotImplementedError
-
-    def forward(self, x: SparseTensor) -> SparseTensor:
-        """relu(residual(x) + shortcut(x))."""
-        shortcut = x if self.downsample is None else self.downsample(x)
-        return self.relu(self._residual(x) + shortcut)
-
-
-class BasicBlock(_ResidualBlock):
-    """Two 3x3x3 convolutions."""
-
-    expansion = 1
-
-    def _add_layers(
-        self, engine: Engine, in_channels: int, planes: int, dimension: int, region: KernelRegion
-    ) -> None:
-        self.conv1 = engine.Convolution(
-            in_channels, planes, kernel_size=3, dimension=dimension, region=region
-        )
-        self.norm1 = BatchNorm(planes, momentum=BLOCK_BATCH_NORM_MOMENTUM)
-        self.conv2 = engine.Convolution(
-            planes, planes, kernel_size=3, dimension=dimension, region=region
-        )
-        self.norm2 = BatchNorm(planes, momentum=BLOCK_BATCH_NORM_MOMENTUM)
-
-    def _residual(self, x: SparseTensor) -> SparseTensor:
-        return self.norm2(self.conv2(self.relu(self.norm1(self.conv1(x)))))
-
-
-class BottleneckBlock(_ResidualBlock):
-    """1x1x1, 3x3x3, 1x1x1 to four times the channels."""
-
-    expansion = 4
-
-    def _add_layers(
-        self, engine: Engine, in_channels: int, planes: int, dimension: int, region: KernelRegion
-    ) -> None:
-        out_channels = planes * self.expansion
-        self.conv1 = engine.Convolution(in_channels, planes, kernel_size=1, dimension=dimension)
-        self.norm1 = BatchNorm(planes, momentum=BLOCK_BATCH_NORM_MOMENTUM)
-        self.conv2 = engine.Convolution(
-            planes, planes, kernel_size=3, dimension=dimension, region=region
-        )
-        self.norm2 = BatchNorm(planes, momentum=BLOCK_BATCH_NORM_MOMENTUM)
-        self.conv3 = engine.Convolution(planes, out_channels, kernel_size=1, dimension=dimension)
-        self.norm3 = BatchNorm(out_channels, momentum=BLOCK_BATCH_NORM_MOMENTUM)
-
-    def _residual(self, x: SparseTensor) -> SparseTensor:
-        x = self.relu(self.norm1(self.conv1(x)))
-        x = self.relu(self.norm2(self.conv2(x)))
-        return self.norm3(self.conv3(x))
-
-
 def _check(
     variant: str,
     dimension: int,
@@ -354,13 +225,3 @@ def _scaled(channels: int, width: float) -> int:
 def num_parameters(module: nn.Module) -> int:
     """How many trainable numbers a module holds."""
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
-
-
-__all__ = [
-    "VARIANTS",
-    "BasicBlock",
-    "BottleneckBlock",
-    "Res16UNet",
-    "VariantName",
-    "num_parameters",
-]

@@ -1,19 +1,12 @@
 """Engine 1: MinkowskiEngine 0.5.4, the library the method was written with.
 
-This is the only file that imports it. Its tensors are wrapped so that networks see the contract
-of :mod:`pointcontrast.sparse.engine`; its layers are used as they are.
+Nothing outside of this package imports it. Its tensors are wrapped so that networks see the
+contract of :mod:`pointcontrast.sparse.engine`; its layers are used as they are.
 """
 
 from __future__ import annotations
 
-import collections
-import collections.abc
-import os
-import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -34,65 +27,13 @@ from pointcontrast.sparse.engine import (
     pools_cells,
 )
 from pointcontrast.sparse.kernel_region import KernelRegion
+from pointcontrast.sparse.minkowski_import import import_minkowski
 from pointcontrast.sparse.pointwise import largest_by_row
 
 NAME = "minkowski"
 # It floors to a stride in float32, which is wrong for larger integers (coordinate_map.hpp).
 LARGEST_COORDINATE = 2**24
-HOW_TO_GET_IT = (
-    "run `make minkowski` in the project's folder to build it (about 6 minutes on 2 cores), or "
-    "use engine: native, which needs nothing more"
-)
-
-
-@contextmanager
-def _kept_in_bounds() -> Iterator[None]:
-    """Give MinkowskiEngine's import what it misses, and undo what it does to the process.
-
-    It takes ``Sequence`` from ``collections``, where Python 3.10 no longer has it. It leaves its
-    own folder, with modules such as ``utils``, on ``sys.path``, and on machines with more than 16
-    cores sets ``OMP_NUM_THREADS`` for every child process. Nothing of that is needed later.
-    """
-    lend = not hasattr(collections, "Sequence")
-    if lend:
-        collections.Sequence = collections.abc.Sequence  # pyright: ignore[reportAttributeAccessIssue]
-    path = list(sys.path)
-    num_threads = os.environ.get("OMP_NUM_THREADS")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # its own deprecations, none of the user's doing
-            yield
-    finally:
-        if lend:
-            del collections.Sequence  # pyright: ignore[reportAttributeAccessIssue]
-        sys.path[:] = path
-        if num_threads is None:
-            os.environ.pop("OMP_NUM_THREADS", None)
-
-
-def _import_minkowski() -> ModuleType:
-    """Import MinkowskiEngine, or say why that fails."""
-    try:
-        with _kept_in_bounds():
-            import MinkowskiEngine
-    except ModuleNotFoundError as error:
-        if error.name == "MinkowskiEngine":
-            raise InputError(f"MinkowskiEngine is not installed; {HOW_TO_GET_IT}") from None
-        raise InputError(
-            f"MinkowskiEngine is installed but needs the missing module {error.name!r}; "
-            f"{HOW_TO_GET_IT}"
-        ) from error
-    except Exception as error:
-        # A build against another torch fails with an ImportError about symbols, or worse.
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(
-            f"MinkowskiEngine is installed but broken ({reason}), most often because torch "
-            f"changed since it was built; {HOW_TO_GET_IT}"
-        ) from error
-    return MinkowskiEngine
-
-
-ME = _import_minkowski()
+ME = import_minkowski()
 
 
 def built_for_cuda() -> bool:

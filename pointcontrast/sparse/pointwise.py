@@ -55,8 +55,9 @@ def concatenate(first: SparseTensor, second: SparseTensor) -> SparseTensor:
 def normalize(x: SparseTensor) -> SparseTensor:
     """Scale every row to unit L2 norm.
 
-    The released code divides by the bare norm (paper.md 4.2); here a row of zeros stays zero
-    instead of becoming NaN, and every other row is the same.
+    The released code (PointContrast ``pretrain/pointcontrast/model/res16unet.py``) divides by the
+    bare norm; here a row of zeros stays zero instead of becoming NaN, and every other row is the
+    same.
     """
     norm = torch.linalg.vector_norm(x.features, dim=1, keepdim=True)
     return x.replace(x.features / torch.where(norm == 0, 1, norm))

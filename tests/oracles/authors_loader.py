@@ -1,8 +1,8 @@
 """The authors' way of loading a training pair, in our words: slow and plainly right.
 
-PointContrast ``pretrain/pointcontrast/lib/ddp_data_loaders.py`` (paper.md 2.2): both clouds are
-read at full resolution as float64, rotated, quantised keeping one point a voxel, and matched by
-one KD-tree query for each point in a Python loop.
+PointContrast ``pretrain/pointcontrast/lib/ddp_data_loaders.py`` at commit 47e8682: both clouds
+are read at full resolution as float64, rotated, quantised keeping one point a voxel, and matched
+by one KD-tree query for each point in a Python loop.
 """
 
 from __future__ import annotations
@@ -55,9 +55,7 @@ def quantize(points: NDArray[np.float64], voxel_size: float) -> NDArray[np.int64
     return np.unique(keys, return_index=True)[1]
 
 
-def load_pair(
-    file0: Path, file1: Path, voxel_size: float, rng: np.random.Generator
-) -> LoadedPair:
+def load_pair(file0: Path, file1: Path, voxel_size: float, rng: np.random.Generator) -> LoadedPair:
     """Read two ``.npz`` clouds (key ``pcd``), rotate and quantise each, and match them."""
     kept, coordinates = [], []
     for file in (file0, file1):

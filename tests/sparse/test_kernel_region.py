@@ -6,7 +6,8 @@ from oracles.sparse_convolution import cube_taps
 from pointcontrast.sparse import kernel_offsets
 from pointcontrast.sparse.kernel_region import kernel_volume
 
-# The order of MinkowskiEngine 0.4's hybrid kernel as the reference notes list it for 3x3x3.
+# The hybrid kernel's order for 3x3x3, from the loop of convert_region_type in MinkowskiEngine
+# v0.4.3, MinkowskiEngine/Common.py.
 HYBRID_3D = """
  0  0  0  -1  0  0   1  0  0   0 -1  0   0  1  0  -1 -1  0  -1  1  0   1 -1  0   1  1  0
  0  0 -1   0  0  1  -1  0 -1  -1  0  1   1  0 -1   1  0  1   0 -1 -1   0 -1  1   0  1 -1

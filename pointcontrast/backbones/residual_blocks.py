@@ -1,0 +1,112 @@
+"""The residual blocks of the SR-UNet.
+
+Source: facebookresearch/PointContrast (commit 47e8682) ``pretrain/pointcontrast/model/resnet.py``
+and ``model/modules/resnet_block.py``.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from pointcontrast.sparse import BatchNorm, Engine, KernelRegion, ReLU, SparseTensor
+
+BLOCK_BATCH_NORM_MOMENTUM = 0.1
+"""Whatever the configuration says, as in the original (see :mod:`.res16unet`)."""
+
+
+class ResidualBlock(nn.Module):
+    """A shortcut around some layers; the shortcut has a 1x1 convolution where channels change."""
+
+    expansion: int
+
+    def __init__(
+        self,
+        engine: Engine,
+        in_channels: int,
+        planes: int,
+        *,
+        dimension: int,
+        region: KernelRegion,
+        shortcut_momentum: float,
+    ) -> None:
+        """Make the block.
+
+        Args:
+            engine: whose layers it is made of.
+            in_channels: channels that come in.
+            planes: channels inside; ``expansion`` times as many leave.
+            dimension: of the convolutions, 3 or 4.
+            region: of the kernels wider than 1.
+            shortcut_momentum: of batch norm on the shortcut; the rest keeps
+                ``BLOCK_BATCH_NORM_MOMENTUM``.
+        """
+        super().__init__()
+        out_channels = planes * self.expansion
+        self._add_layers(engine, in_channels, planes, dimension, region)
+        self.relu = ReLU()
+        self.downsample = (
+            None
+            if in_channels == out_channels
+            else nn.Sequential(
+                engine.Convolution(in_channels, out_channels, kernel_size=1, dimension=dimension),
+                BatchNorm(out_channels, momentum=shortcut_momentum),
+            )
+        )
+
+    def _add_layers(
+        self, engine: Engine, in_channels: int, planes: int, dimension: int, region: KernelRegion
+    ) -> None:
+        raise NotImplementedError
+
+    def _residual(self, x: SparseTensor) -> SparseTensor:
+        raise NotImplementedError
+
+    def forward(self, x: SparseTensor) -> SparseTensor:
+        """relu(residual(x) + shortcut(x))."""
+        shortcut = x if self.downsample is None else self.downsample(x)
+        return self.relu(self._residual(x) + shortcut)
+
+
+class BasicBlock(ResidualBlock):
+    """Two 3x3x3 convolutions."""
+
+    expansion = 1
+
+    def _add_layers(
+        self, engine: Engine, in_channels: int, planes: int, dimension: int, region: KernelRegion
+    ) -> None:
+        self.conv1 = engine.Convolution(
+            in_channels, planes, kernel_size=3, dimension=dimension, region=region
+        )
+        self.norm1 = BatchNorm(planes, momentum=BLOCK_BATCH_NORM_MOMENTUM)
+        self.conv2 = engine.Convolution(
+            planes, planes, kernel_size=3, dimension=dimension, region=region
+        )
+        self.norm2 = BatchNorm(planes, momentum=BLOCK_BATCH_NORM_MOMENTUM)
+
+    def _residual(self, x: SparseTensor) -> SparseTensor:
+        return self.norm2(self.conv2(self.relu(self.norm1(self.conv1(x)))))
+
+
+class BottleneckBlock(ResidualBlock):
+    """1x1x1, 3x3x3, 1x1x1 to four times the channels."""
+
+    expansion = 4
+
+    def _add_layers(
+        self, engine: Engine, in_channels: int, planes: int, dimension: int, region: KernelRegion
+    ) -> None:
+        out_channels = planes * self.expansion
+        self.conv1 = engine.Convolution(in_channels, planes, kernel_size=1, dimension=dimension)
+        self.norm1 = BatchNorm(planes, momentum=BLOCK_BATCH_NORM_MOMENTUM)
+        self.conv2 = engine.Convolution(
+            planes, planes, kernel_size=3, dimension=dimension, region=region
+        )
+        self.norm2 = BatchNorm(planes, momentum=BLOCK_BATCH_NORM_MOMENTUM)
+        self.conv3 = engine.Convolution(planes, out_channels, kernel_size=1, dimension=dimension)
+        self.norm3 = BatchNorm(out_channels, momentum=BLOCK_BATCH_NORM_MOMENTUM)
+
+    def _residual(self, x: SparseTensor) -> SparseTensor:
+        x = self.relu(self.norm1(self.conv1(x)))
+        x = self.relu(self.norm2(self.conv2(x)))
+        return self.norm3(self.conv3(x))

@@ -1,0 +1,62 @@
+"""The recipes of CONTRIBUTING.md, run as they stand there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import REPOSITORY
+from test_pretrain import CONFIG
+
+from pointcontrast.checkpoint import load_backbone
+from pointcontrast.pretrain import main
+from pointcontrast.run_folder import read_metrics
+
+RECIPE = re.compile(
+    r"<!-- recipe: (\w+) -->\n```python\n# (\w+\.py)\n(.*?)```\n\n```yaml\n(.*?)```", re.DOTALL
+)
+
+
+def merged(base: dict, change: dict) -> dict:
+    result = dict(base)
+    for key, value in change.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict)
+        swaps_class = both and "class_path" in value
+        result[key] = merged(base[key], value) if both and not swaps_class else value
+    return result
+
+
+RECIPES = RECIPE.findall((REPOSITORY / "CONTRIBUTING.md").read_text())
+
+
+def test_all_recipes_are_found() -> None:
+    assert [name for name, *_ in RECIPES] == ["loss", "backbone", "dataset"]
+
+
+@pytest.mark.parametrize(("name", "file", "code", "config"), RECIPES)
+def test_recipe_runs(
+    name: str,
+    file: str,
+    code: str,
+    config: str,
+    tmp_path: Path,
+    prepared: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    Path(file).write_text(code)
+    base = {**CONFIG, "data": {**CONFIG["data"], "root": str(prepared)}}
+    Path("config.yaml").write_text(yaml.safe_dump(merged(base, yaml.safe_load(config))))
+    assert main(["--config", "config.yaml", "--run_dir", "run", "--trainer.max_steps=2"]) == 0
+    lines = [line for line in read_metrics(Path("run")) if "train/loss" in line]
+    assert len(lines) == 2
+    if name == "loss":
+        assert "train/distance" in lines[0]
+    if name == "backbone":
+        backbone, _ = load_backbone(Path("run/backbone.safetensors"))
+        assert type(backbone).__name__ == "TwoLayers"
+    if name == "dataset":
+        assert Path("data/one_room/pairs.parquet").exists()

@@ -1,0 +1,318 @@
+"""The real command line on generated rooms: runs, resumes, kills, bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+import yaml
+from conftest import REPOSITORY
+from PIL import Image
+
+from pointcontrast.checkpoint import load_backbone
+from pointcontrast.pretrain import main
+from pointcontrast.run_folder import read_metrics
+
+CONFIG: dict[str, Any] = {
+    "name": "small",
+    "data": {
+        "batch_size": 2,
+        "num_workers": 0,
+        "voxel_size": 0.15,
+        "features": ["color"],
+        "rotation": "vertical",
+        "max_tilt": 0.05,
+        "num_validation_pairs": 2,
+    },
+    "model": {
+        "backbone": {
+            "class_path": "pointcontrast.backbones.Res16UNet",
+            "init_args": {
+                "out_channels": 16,
+                "variant": "14A",
+                "width": 0.25,
+                "normalize_output": True,
+                "engine": "native",
+            },
+        },
+        "loss": {
+            "class_path": "pointcontrast.losses.PointInfoNCE",
+            "init_args": {"temperature": 0.1, "num_positives": 256},
+        },
+        "calibration_batches": 1,
+    },
+    "trainer": {
+        "max_steps": 8,
+        "val_check_interval": 4,
+        "log_every_n_steps": 1,
+        "accelerator": "cpu",
+        "enable_progress_bar": False,
+    },
+    "checkpoint_every": 2,
+    "picture": False,
+}
+
+
+@pytest.fixture
+def config(tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small configuration on the generated rooms; the working folder is a fresh one."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "small.yaml"
+    value = {**CONFIG, "data": {**CONFIG["data"], "root": str(prepared)}}
+    path.write_text(yaml.safe_dump(value))
+    return path
+
+
+def run(config: Path, folder: str, *arguments: str) -> int:
+    return main(["--config", str(config), "--run_dir", folder, *arguments])
+
+
+def losses(folder: str) -> list[float]:
+    return [line["train/loss"] for line in read_metrics(Path(folder)) if "train/loss" in line]
+
+
+def weights(folder: str) -> dict[str, torch.Tensor]:
+    checkpoint = torch.load(Path(folder) / "last.ckpt", weights_only=True)
+    assert checkpoint["global_step"] == 8
+    return checkpoint["state_dict"]
+
+
+def assert_equal_weights(first: str, second: str) -> None:
+    one, other = weights(first), weights(second)
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize("engine", ["native", "minkowski"])
+def test_a_run_leaves_all_that_it_should(
+    config: Path, engine: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(config, "run", f"--model.backbone.engine={engine}", "--picture=true") == 0
+    said = capsys.readouterr().out
+    for name in (
+        "config.yaml", "run.json", "metrics.jsonl", "last.ckpt", "backbone.safetensors",
+        "curves.png", "features.png",
+    ):  # fmt: skip
+        assert Path("run", name).stat().st_size > 0
+    assert any(Path("run/tensorboard").iterdir())
+    for path in ("run/last.ckpt", "run/backbone.safetensors", "run/features.png"):
+        assert path in said
+    assert "top-1 match accuracy" in said
+    assert np.asarray(Image.open("run/features.png")).std() > 10
+
+    metrics = read_metrics(Path("run"))
+    scored = [line["step"] for line in metrics if "validation/top1_accuracy" in line]
+    assert scored[0] == 0
+    assert len(scored) == 4  # before, twice during, after
+    assert len(losses("run")) == 8
+    assert np.isfinite(losses("run")).all()
+
+    backbone, metadata = load_backbone(Path("run/backbone.safetensors"), engine="native")
+    assert metadata.network_input.features == ("color",)
+    assert metadata.provenance["step"] == 8
+    assert metadata.provenance["scores"]["top1_accuracy"] == pytest.approx(
+        metrics[-1]["validation/top1_accuracy"]
+    )
+    assert yaml.safe_load(metadata.provenance["config"])["name"] == "small"
+    trained = weights("run")
+    for name, value in backbone.state_dict().items():
+        if "running" not in name and "num_batches" not in name:
+            assert torch.equal(value, trained[f"backbone.{name}"])
+
+
+def test_a_written_config_runs_again_to_the_same_numbers(config: Path) -> None:
+    assert run(config, "first", "--trainer.max_steps=3") == 0
+    assert run(Path("first/config.yaml"), "second", "--run_dir=second") == 0
+    assert losses("second") == losses("first")
+
+
+def test_losses_do_not_depend_on_the_number_of_workers(config: Path) -> None:
+    for workers in (0, 2):
+        arguments = (f"--data.num_workers={workers}", "--trainer.max_steps=4")
+        assert run(config, f"with{workers}", *arguments) == 0
+    assert losses("with0") == losses("with2")
+    assert len(losses("with0")) == 4
+    assert run(config, "other", "--seed_everything=1", "--trainer.max_steps=4") == 0
+    assert losses("other") != losses("with0")
+
+
+def start(config: Path, folder: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, REPOSITORY / "tools" / "pretrain.py", "--config", config,
+         "--run_dir", folder, *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+def wait_for_step(process: subprocess.Popen[str], folder: str, step: int) -> None:
+    """Until the run has logged that step; the metrics are there before its checkpoint is."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if Path(folder, "last.ckpt").exists() and len(losses(folder)) > step:
+            return
+        time.sleep(0.005)
+    output, _ = process.communicate(timeout=10)
+    pytest.fail(f"the run did not come to step {step}:\n{output}")
+
+
+@pytest.mark.parametrize("engine", ["native", "minkowski"])
+def test_a_killed_run_resumes_to_the_same_weights(config: Path, engine: str) -> None:
+    engine_argument = f"--model.backbone.engine={engine}"
+    # one thread, as the resumed runs: sums in another order would differ in the last bit
+    assert run(config, "whole", engine_argument) == 0
+    process = start(config, "killed", engine_argument)
+    wait_for_step(process, "killed", 4)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    assert run(config, "killed", engine_argument, "--ckpt_path=last") == 0
+    assert_equal_weights("whole", "killed")
+    assert losses("killed") == losses("whole")
+
+
+def test_ctrl_c_leaves_a_checkpoint_that_goes_on(config: Path) -> None:
+    assert run(config, "whole") == 0
+    process = start(config, "stopped", "--checkpoint_every=1000", "--trainer.val_check_interval=8")
+    deadline = time.monotonic() + 120
+    while len(losses("stopped")) < 2 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    assert "--ckpt_path stopped/last.ckpt" in output
+    scored = [line for line in read_metrics(Path("stopped")) if "validation/top1_accuracy" in line]
+    assert len(scored) == 1  # before training; nobody waits for scores after Ctrl-C
+    assert run(config, "stopped", "--ckpt_path=last") == 0
+    assert_equal_weights("whole", "stopped")
+
+
+def test_training_lowers_the_loss(config: Path) -> None:
+    arguments = ("--trainer.max_steps=60", "--trainer.val_check_interval=60",
+                 "--model.optimizer=torch.optim.AdamW", "--model.optimizer.lr=0.003")  # fmt: skip
+    assert run(config, "run", *arguments) == 0
+    assert np.mean(losses("run")[-10:]) < np.mean(losses("run")[:5]) - 0.5
+
+
+def test_hardest_contrastive_runs_through_the_same_config(config: Path) -> None:
+    value = yaml.safe_load(config.read_text())
+    value["model"]["loss"] = {"class_path": "pointcontrast.losses.HardestContrastive"}
+    config.write_text(yaml.safe_dump(value))
+    assert run(config, "run", "--trainer.max_steps=3") == 0
+    line = read_metrics(Path("run"))[1]
+    assert line["train/loss"] == pytest.approx(line["train/positive"] + line["train/negative"])
+
+
+def test_a_full_disk_leaves_the_last_good_checkpoint(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = pl.Trainer.save_checkpoint
+
+    def fills_up(self: pl.Trainer, path: Path, *arguments: Any) -> None:
+        whole(self, path, *arguments)
+        if self.global_step == 4:
+            os.truncate(path, 100)
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pl.Trainer, "save_checkpoint", fills_up)
+    assert run(config, "full") == 74
+    assert "No space left on device" in capsys.readouterr().err
+    monkeypatch.undo()
+    monkeypatch.chdir(config.parent)
+    assert torch.load("full/last.ckpt", weights_only=True)["global_step"] == 2
+    assert not list(Path("full").glob(".*partial"))
+    assert run(config, "full", "--ckpt_path=last") == 0
+    assert run(config, "whole") == 0
+    assert_equal_weights("whole", "full")
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "pointcontrast.network_input.add_noise", lambda features, *_: features * np.nan
+    )
+    with pytest.raises(RuntimeError, match="the loss is nan at step 0"):
+        run(config, "run", "--data.holdout_fraction=0")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--data.colour=true"], "colour"),
+        (["--model.loss.temprature=0.1"], "temprature"),
+        (["--data.batch_size=many"], "batch_size"),
+        (["--data.features=[smell]"], "features"),
+        (["--model.backbone.variant=35C"], "variant"),
+    ],
+)
+def test_wrong_keys_and_values_are_named(
+    config: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        raise SystemExit(run(config, "run", *arguments))
+    assert stopped.value.code == 2
+    assert said in capsys.readouterr().err
+    assert not Path("run").exists()
+
+
+def test_missing_data_is_named(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(config, "run", "--data.root=nowhere") == 2
+    assert "nowhere" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", sorted((REPOSITORY / "configs" / "pretrain").glob("*.yaml")))
+def test_every_config_parses_and_says_the_recipe(
+    name: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["--config", str(name), "--print_config"])
+    assert stopped.value.code == 0
+    resolved = yaml.safe_load(capsys.readouterr().out)
+    assert resolved["name"] == name.stem
+    assert resolved["model"]["backbone"]["init_args"]["normalize_output"] is True
+
+
+def test_the_authors_recipes(capsys: pytest.CaptureFixture[str]) -> None:
+    recipes = {}
+    for name in ("scannet_infonce", "scannet_hardest"):
+        with pytest.raises(SystemExit):
+            main(["--config", f"{REPOSITORY}/configs/pretrain/{name}.yaml", "--print_config"])
+        recipes[name] = yaml.safe_load(capsys.readouterr().out)
+    for recipe in recipes.values():
+        assert recipe["trainer"]["max_steps"] == 60_000
+        assert recipe["trainer"]["devices"] * recipe["data"]["batch_size"] == 32
+        assert recipe["data"]["voxel_size"] == 0.025
+        assert recipe["data"]["features"] == ["ones"]
+        assert recipe["data"]["feature_noise"] == 0.01
+        assert recipe["data"]["rotation"] == "free"
+        assert recipe["data"]["match_radius"] == 1.5
+        assert recipe["model"]["backbone"]["init_args"]["variant"] == "34C"
+        assert recipe["model"]["backbone"]["init_args"]["batch_norm_momentum"] == 0.05
+    infonce, hardest = (recipes[n]["model"] for n in ("scannet_infonce", "scannet_hardest"))
+    assert infonce["loss"]["init_args"]["temperature"] == 0.4
+    assert infonce["loss"]["init_args"]["num_positives"] == 4096
+    assert hardest["optimizer"]["init_args"]["lr"] == 0.1
+    assert hardest["optimizer"]["init_args"]["momentum"] == 0.8
+    assert hardest["loss"]["init_args"]["num_negatives_per_pair"] == 256
+    released = pl_optimizer(infonce)
+    assert released == {"lr": 0.05, "momentum": 0.8, "weight_decay": 1e-4}
+
+
+def pl_optimizer(model: dict[str, Any]) -> dict[str, float]:
+    """What the default optimizer is made of; the resolved config names only the function."""
+    from pointcontrast.pretrain import released_optimizer
+
+    assert "released_optimizer" in json.dumps(model["optimizer"])
+    made = released_optimizer([torch.nn.Parameter(torch.zeros(1))])
+    return {name: made.defaults[name] for name in ("lr", "momentum", "weight_decay")}
