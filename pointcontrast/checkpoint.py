@@ -27,6 +27,7 @@ from pointcontrast.sparse import EngineName
 FORMAT = "pointcontrast-backbone"
 FORMAT_VERSION = 1
 LAYOUT = "minkowski-0.5"
+BACKBONE = "backbone.safetensors"
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,12 @@ def read_backbone_file(path: Path) -> tuple[dict[str, torch.Tensor], BackboneMet
     Raises:
         InputError: the file is absent, damaged, not a backbone file, or of a newer format.
     """
+    if path.is_dir():
+        path = path / BACKBONE
+    if path.suffix == ".ckpt":
+        raise InputError(f"{path} is for resuming; give the {BACKBONE} beside it")
     if not path.is_file():
-        raise InputError(f"{path} does not exist; give a backbone.safetensors of a run")
+        raise InputError(f"{path} does not exist; give a {BACKBONE} of a run, or the run's folder")
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}

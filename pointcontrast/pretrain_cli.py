@@ -13,7 +13,7 @@ from pytorch_lightning.callbacks import Callback, TQDMProgressBar
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from pointcontrast.checkpoint import save_backbone
+from pointcontrast.checkpoint import BACKBONE, save_backbone
 from pointcontrast.data import PairDataModule
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file, write_json
@@ -22,7 +22,6 @@ from pointcontrast.network_input import num_channels
 from pointcontrast.pretrain import PointContrast
 from pointcontrast.report import draw_curves, format_scores
 from pointcontrast.run_folder import (
-    BACKBONE,
     CHECKPOINT,
     CONFIG,
     RUN,
@@ -204,7 +203,7 @@ class PretrainCLI(LightningCLI):
         from pointcontrast.visualize import draw_features
 
         curves, features = self.folder / "curves.png", self.folder / "features.png"
-        draw_curves(curves, metrics, self.config.name)
+        draw_curves(curves, {self.config.name: metrics})
         dataset = self.datamodule.validation_dataset
         pair = (dataset.pairs or self.datamodule.train_dataset.pairs)[0]
         draw_features(

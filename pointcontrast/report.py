@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file
+from pointcontrast.run_folder import METRICS, read_metrics
 
 SCORES = {
     "top1_accuracy": "top-1 match accuracy",
@@ -30,36 +32,54 @@ def format_scores(before: dict[str, float], after: dict[str, float]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def draw_curves(path: Path, metrics: list[dict[str, Any]], title: str) -> None:
+def draw_curves(path: Path, runs: dict[str, list[dict[str, Any]]]) -> None:
     """Draw training loss and held-out match accuracy over steps as a PNG.
 
     Args:
         path: the PNG.
-        metrics: lines of ``metrics.jsonl``.
-        title: of the picture.
+        runs: name of each run and the lines of its ``metrics.jsonl``.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.4), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
-    left, right = figure.subplots(1, 2)
-    for axes, key, label in (
-        (left, "train/loss", "training loss"),
-        (right, "validation/top1_accuracy", "top-1 match accuracy, held-out pairs"),
-    ):
-        points = [(line["step"], line[key]) for line in metrics if key in line]
-        axes.plot(
-            [step for step, _ in points],
-            [value for _, value in points],
-            marker="o" if len(points) < 30 else None,
-            markersize=3,
-            linewidth=1.2,
-        )
+    panels = figure.subplots(1, 2)
+    titles = {
+        "train/loss": "training loss",
+        "validation/top1_accuracy": "top-1 match accuracy, held-out pairs",
+    }
+    for axes, (key, title) in zip(panels, titles.items(), strict=True):
+        for name, metrics in runs.items():
+            points = [(line["step"], line[key]) for line in metrics if key in line]
+            axes.plot(
+                [step for step, _ in points],
+                [value for _, value in points],
+                marker="o" if len(points) < 30 else None,
+                markersize=3,
+                linewidth=1.2,
+                label=name,
+            )
         axes.set_xlabel("step")
-        axes.set_title(label, fontsize=10)
+        axes.set_title(title, fontsize=10)
         axes.grid(alpha=0.3)
-    right.set_ylim(bottom=0)
-    figure.suptitle(title, fontsize=11)
+    panels[1].set_ylim(bottom=0)
+    panels[1].legend(fontsize=8)
     with atomic_file(path) as partial:
         figure.savefig(partial)
+
+
+def compare_runs(folders: list[Path], png: Path) -> list[Path]:
+    """Draw the curves of several runs into one PNG; returns its path.
+
+    Raises:
+        InputError: a folder holds no run, or two have one name.
+    """
+    runs = {folder.name: read_metrics(folder) for folder in folders}
+    for folder in folders:
+        if not runs[folder.name]:
+            raise InputError(f"{folder} holds no {METRICS}; give folders of runs")
+    if len(runs) < len(folders):
+        raise InputError(f"two of {', '.join(map(str, folders))} have one name; rename one")
+    draw_curves(png, runs)
+    return [png]

@@ -31,7 +31,6 @@ from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file
 
 CHECKPOINT = "last.ckpt"
-BACKBONE = "backbone.safetensors"
 METRICS = "metrics.jsonl"
 CONFIG = "config.yaml"
 RUN = "run.json"

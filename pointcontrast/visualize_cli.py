@@ -10,6 +10,7 @@ from typing import Any
 
 from pointcontrast.drawing import has_display
 from pointcontrast.errors import InputError, run_command
+from pointcontrast.report import compare_runs
 from pointcontrast.visualize import draw_correspondences, draw_features
 
 
@@ -26,7 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     command, run = args.pop("command"), args.pop("run")
 
     def body() -> None:
-        for path in run(**_with_output_paths(args, command)):
+        arguments = args if command == "curves" else _with_output_paths(args, command)
+        for path in run(**arguments):
             print(path)
 
     return run_command(body)
@@ -40,7 +42,9 @@ def _run_features(*, merge_all: bool, views: list[int] | None, **settings: Any) 
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Pictures of a backbone's features.")
+    parser = argparse.ArgumentParser(
+        prog="visualize.py", description="Pictures of a backbone's features, and of runs."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     features = commands.add_parser("features", help="colour points by the PCA of their features")
     features.set_defaults(run=_run_features)
@@ -77,11 +81,17 @@ def _parser() -> argparse.ArgumentParser:
     matches.add_argument("--size", type=int, nargs=2, default=(1600, 800), metavar=("W", "H"))
     for command in (features, matches):
         _add_shared_arguments(command)
+    curves = commands.add_parser("curves", help="draw loss and match accuracy of runs")
+    curves.set_defaults(run=compare_runs)
+    curves.add_argument("--runs", dest="folders", type=Path, nargs="+", required=True)
+    curves.add_argument("--png", type=Path, default=Path("curves.png"))
     return parser
 
 
 def _add_shared_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--checkpoint", type=Path, required=True, help="a backbone file")
+    command.add_argument(
+        "--checkpoint", type=Path, required=True, help="a backbone file, or its run's folder"
+    )
     command.add_argument(
         "--views", dest="scene", type=Path, required=True, help="folder of a prepared scene"
     )
@@ -112,7 +122,8 @@ def _with_output_paths(args: dict[str, Any], command: str) -> dict[str, Any]:
     window = args["window"]
     no_window = window == "never" or (window == "auto" and not has_display())
     if output or (no_window and not (png or ply)):
-        folder = output or args["checkpoint"].parent
+        run = args["checkpoint"]
+        folder = output or (run if run.is_dir() else run.parent)
         stem = re.sub(r"[^\w.-]+", "_", args["scene"].resolve().name) + f"_{command}"
         args["png"], args["ply"] = png or folder / f"{stem}.png", ply or folder / f"{stem}.ply"
     return {**args, "size": tuple(args["size"])}

@@ -72,6 +72,13 @@ def test_damage_is_named(saved: Path, tmp_path: Path) -> None:
         read_backbone_file(tmp_path / "nothing.safetensors")
 
 
+def test_a_run_folder_or_a_resume_file_in_its_place(saved: Path) -> None:
+    named = saved.rename(saved.with_name("backbone.safetensors"))
+    assert read_backbone_file(named.parent)[1].provenance == {"step": 3}
+    with pytest.raises(InputError, match=r"backbone\.safetensors beside it"):
+        read_backbone_file(named.parent / "last.ckpt")
+
+
 def test_foreign_and_newer_files_are_refused(saved: Path, tmp_path: Path) -> None:
     save_file({"w": torch.zeros(1)}, tmp_path / "foreign.safetensors")
     with pytest.raises(InputError, match="not a backbone"):

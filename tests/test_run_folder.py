@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pointcontrast.errors import InputError
-from pointcontrast.report import draw_curves, format_scores
+from pointcontrast.report import compare_runs, draw_curves, format_scores
 from pointcontrast.run_folder import (
     JsonLinesLogger,
     checkpoint_step,
@@ -97,5 +97,16 @@ def test_report_gives_ratios_and_curves() -> None:
     assert "15.0x" in table.splitlines()[1]
     assert "no held-out pairs" in format_scores({}, {})
     metrics = [{"step": s, "train/loss": 3.0 - s, "validation/top1_accuracy": s} for s in range(3)]
-    draw_curves(Path("curves.png"), metrics, "kitchen")
+    draw_curves(Path("curves.png"), {"kitchen": metrics})
     assert Path("curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_runs_are_compared_in_one_picture() -> None:
+    for name in ("a", "b"):
+        JsonLinesLogger(Path(name)).log_metrics({"train/loss": 1.0}, 0)
+    assert compare_runs([Path("a"), Path("b")], Path("both.png")) == [Path("both.png")]
+    assert Path("both.png").stat().st_size > 1000
+    with pytest.raises(InputError, match="nothing holds no"):
+        compare_runs([Path("a"), Path("nothing")], Path("x.png"))
+    with pytest.raises(InputError, match="one name"):
+        compare_runs([Path("a"), Path("a")], Path("x.png"))

@@ -129,7 +129,7 @@ def write_rgbd_folder(folder: Path, frames: Sequence[LabelledFrame], meta: dict[
 
     ``frame-000000.color.jpg`` (RGB), ``.depth.png`` (uint16 millimetres, 0 no measurement),
     ``.pose.txt`` (4x4 camera-to-world, metres) and, for the folder, ``camera-intrinsics.txt``
-    (3x3, pixels) and ``meta.json``. With ``meta["settings"]["labels"]`` also
+    (3x3, pixels), ``up.txt`` (the up direction) and ``meta.json``. With ``meta["settings"]["labels"]`` also
     ``.label.png`` (uint8, semantic id + 1) and ``.instance.png`` (uint16, instance id + 1), both
     0 exactly where the depth is 0.
 
@@ -140,6 +140,7 @@ def write_rgbd_folder(folder: Path, frames: Sequence[LabelledFrame], meta: dict[
     """
     with atomic_folder(folder) as partial:
         np.savetxt(partial / "camera-intrinsics.txt", frames[0].frame.intrinsics, fmt="%.18e")
+        (partial / "up.txt").write_text("0 0 1\n", encoding="utf-8")
         for labelled in frames:
             frame = labelled.frame
             stem = partial / frame.frame_id

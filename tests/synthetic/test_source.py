@@ -38,6 +38,7 @@ def test_rgbd_layout(written: Path):
     expected = {f"frame-{k:06d}.{suffix}" for k in range(3) for suffix in suffixes}
     assert {path.name for path in folder.iterdir()} == expected | {
         "camera-intrinsics.txt",
+        "up.txt",
         "meta.json",
     }
     intrinsics = np.loadtxt(folder / "camera-intrinsics.txt")
