@@ -27,19 +27,28 @@ def find_correspondences(
     none = np.zeros((0, 2), np.int64)
     if len(points0) == 0 or len(points1) == 0:
         return none
-    lower = np.maximum(points0.min(axis=0), points1.min(axis=0)) - radius
-    upper = np.minimum(points0.max(axis=0), points1.max(axis=0)) + radius
-    rows0, rows1 = (
-        np.flatnonzero(((points >= lower) & (points <= upper)).all(axis=1))
-        for points in (points0, points1)
-    )
+    columns0, columns1 = (
+        np.array(points0.T, order="C"),
+        np.array(points1.T, order="C"),
+    )  # rows are quicker to reduce
+    lower = np.maximum(columns0.min(axis=1), columns1.min(axis=1)) - radius
+    upper = np.minimum(columns0.max(axis=1), columns1.max(axis=1)) + radius
+    rows0, rows1 = (_rows_within(columns, lower, upper) for columns in (columns0, columns1))
     if len(rows0) == 0 or len(rows1) == 0:
         return none
     tree0, tree1 = (
         # Balanced trees would be faster to query but take longer to build than they save.
-        KDTree(points, leafsize=16, balanced_tree=False, compact_nodes=False)
+        KDTree(points, leafsize=32, balanced_tree=False, compact_nodes=False)
         for points in (points0[rows0], points1[rows1])
     )
     close = tree0.sparse_distance_matrix(tree1, radius, output_type="ndarray")
     keys = np.sort(rows0[close["i"]] * np.int64(len(points1)) + rows1[close["j"]])
     return np.stack(np.divmod(keys, len(points1)), axis=1)
+
+
+def _rows_within(
+    columns: NDArray[np.float32], lower: NDArray[np.float32], upper: NDArray[np.float32]
+) -> NDArray[np.int64]:
+    """Which of the points, given as (3, N), stand in a box."""
+    x, y, z = ((columns[d] >= lower[d]) & (columns[d] <= upper[d]) for d in range(3))
+    return np.flatnonzero(x & y & z)

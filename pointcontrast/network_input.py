@@ -117,7 +117,7 @@ class NetworkInput:
         rotation = self._draw_rotation(up, rng)
         rotated = cloud.points @ rotation.T.astype(np.float32)
         # The released code centres the rotated cloud as well: translation = -R @ mean.
-        rotated -= rotated.mean(axis=0, dtype=np.float64).astype(np.float32)
+        rotated -= np.array(rotated.T, order="C").mean(axis=1, dtype=np.float64).astype(np.float32)
         rows, coordinates = voxelize(rotated, self.voxel_size)
         kept = cloud[rows]
         features = self._features(kept, rotation, up, floor_height, rng)

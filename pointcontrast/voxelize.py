@@ -32,8 +32,10 @@ def voxelize(
         raise InputError(f"voxel_size {voxel_size} must be positive (metres)")
     if len(points) == 0:
         return np.zeros(0, np.int64), np.zeros((0, 3), np.int32)
-    scaled = np.floor(points / points.dtype.type(voxel_size))
-    lower, upper = scaled.min(axis=0), scaled.max(axis=0)
+    # NumPy works several times faster along rows than down columns: one row a coordinate.
+    scaled = np.array(points.T, order="C")  # a copy: it is changed in place
+    scaled = np.floor(np.divide(scaled, points.dtype.type(voxel_size), out=scaled), out=scaled)
+    lower, upper = scaled.min(axis=1), scaled.max(axis=1)
     if not np.isfinite(lower).all() or not np.isfinite(upper).all():
         raise InputError("points hold NaN or infinity; drop such points first")
     index_bits = int(len(points) - 1).bit_length()
@@ -43,8 +45,8 @@ def voxelize(
             f"the points span {(upper - lower) * voxel_size} metres, too far for voxels of "
             f"{voxel_size} m; look for an outlier"
         )
-    coordinates = scaled.astype(np.int32)
-    x, y, z = (coordinates - lower.astype(np.int32)).astype(np.int64).T
+    coordinates = scaled.astype(np.int64)
+    x, y, z = coordinates - lower.astype(np.int64)[:, None]
     keys = (x * int(extent[1]) + y) * int(extent[2]) + z
     # Sorting (voxel, row) as one number is several times as fast as np.unique(return_index=True).
     ordered = np.sort((keys << index_bits) | np.arange(len(points)))
@@ -53,4 +55,4 @@ def voxelize(
     first[0] = True
     np.not_equal(sorted_keys[1:], sorted_keys[:-1], out=first[1:])
     rows = ordered[first] & ((1 << index_bits) - 1)
-    return rows, coordinates[rows]
+    return rows, np.ascontiguousarray(coordinates[:, rows].T, dtype=np.int32)

@@ -49,3 +49,11 @@ def test_no_point_and_one_point() -> None:
 def test_bad_input_is_named(points: np.ndarray, voxel_size: float, said: str) -> None:
     with pytest.raises(InputError, match=said):
         voxelize(points, voxel_size)
+
+
+@pytest.mark.parametrize("num_points", [1, 50])
+def test_the_points_given_stay_as_they_are(num_points: int) -> None:
+    points = np.random.default_rng(0).normal(size=(num_points, 3)).astype(np.float32)
+    before = points.copy()
+    voxelize(points, 0.1)
+    np.testing.assert_array_equal(points, before)
