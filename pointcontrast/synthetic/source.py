@@ -129,9 +129,9 @@ def write_rgbd_folder(folder: Path, frames: Sequence[LabelledFrame], meta: dict[
 
     ``frame-000000.color.jpg`` (RGB), ``.depth.png`` (uint16 millimetres, 0 no measurement),
     ``.pose.txt`` (4x4 camera-to-world, metres) and, for the folder, ``camera-intrinsics.txt``
-    (3x3, pixels), ``up.txt`` (the up direction) and ``meta.json``. With ``meta["settings"]["labels"]`` also
-    ``.label.png`` (uint8, semantic id + 1) and ``.instance.png`` (uint16, instance id + 1), both
-    0 exactly where the depth is 0.
+    (3x3, pixels), ``up.txt`` (the up direction) and ``meta.json``. With
+    ``meta["settings"]["labels"]`` also ``.label.png`` (uint8, semantic id + 1) and
+    ``.instance.png`` (uint16, instance id + 1), both 0 exactly where the depth is 0.
 
     Args:
         folder: replaced if it is there.
