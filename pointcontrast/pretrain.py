@@ -14,9 +14,10 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from lightning_utilities.core.rank_zero import rank_zero_warn
-from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
+from pytorch_lightning.cli import OptimizerCallable
 from torch import nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
 
 from pointcontrast.backbones import Backbone
 from pointcontrast.batch_norm import recalibrated_batch_norm
@@ -28,7 +29,7 @@ from pointcontrast.retrieval import (
     mean_scores,
     score_pair,
 )
-from pointcontrast.schedules import StepwiseExponential
+from pointcontrast.schedules import Schedule, StepwiseExponential
 from pointcontrast.types import PairBatch
 
 ROWS_FOR_RANK = 1000
@@ -52,7 +53,7 @@ class PointContrast(pl.LightningModule):
         backbone: Backbone,
         loss: nn.Module,
         optimizer: OptimizerCallable = released_optimizer,
-        schedule: LRSchedulerCallable = StepwiseExponential,
+        schedule: Schedule | None = None,
         num_candidates: int = 1000,
         inlier_distance: float = 0.1,
         calibration_batches: int = 8,
@@ -63,8 +64,8 @@ class PointContrast(pl.LightningModule):
         Args:
             backbone: the network to pretrain.
             loss: PointInfoNCE, HardestContrastive, or another module with their call.
-            optimizer: takes parameters.
-            schedule: takes an optimiser; counts steps.
+            optimizer: takes groups of parameters.
+            schedule: of the learning rate; None is the authors' (StepwiseExponential).
             num_candidates: among so many is the true match sought in validation.
             inlier_distance: metres; a nearest feature this close in the world counts as right.
             calibration_batches: training batches on which batch norm's statistics are measured
@@ -76,7 +77,7 @@ class PointContrast(pl.LightningModule):
         self.backbone = backbone
         self.loss = loss
         self.optimizer = optimizer
-        self.schedule = schedule
+        self.schedule = StepwiseExponential() if schedule is None else schedule
         self.num_candidates = num_candidates
         self.inlier_distance = inlier_distance
         self.calibration_batches = calibration_batches
@@ -96,10 +97,16 @@ class PointContrast(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimiser and its schedule, stepped after every optimiser step."""
-        optimizer = self.optimizer(self.parameters())
+        groups: list[dict[str, Any]] = [{"params": list(self.backbone.parameters())}]
+        learnt_by_loss = list(self.loss.parameters())
+        if learnt_by_loss:  # a temperature, say: weight decay would draw it to 1
+            groups.append({"params": learnt_by_loss, "weight_decay": 0.0})
+        optimizer = self.optimizer(groups)
+        num_steps = self.trainer.max_steps
+        scheduler = LambdaLR(optimizer, lambda step: self.schedule.factor(step, num_steps))
         return {
             "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": self.schedule(optimizer), "interval": "step"},
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
 
     def training_step(self, batch: PairBatch, batch_idx: int) -> torch.Tensor:

@@ -1,14 +1,22 @@
-"""Learning-rate schedules; each counts optimiser steps."""
+"""Learning-rate schedules: pure functions of the step."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
+from pointcontrast.errors import InputError
 
 
-class StepwiseExponential(LambdaLR):
+class Schedule(ABC):
+    """What the learning rate is multiplied with, step by step."""
+
+    @abstractmethod
+    def factor(self, step: int, num_steps: int) -> float:
+        """The factor of step ``step`` (counted from 0) of a run of ``num_steps``."""
+
+
+class StepwiseExponential(Schedule):
     """The authors' schedule: times ``gamma`` after the first step and after every ``interval``.
 
     PointContrast ``lib/ddp_trainer.py``: ``ExponentialLR.step()`` is called where the count of
@@ -16,33 +24,30 @@ class StepwiseExponential(LambdaLR):
     250 and 0.99 that is 241 times, a factor of 0.0887.
     """
 
-    def __init__(self, optimizer: Optimizer, gamma: float = 0.99, interval: int = 250) -> None:
-        """Schedule ``optimizer``'s learning rate."""
+    def __init__(self, gamma: float = 0.99, interval: int = 250) -> None:
+        """Set the factor and the number of steps between two."""
         if interval < 2:
-            raise ValueError(f"interval {interval} must be 2 or more steps")
-        super().__init__(optimizer, lambda step: gamma ** (step // interval + (step >= 1)))
+            raise InputError(f"interval {interval} must be 2 or more steps")
+        self.gamma = gamma
+        self.interval = interval
+
+    def factor(self, step: int, num_steps: int) -> float:
+        """``gamma`` to the number of times it was applied; ``num_steps`` does not matter."""
+        return self.gamma ** (step // self.interval + (step >= 1))
 
 
-class WarmupCosine(LambdaLR):
-    """A linear rise from 0, then half a cosine down to 0: for short runs."""
+class WarmupCosine(Schedule):
+    """A linear rise from 0, then half a cosine down to 0 at the run's end: for short runs."""
 
-    def __init__(self, optimizer: Optimizer, num_steps: int, num_warmup_steps: int = 0) -> None:
-        """Schedule ``optimizer``'s learning rate.
+    def __init__(self, num_warmup_steps: int = 0) -> None:
+        """Reach the full learning rate after ``num_warmup_steps``."""
+        if num_warmup_steps < 0:
+            raise InputError(f"num_warmup_steps {num_warmup_steps} must not be negative")
+        self.num_warmup_steps = num_warmup_steps
 
-        Args:
-            optimizer: its learning rate is the peak.
-            num_steps: length of the run.
-            num_warmup_steps: steps until the peak.
-        """
-        if not 0 <= num_warmup_steps < num_steps:
-            raise ValueError(
-                f"num_warmup_steps {num_warmup_steps} must be below num_steps {num_steps}"
-            )
-
-        def factor(step: int) -> float:
-            if step < num_warmup_steps:
-                return (step + 1) / num_warmup_steps
-            progress = (step - num_warmup_steps) / (num_steps - num_warmup_steps)
-            return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
-
-        super().__init__(optimizer, factor)
+    def factor(self, step: int, num_steps: int) -> float:
+        """Rising below ``num_warmup_steps``, falling from there to ``num_steps``."""
+        if step < self.num_warmup_steps:
+            return (step + 1) / self.num_warmup_steps
+        progress = (step - self.num_warmup_steps) / max(1, num_steps - self.num_warmup_steps)
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))

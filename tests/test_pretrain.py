@@ -213,6 +213,16 @@ def test_hardest_contrastive_runs_through_the_same_config(config: Path) -> None:
     assert line["train/loss"] == pytest.approx(line["train/positive"] + line["train/negative"])
 
 
+def test_a_learnt_temperature_is_trained_without_weight_decay(config: Path) -> None:
+    arguments = ("--model.loss.learn_temperature=true", "--trainer.max_steps=8")
+    assert run(config, "run", *arguments) == 0
+    learnt = [m["train/temperature"] for m in read_metrics(Path("run")) if "train/temperature" in m]
+    assert learnt[0] == pytest.approx(0.1)
+    assert learnt[-1] != pytest.approx(0.1, abs=1e-6)
+    groups = torch.load("run/last.ckpt", weights_only=True)["optimizer_states"][0]["param_groups"]
+    assert [group["weight_decay"] for group in groups] == [1e-4, 0.0]
+
+
 def test_a_full_disk_leaves_the_last_good_checkpoint(
     config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

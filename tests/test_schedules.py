@@ -3,20 +3,13 @@ from __future__ import annotations
 import itertools
 
 import pytest
-import torch
 
-from pointcontrast.schedules import StepwiseExponential, WarmupCosine
+from pointcontrast.errors import InputError
+from pointcontrast.schedules import Schedule, StepwiseExponential, WarmupCosine
 
 
-def rates(make, num_steps: int) -> list[float]:
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    schedule = make(optimizer)
-    used = []
-    for _ in range(num_steps):
-        used.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
-    return used
+def factors(schedule: Schedule, num_steps: int) -> list[float]:
+    return [schedule.factor(step, num_steps) for step in range(num_steps)]
 
 
 def test_stepwise_exponential_is_the_authors_loop() -> None:
@@ -27,26 +20,31 @@ def test_stepwise_exponential_is_the_authors_loop() -> None:
         expected.append(rate)
         if iteration % 250 == 0 or iteration == 1:
             rate *= 0.99
-    assert rates(StepwiseExponential, 1000) == pytest.approx(expected)
+    assert factors(StepwiseExponential(), 1000) == pytest.approx(expected)
 
 
-def test_stepwise_exponential_ends_where_the_released_schedule_does() -> None:
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    factor = StepwiseExponential(optimizer).lr_lambdas[0](60_000)
+def test_stepwise_exponential_ends_at_the_released_factor() -> None:
+    factor = StepwiseExponential().factor(60_000, 60_000)
     assert factor == pytest.approx(0.99**241)
     assert factor == pytest.approx(0.0887, abs=5e-5)
 
 
-def test_warmup_cosine_rises_and_falls() -> None:
-    used = rates(lambda o: WarmupCosine(o, num_steps=100, num_warmup_steps=10), 100)
-    assert used[:10] == pytest.approx([(i + 1) / 10 for i in range(10)])
-    assert used[10] == pytest.approx(1)
-    assert used[55] == pytest.approx(0.5)
-    assert used[99] < 0.001
-    assert all(a >= b for a, b in itertools.pairwise(used[9:]))
+def test_warmup_cosine_rises_and_falls_to_the_runs_end() -> None:
+    for num_steps in (100, 1000):
+        used = factors(WarmupCosine(num_warmup_steps=10), num_steps)
+        assert used[:10] == pytest.approx([(i + 1) / 10 for i in range(10)])
+        assert used[10] == pytest.approx(1)
+        assert used[(num_steps + 10) // 2] == pytest.approx(0.5)
+        assert used[-1] < 0.001
+        assert all(a >= b for a, b in itertools.pairwise(used[9:]))
 
 
-@pytest.mark.parametrize("warmup", [-1, 100])
-def test_impossible_warmup_is_named(warmup: int) -> None:
-    with pytest.raises(ValueError, match=str(warmup)):
-        rates(lambda o: WarmupCosine(o, num_steps=100, num_warmup_steps=warmup), 1)
+def test_a_run_shorter_than_its_warmup_still_has_a_rate() -> None:
+    assert all(0 < factor <= 1 for factor in factors(WarmupCosine(num_warmup_steps=10), 3))
+
+
+def test_impossible_numbers_are_named() -> None:
+    with pytest.raises(InputError, match="-1"):
+        WarmupCosine(num_warmup_steps=-1)
+    with pytest.raises(InputError, match="interval 1"):
+        StepwiseExponential(interval=1)
