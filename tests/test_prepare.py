@@ -170,7 +170,7 @@ def test_a_full_disk_keeps_finished_scenes_and_leaves_no_half(raw, tmp_path, mon
         pointcontrast.prepare_scene,
         "fill_view_store",
         lambda folder, *args, **options: (
-            _full_disk(monkeypatch) if "b" in folder.name else None,
+            _full_disk(monkeypatch) if folder.name.startswith(".b.") else None,
             fill(folder, *args, **options),
         )[1],
     )
