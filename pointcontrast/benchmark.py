@@ -23,7 +23,7 @@ from pointcontrast.files import write_json
 from pointcontrast.network_input import NetworkInput
 from pointcontrast.pair_dataset import PairDataset
 from pointcontrast.pairs import PAIRS_FILE, read_pairs
-from pointcontrast.rgbd import open_sequence
+from pointcontrast.rgbd import open_merged
 from pointcontrast.types import Pair
 from pointcontrast.view_store import ViewStore
 from pointcontrast.views import frame_to_view
@@ -116,7 +116,7 @@ def _write_full_resolution(root: Path, pair: Pair, folder: Path) -> tuple[Path, 
             f"{source}, which {root} was prepared from, is not there; the reference needs the "
             "frames at full resolution"
         )
-    sequence = open_sequence(source)
+    sequence = open_merged(source)  # of one folder too
     written = []
     for view in (pair.view0, pair.view1):
         path = folder / f"{pair.scene.replace('/', '_')}_{view}.npz"

@@ -115,10 +115,10 @@ class NetworkInput:
             InputError: the view lacks colours or normals that the features need.
         """
         rotation = self._draw_rotation(up, rng)
-        rotated = cloud.points @ rotation.T.astype(np.float32)
+        rotated = rotation.astype(np.float32) @ cloud.points.T  # (3, N): quicker than (N, 3)
         # The released code centres the rotated cloud as well: translation = -R @ mean.
-        rotated -= np.array(rotated.T, order="C").mean(axis=1, dtype=np.float64).astype(np.float32)
-        rows, coordinates = voxelize(rotated, self.voxel_size)
+        rotated -= rotated.mean(axis=1, dtype=np.float64, keepdims=True).astype(np.float32)
+        rows, coordinates = voxelize(rotated.T, self.voxel_size)
         kept = cloud[rows]
         features = self._features(kept, rotation, up, floor_height, rng)
         return VoxelizedView(coordinates=coordinates, features=features, points=kept.points)

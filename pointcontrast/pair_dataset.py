@@ -12,7 +12,7 @@ from pointcontrast.correspondences import find_correspondences
 from pointcontrast.errors import InputError
 from pointcontrast.network_input import NetworkInput
 from pointcontrast.stream import SampleKey
-from pointcontrast.types import Pair, PairSample
+from pointcontrast.types import Pair, PairSample, PointCloud
 from pointcontrast.view_store import ViewStore
 
 
@@ -55,8 +55,8 @@ class PairDataset(Dataset[PairSample]):
         rng = np.random.default_rng([self.seed, epoch, index])
         try:
             view0, view1 = (
-                self.network_input(store[view], store.meta.up, store.meta.floor_height, rng)
-                for view in (pair.view0, pair.view1)
+                self.network_input(cloud, store.meta.up, store.meta.floor_height, rng)
+                for cloud in (self._read(store, pair.view0), self._read(store, pair.view1))
             )
         except InputError as error:
             raise InputError(f"{store.path}: {error}") from None
@@ -64,6 +64,10 @@ class PairDataset(Dataset[PairSample]):
             view0.points, view1.points, self.match_radius * self.network_input.voxel_size
         )
         return PairSample(pair=pair, view0=view0, view1=view1, correspondences=correspondences)
+
+    def _read(self, store: ViewStore, view: int) -> PointCloud:
+        features = self.network_input.features
+        return store.read(view, colors="color" in features, normals="normal" in features)
 
 
 @lru_cache(maxsize=64)

@@ -66,9 +66,19 @@ class ViewStore(Sequence[PointCloud]):
     @overload
     def __getitem__(self, index: slice) -> list[PointCloud]: ...
     def __getitem__(self, index: int | slice) -> PointCloud | list[PointCloud]:
-        """View ``index`` as float32 world metres, in memory of its own."""
+        """View ``index`` with all that is stored of it; see :meth:`read`."""
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
+        return self.read(index)
+
+    def read(self, index: int, *, colors: bool = True, normals: bool = True) -> PointCloud:
+        """View ``index`` as float32 world metres, in memory of its own.
+
+        Args:
+            index: of the view; negative ones count from the end.
+            colors: also read the colours, where there are any.
+            normals: also read the normals, where there are any.
+        """
         index = range(len(self))[index]  # negative indices, and IndexError past the end
         rows = slice(int(self._offsets[index]), int(self._offsets[index + 1]))
         points = np.multiply(self._points[rows], self._scale, dtype=np.float32)
@@ -76,8 +86,12 @@ class ViewStore(Sequence[PointCloud]):
             points[:, axis] += self._origin[axis]
         return PointCloud(
             points=points,
-            colors=None if self._colors is None else np.array(self._colors[rows]),
-            normals=None if self._normals is None else _unpack_normals(self._normals[rows]),
+            colors=np.array(self._colors[rows]) if colors and self._colors is not None else None,
+            normals=(
+                _unpack_normals(self._normals[rows])
+                if normals and self._normals is not None
+                else None
+            ),
         )
 
     def verify(self) -> None:
