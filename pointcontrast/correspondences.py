@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
+from pointcontrast.point_kernels import load_kernels, match
+
 
 def find_correspondences(
     points0: NDArray[np.float32], points1: NDArray[np.float32], radius: float
@@ -36,13 +38,25 @@ def find_correspondences(
     rows0, rows1 = (_rows_within(columns, lower, upper) for columns in (columns0, columns1))
     if len(rows0) == 0 or len(rows1) == 0:
         return none
+    near0, near1 = points0[rows0], points1[rows1]
+    library = load_kernels()
+    close = None if library is None else match(library, near0, near1, radius)
+    if close is None:
+        close = _match_by_trees(near0, near1, radius)
+    return np.stack([rows0[close[:, 0]], rows1[close[:, 1]]], axis=1)
+
+
+def _match_by_trees(
+    points0: NDArray[np.float32], points1: NDArray[np.float32], radius: float
+) -> NDArray[np.int64]:
+    """What the compiled kernel does, by SciPy."""
     tree0, tree1 = (
         # Balanced trees would be faster to query but take longer to build than they save.
         KDTree(points, leafsize=32, balanced_tree=False, compact_nodes=False)
-        for points in (points0[rows0], points1[rows1])
+        for points in (points0, points1)
     )
     close = tree0.sparse_distance_matrix(tree1, radius, output_type="ndarray")
-    keys = np.sort(rows0[close["i"]] * np.int64(len(points1)) + rows1[close["j"]])
+    keys = np.sort(close["i"] * np.int64(len(points1)) + close["j"])
     return np.stack(np.divmod(keys, len(points1)), axis=1)
 
 

@@ -206,10 +206,23 @@ def check_compiler(compiler: str | None = None) -> Check:
     compiler = compiler or os.environ.get("CXX") or "c++"
     path = shutil.which(compiler.split()[0])
     if path is None:
-        fix = "sudo apt-get install -y g++ (only compiling MinkowskiEngine needs it)"
+        fix = "sudo apt-get install -y g++ (MinkowskiEngine and the point kernels are compiled)"
         return Check("C++ compiler", False, f"there is no {compiler} on the PATH", fix)
     version = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
     return Check("C++ compiler", version.returncode == 0, f"{path}: {_first_line(version.stdout)}")
+
+
+def check_kernels(load: Callable[[], object | None] | None = None) -> Check:
+    """The compiled kernels that make loading pairs fast; NumPy and SciPy serve without them."""
+    try:
+        if load is None:
+            from pointcontrast.point_kernels import load_kernels as load
+        if load() is not None:
+            return Check("point kernels", True, "compiled")
+    except ImportError as error:
+        return Check("point kernels", False, str(error))
+    fix = "install a C++ compiler, then run pip install -e . again"
+    return Check("point kernels", False, "not built; NumPy and SciPy serve, more slowly", fix)
 
 
 def check_disk(folder: Path = Path()) -> Check:
@@ -232,6 +245,7 @@ def check_all() -> list[Check]:
         check_open3d(),
         check_drawing(),
         check_compiler(),
+        check_kernels(),
         check_disk(),
     ]
 

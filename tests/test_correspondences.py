@@ -3,12 +3,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from oracles import authors_loader
 
+from pointcontrast import correspondences
 from pointcontrast.correspondences import find_correspondences
 from pointcontrast.pairs import PAIRS_FILE, read_pairs
 from pointcontrast.view_store import ViewStore
 from pointcontrast.voxelize import voxelize
+
+
+@pytest.fixture(params=["compiled", "scipy"], autouse=True)
+def _kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "scipy":
+        monkeypatch.setattr(correspondences, "load_kernels", lambda: None)
 
 
 def test_equals_the_authors_loop_on_a_pair_of_views(prepared: Path) -> None:

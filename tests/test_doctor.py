@@ -150,6 +150,13 @@ def test_drawing_with_and_without_a_display():
     assert files.detail.startswith("no display")
 
 
+def test_point_kernels_built_and_missing():
+    assert doctor.check_kernels(lambda: object()).ok
+    missing = doctor.check_kernels(lambda: None)
+    assert not missing.ok
+    assert "C++ compiler" in missing.fix
+
+
 def test_compiler_found_and_missing():
     assert "no-such-compiler" in doctor.check_compiler("no-such-compiler -O2").detail
     found = doctor.check_compiler(sys.executable)

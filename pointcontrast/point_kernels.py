@@ -1,0 +1,115 @@
+"""The compiled kernels for points, where they could be built: ``csrc/points.cpp`` through ctypes.
+
+``voxelize`` and ``find_correspondences`` ask here first and have the same result without.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.machinery
+import os
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+SWITCH = "POINTCONTRAST_KERNELS"
+"""Set to 0 in the environment, the kernels are not used."""
+
+_INT32, _INT64, _FLOAT32, _FLOAT64 = (
+    np.ctypeslib.ndpointer(dtype, flags="C_CONTIGUOUS")
+    for dtype in (np.int32, np.int64, np.float32, np.float64)
+)
+
+
+@lru_cache(maxsize=1)
+def load_kernels() -> ctypes.CDLL | None:
+    """The library, or None where it was not built, cannot be loaded or is switched off."""
+    if os.environ.get(SWITCH) == "0":
+        return None
+    for suffix in importlib.machinery.EXTENSION_SUFFIXES:
+        path = Path(__file__).with_name(f"_point_kernels{suffix}")
+        if path.exists():
+            try:
+                library = ctypes.CDLL(str(path))
+            except OSError:  # built for another machine
+                return None
+            library.pointcontrast_voxelize.restype = ctypes.c_int64
+            library.pointcontrast_voxelize.argtypes = [
+                _FLOAT32, ctypes.c_int64, _INT64, _INT64, _INT64, _INT32,
+            ]  # fmt: skip
+            library.pointcontrast_match.restype = ctypes.c_int64
+            library.pointcontrast_match.argtypes = [
+                _FLOAT32, ctypes.c_int64, _FLOAT32, ctypes.c_int64, ctypes.c_double,
+                ctypes.c_double, _FLOAT64, _INT64, ctypes.c_int64, _INT64,
+            ]  # fmt: skip
+            return library
+    return None
+
+
+def first_of_each_voxel(
+    library: ctypes.CDLL,
+    floored: NDArray[np.float32],
+    lower: NDArray[np.int64],
+    extent: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """One point a voxel: its row, rising, and its voxel.
+
+    Args:
+        library: of :func:`load_kernels`.
+        floored: (3, N) whole numbers as float32.
+        lower: (3,) their minima.
+        extent: (3,) their ranges, a product below 2**62.
+
+    Returns:
+        (M,) int64 and (M, 3) int32.
+    """
+    count = floored.shape[1]
+    rows, voxels = np.empty(count, np.int64), np.empty((count, 3), np.int32)
+    count = _checked(library.pointcontrast_voxelize(floored, count, lower, extent, rows, voxels))
+    return rows[:count].copy(), voxels[:count].copy()
+
+
+def match(
+    library: ctypes.CDLL,
+    points0: NDArray[np.float32],
+    points1: NDArray[np.float32],
+    radius: float,
+) -> NDArray[np.int64] | None:
+    """All rows (M, 2) of two finite clouds within ``radius``, sorted.
+
+    Returns None where points1 spans too many cells of that size to be numbered.
+    """
+    cell = 2 * radius * (1 + 1e-9)  # a ball never reaches over two cells, rounding included
+    lower = points1.min(axis=0).astype(np.float64)
+    extent = np.floor((points1.max(axis=0) - lower) / cell) + 1
+    if np.log2(extent).sum() >= 62 or not np.abs(points0).max() / radius < 2**52:
+        return None
+    cells = extent.astype(np.int64)
+    room = 8 * max(len(points0), len(points1))
+    while True:
+        pairs = np.empty((room, 2), np.int64)
+        count = _checked(
+            library.pointcontrast_match(
+                points0,
+                len(points0),
+                points1,
+                len(points1),
+                radius,
+                cell,
+                lower,
+                cells,
+                room,
+                pairs,
+            )
+        )
+        if count <= room:
+            return pairs[:count]
+        room = count
+
+
+def _checked(count: int) -> int:
+    if count < 0:
+        raise MemoryError("not enough memory to match points")
+    return count
