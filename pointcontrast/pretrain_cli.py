@@ -66,6 +66,7 @@ class PretrainCLI(LightningCLI):
             trainer_defaults=TRAINER_DEFAULTS,
             args=argv,
             run=False,
+            auto_configure_optimizers=False,  # model.optimizer and model.schedule are the one way
             parser_kwargs={"description": "Pretrain a sparse 3D network on pairs of views."},
         )
 
@@ -133,6 +134,8 @@ class PretrainCLI(LightningCLI):
         """
         if self.trainer.max_steps < 1:
             raise InputError("trainer.max_steps must be set: the stream of samples has no end")
+        if self.datamodule.source is None:
+            self.datamodule.setup("fit")  # data that is not there leaves no folder behind
         self.folder.mkdir(parents=True, exist_ok=True)
         self._facts = describe_run(self.model.seed, self.command)
         self._exported_step = 0
@@ -241,7 +244,8 @@ def _as_list(value: Any) -> list[Any]:
 
 def _quiet() -> None:
     """Silence what Lightning says on every run and what does not fit this program."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     for message in (
         ".*args parameter is intended to run from within Python.*",
         ".*does not have many workers.*",  # validation is small

@@ -246,6 +246,12 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(
     assert_equal_weights("whole", "full")
 
 
+def test_a_collapse_is_warned_of(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pointcontrast.pretrain.effective_rank", lambda _: 1.2)
+    with pytest.warns(UserWarning, match=r"collapse at step [01]: .*1\.20 of 16 channels"):
+        run(config, "run", "--trainer.max_steps=1")
+
+
 def test_a_loss_that_is_not_finite_stops_the_run(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,6 +285,7 @@ def test_wrong_keys_and_values_are_named(
 def test_missing_data_is_named(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(config, "run", "--data.root=nowhere") == 2
     assert "nowhere" in capsys.readouterr().err
+    assert not Path("run").exists()
 
 
 @pytest.mark.parametrize("name", sorted((REPOSITORY / "configs" / "pretrain").glob("*.yaml")))
