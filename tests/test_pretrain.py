@@ -81,14 +81,14 @@ def losses(folder: str) -> list[float]:
     return [line["train/loss"] for line in read_metrics(Path(folder)) if "train/loss" in line]
 
 
-def weights(folder: str) -> dict[str, torch.Tensor]:
+def weights(folder: str, num_steps: int = 8) -> dict[str, torch.Tensor]:
     checkpoint = torch.load(Path(folder) / "last.ckpt", weights_only=True)
-    assert checkpoint["global_step"] == 8
+    assert checkpoint["global_step"] == num_steps
     return checkpoint["state_dict"]
 
 
-def assert_equal_weights(first: str, second: str) -> None:
-    one, other = weights(first), weights(second)
+def assert_equal_weights(first: str, second: str, num_steps: int = 8) -> None:
+    one, other = weights(first, num_steps), weights(second, num_steps)
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
 
@@ -168,22 +168,24 @@ def wait_for_step(process: subprocess.Popen[str], folder: str, step: int) -> Non
 
 @pytest.mark.parametrize("engine", ["native", "minkowski"])
 def test_a_killed_run_resumes_to_the_same_weights(config: Path, engine: str) -> None:
-    engine_argument = f"--model.backbone.engine={engine}"
-    # one thread, as the resumed runs: sums in another order would differ in the last bit
-    assert run(config, "whole", engine_argument) == 0
-    process = start(config, "killed", engine_argument)
+    # many steps, so that it is still at work when the signal comes
+    arguments = (f"--model.backbone.engine={engine}", "--trainer.max_steps=24")
+    # one thread, as the killed run: sums in another order would differ in the last bit
+    assert run(config, "whole", *arguments) == 0
+    process = start(config, "killed", *arguments)
     wait_for_step(process, "killed", 4)
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
-    assert run(config, "killed", engine_argument, "--ckpt_path=last") == 0
-    assert_equal_weights("whole", "killed")
+    assert run(config, "killed", *arguments, "--ckpt_path=last") == 0
+    assert_equal_weights("whole", "killed", 24)
     assert losses("killed") == losses("whole")
 
 
 def test_ctrl_c_leaves_a_checkpoint_that_goes_on(config: Path) -> None:
-    assert run(config, "whole") == 0
-    process = start(config, "stopped", "--checkpoint_every=1000", "--trainer.val_check_interval=8")
+    arguments = ("--trainer.max_steps=24", "--trainer.val_check_interval=24")
+    assert run(config, "whole", *arguments) == 0
+    process = start(config, "stopped", "--checkpoint_every=1000", *arguments)
     deadline = time.monotonic() + 120
     while len(losses("stopped")) < 2 and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -193,8 +195,8 @@ def test_ctrl_c_leaves_a_checkpoint_that_goes_on(config: Path) -> None:
     assert "--ckpt_path stopped/last.ckpt" in output
     scored = [line for line in read_metrics(Path("stopped")) if "validation/top1_accuracy" in line]
     assert len(scored) == 1  # before training; nobody waits for scores after Ctrl-C
-    assert run(config, "stopped", "--ckpt_path=last") == 0
-    assert_equal_weights("whole", "stopped")
+    assert run(config, "stopped", *arguments, "--ckpt_path=last") == 0
+    assert_equal_weights("whole", "stopped", 24)
 
 
 def test_training_lowers_the_loss(config: Path) -> None:
