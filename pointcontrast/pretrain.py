@@ -16,7 +16,6 @@ import torch
 from lightning_utilities.core.rank_zero import rank_zero_warn
 from pytorch_lightning.cli import OptimizerCallable
 from torch import nn
-from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from pointcontrast.backbones import Backbone
@@ -36,11 +35,6 @@ ROWS_FOR_RANK = 1000
 """Rows of each validation view that enter the effective rank."""
 
 
-def released_optimizer(parameters: Any) -> Optimizer:
-    """SGD as in the authors' PointInfoNCE launch script ``scripts/ddp_launch.sh``."""
-    return torch.optim.SGD(parameters, lr=0.05, momentum=0.8, weight_decay=1e-4)
-
-
 class PointContrast(pl.LightningModule):
     """Contrast two registered views of a scene, point by point.
 
@@ -52,7 +46,9 @@ class PointContrast(pl.LightningModule):
         self,
         backbone: Backbone,
         loss: nn.Module,
-        optimizer: OptimizerCallable = released_optimizer,
+        optimizer: OptimizerCallable = lambda parameters: torch.optim.SGD(
+            parameters, lr=0.05, momentum=0.8, weight_decay=1e-4
+        ),
         schedule: Schedule | None = None,
         num_candidates: int = 1000,
         inlier_distance: float = 0.1,
@@ -64,7 +60,8 @@ class PointContrast(pl.LightningModule):
         Args:
             backbone: the network to pretrain.
             loss: PointInfoNCE, HardestContrastive, or another module with their call.
-            optimizer: takes groups of parameters.
+            optimizer: takes groups of parameters; the default is that of the authors' PointInfoNCE
+                launch script, ``scripts/ddp_launch.sh``.
             schedule: of the learning rate; None is the authors' (StepwiseExponential).
             num_candidates: among so many is the true match sought in validation.
             inlier_distance: metres; a nearest feature this close in the world counts as right.

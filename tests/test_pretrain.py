@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -19,6 +18,7 @@ import yaml
 from conftest import REPOSITORY
 from PIL import Image
 
+from pointcontrast.backbones import Res16UNet
 from pointcontrast.checkpoint import load_backbone
 from pointcontrast.pretrain import main
 from pointcontrast.run_folder import read_metrics
@@ -248,6 +248,24 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(
     assert_equal_weights("whole", "full")
 
 
+def test_batches_without_a_match_are_counted_and_do_no_harm(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "pointcontrast.pair_dataset.find_correspondences", lambda *_: np.zeros((0, 2), np.int64)
+    )
+    assert run(config, "run", "--trainer.max_steps=3", "--model.optimizer.weight_decay=0") == 0
+    metrics = read_metrics(Path("run"))
+    assert [m["train/dropped_pairs"] for m in metrics if "train/dropped_pairs" in m] == [2, 4, 6]
+    assert "no held-out pairs were scored" in capsys.readouterr().out
+    trained = torch.load("run/last.ckpt", weights_only=True)
+    assert trained["global_step"] == 3
+    pl.seed_everything(0)
+    fresh = Res16UNet(3, 16, "14A", engine="native", width=0.25, normalize_output=True)
+    for name, value in fresh.named_parameters():
+        assert torch.equal(trained["state_dict"][f"backbone.{name}"], value), name
+
+
 def test_a_collapse_is_warned_of(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pointcontrast.pretrain.effective_rank", lambda _: 1.2)
     with pytest.warns(UserWarning, match=r"collapse at step [01]: .*1\.20 of 16 channels"):
@@ -324,14 +342,10 @@ def test_the_authors_recipes(capsys: pytest.CaptureFixture[str]) -> None:
     assert hardest["optimizer"]["init_args"]["lr"] == 0.1
     assert hardest["optimizer"]["init_args"]["momentum"] == 0.8
     assert hardest["loss"]["init_args"]["num_negatives_per_pair"] == 256
-    released = pl_optimizer(infonce)
-    assert released == {"lr": 0.05, "momentum": 0.8, "weight_decay": 1e-4}
-
-
-def pl_optimizer(model: dict[str, Any]) -> dict[str, float]:
-    """What the default optimizer is made of; the resolved config names only the function."""
-    from pointcontrast.pretrain import released_optimizer
-
-    assert "released_optimizer" in json.dumps(model["optimizer"])
-    made = released_optimizer([torch.nn.Parameter(torch.zeros(1))])
-    return {name: made.defaults[name] for name in ("lr", "momentum", "weight_decay")}
+    assert infonce["optimizer"]["class_path"] == "torch.optim.SGD"
+    released = infonce["optimizer"]["init_args"]
+    assert {name: released[name] for name in ("lr", "momentum", "weight_decay")} == {
+        "lr": 0.05,
+        "momentum": 0.8,
+        "weight_decay": 1e-4,
+    }
