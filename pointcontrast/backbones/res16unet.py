@@ -220,8 +220,3 @@ def _check(
 
 def _scaled(channels: int, width: float) -> int:
     return channels if width == 1 else max(8, round(channels * width / 8) * 8)
-
-
-def num_parameters(module: nn.Module) -> int:
-    """How many trainable numbers a module holds."""
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)
