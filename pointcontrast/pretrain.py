@@ -61,7 +61,8 @@ class PointContrast(pl.LightningModule):
             backbone: the network to pretrain.
             loss: PointInfoNCE, HardestContrastive, or another module with their call.
             optimizer: takes groups of parameters; the default is that of the authors' PointInfoNCE
-                launch script, ``scripts/ddp_launch.sh``.
+                launch script, ``scripts/ddp_launch.sh``. A configuration that names another class
+                keeps those of its arguments that it does not state and the class knows too.
             schedule: of the learning rate; None is the authors' (StepwiseExponential).
             num_candidates: among so many is the true match sought in validation.
             inlier_distance: metres; a nearest feature this close in the world counts as right.

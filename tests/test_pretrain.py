@@ -320,6 +320,17 @@ def test_every_config_parses_and_says_the_recipe(
     assert resolved["model"]["backbone"]["init_args"]["normalize_output"] is True
 
 
+@pytest.mark.parametrize("name", ["demo", "rgbd_small"])
+def test_the_small_recipes_have_adamws_own_weight_decay(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--config", f"{REPOSITORY}/configs/pretrain/{name}.yaml", "--print_config"])
+    optimizer = yaml.safe_load(capsys.readouterr().out)["model"]["optimizer"]
+    assert optimizer["class_path"] == "torch.optim.AdamW"
+    assert optimizer["init_args"]["weight_decay"] == 0.01
+
+
 def test_the_authors_recipes(capsys: pytest.CaptureFixture[str]) -> None:
     recipes = {}
     for name in ("scannet_infonce", "scannet_hardest"):
