@@ -6,16 +6,12 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.machinery
-import os
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-SWITCH = "POINTCONTRAST_KERNELS"
-"""Set to 0 in the environment, the kernels are not used."""
+from pointcontrast.compiled import load_library, switched_off
 
 _INT32, _INT64, _FLOAT32, _FLOAT64 = (
     np.ctypeslib.ndpointer(dtype, flags="C_CONTIGUOUS")
@@ -26,26 +22,23 @@ _INT32, _INT64, _FLOAT32, _FLOAT64 = (
 @lru_cache(maxsize=1)
 def load_kernels() -> ctypes.CDLL | None:
     """The library, or None where it was not built, cannot be loaded or is switched off."""
-    if os.environ.get(SWITCH) == "0":
+    if switched_off():
         return None
-    for suffix in importlib.machinery.EXTENSION_SUFFIXES:
-        path = Path(__file__).with_name(f"_point_kernels{suffix}")
-        if path.exists():
-            try:
-                library = ctypes.CDLL(str(path))
-            except OSError:  # built for another machine
-                return None
-            library.pointcontrast_voxelize.restype = ctypes.c_int64
-            library.pointcontrast_voxelize.argtypes = [
-                _FLOAT32, ctypes.c_int64, _INT64, _INT64, _INT64, _INT32,
-            ]  # fmt: skip
-            library.pointcontrast_match.restype = ctypes.c_int64
-            library.pointcontrast_match.argtypes = [
-                _FLOAT32, ctypes.c_int64, _FLOAT32, ctypes.c_int64, ctypes.c_double,
-                ctypes.c_double, _FLOAT64, _INT64, ctypes.c_int64, _INT64,
-            ]  # fmt: skip
-            return library
-    return None
+    try:
+        library = load_library("_point_kernels")
+    except OSError:  # built for another machine
+        return None
+    if library is not None:
+        library.pointcontrast_voxelize.restype = ctypes.c_int64
+        library.pointcontrast_voxelize.argtypes = [
+            _FLOAT32, ctypes.c_int64, _INT64, _INT64, _INT64, _INT32,
+        ]  # fmt: skip
+        library.pointcontrast_match.restype = ctypes.c_int64
+        library.pointcontrast_match.argtypes = [
+            _FLOAT32, ctypes.c_int64, _FLOAT32, ctypes.c_int64, ctypes.c_double,
+            ctypes.c_double, _FLOAT64, _INT64, ctypes.c_int64, _INT64,
+        ]  # fmt: skip
+    return library
 
 
 def first_of_each_voxel(

@@ -31,7 +31,6 @@ from pointcontrast.sparse import (
     BatchNorm,
     EngineName,
     KernelRegion,
-    ReLU,
     SparseTensor,
     concatenate,
     normalize,
@@ -115,7 +114,7 @@ class Res16UNet(Backbone):
         self.conv0p1s1 = self.engine.Convolution(
             in_channels, stem, kernel_size=over_space[stem_kernel_size], dimension=dimension
         )
-        self.bn0 = BatchNorm(stem, momentum=batch_norm_momentum)
+        self.bn0 = self.engine.BatchNorm(stem, momentum=batch_norm_momentum)
         channels = stem
         skips = [stem]
         for level in range(1, 5):
@@ -129,7 +128,7 @@ class Res16UNet(Backbone):
                     dimension=dimension,
                 ),
             )
-            self.add_module(f"bn{level}", BatchNorm(channels, momentum=batch_norm_momentum))
+            self.add_module(f"bn{level}", self.engine.BatchNorm(channels, momentum=batch_norm_momentum))
             channels = self._add_stage(level, channels, planes[level - 1], layers[level - 1])
             skips.append(channels)
         for level in range(4, 8):
@@ -144,7 +143,7 @@ class Res16UNet(Backbone):
                     dimension=dimension,
                 ),
             )
-            self.add_module(f"bntr{level}", BatchNorm(width_here, momentum=batch_norm_momentum))
+            self.add_module(f"bntr{level}", self.engine.BatchNorm(width_here, momentum=batch_norm_momentum))
             channels = self._add_stage(
                 level + 1, width_here + skips[7 - level], width_here, layers[level]
             )
@@ -152,7 +151,6 @@ class Res16UNet(Backbone):
         self.final = self.engine.Convolution(
             channels, out_channels, kernel_size=1, bias=True, dimension=dimension
         )
-        self.relu = ReLU()
 
     def _add_stage(self, index: int, channels: int, planes: int, num_blocks: int) -> int:
         """Add ``block<index>`` and return the channels that leave it."""
@@ -174,7 +172,7 @@ class Res16UNet(Backbone):
 
     def forward_levels(self, x: SparseTensor) -> list[SparseTensor]:
         """Features at strides 16 (encoder's end), 8, 4, 2 and 1."""
-        x = self.relu(self.bn0(self.conv0p1s1(x)))
+        x = self._step("conv0p1s1", "bn0", x)
         skips = [x]
         for level in range(1, 5):
             x = self._step(f"conv{level}p{2 ** (level - 1)}s2", f"bn{level}", x)
@@ -188,7 +186,8 @@ class Res16UNet(Backbone):
         return levels
 
     def _step(self, convolution: str, batch_norm: str, x: SparseTensor) -> SparseTensor:
-        return self.relu(self.get_submodule(batch_norm)(self.get_submodule(convolution)(x)))
+        norm = cast(BatchNorm, self.get_submodule(batch_norm))
+        return norm.after(self.get_submodule(convolution), x, rectify=True)
 
     def head(self, x: SparseTensor) -> SparseTensor:
         """The 1x1 output layer, and unit length where that is asked for."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from pointcontrast.sparse import BatchNorm, Engine, KernelRegion, ReLU, SparseTensor
+from pointcontrast.sparse import Engine, KernelRegion, SparseTensor
 
 BLOCK_BATCH_NORM_MOMENTUM = 0.1
 """Whatever the configuration says, as in the original (see :mod:`.res16unet`)."""
@@ -43,13 +43,12 @@ class ResidualBlock(nn.Module):
         super().__init__()
         out_channels = planes * self.expansion
         self._add_layers(engine, in_channels, planes, dimension, region)
-        self.relu = ReLU()
         self.downsample = (
             None
             if in_channels == out_channels
             else nn.Sequential(
                 engine.Convolution(in_channels, out_channels, kernel_size=1, dimension=dimension),
-                BatchNorm(out_channels, momentum=shortcut_momentum),
+                engine.BatchNorm(out_channels, momentum=shortcut_momentum),
             )
         )
 
@@ -58,13 +57,16 @@ class ResidualBlock(nn.Module):
     ) -> None:
         raise NotImplementedError
 
-    def _residual(self, x: SparseTensor) -> SparseTensor:
+    def _finish(self, x: SparseTensor, shortcut: SparseTensor) -> SparseTensor:
+        """relu(residual(x) + shortcut)."""
         raise NotImplementedError
 
     def forward(self, x: SparseTensor) -> SparseTensor:
         """relu(residual(x) + shortcut(x))."""
-        shortcut = x if self.downsample is None else self.downsample(x)
-        return self.relu(self._residual(x) + shortcut)
+        if self.downsample is None:
+            return self._finish(x, x)
+        convolution, norm = self.downsample
+        return self._finish(x, norm.after(convolution, x))
 
 
 class BasicBlock(ResidualBlock):
@@ -78,14 +80,15 @@ class BasicBlock(ResidualBlock):
         self.conv1 = engine.Convolution(
             in_channels, planes, kernel_size=3, dimension=dimension, region=region
         )
-        self.norm1 = BatchNorm(planes, momentum=BLOCK_BATCH_NORM_MOMENTUM)
+        self.norm1 = engine.BatchNorm(planes, momentum=BLOCK_BATCH_NORM_MOMENTUM)
         self.conv2 = engine.Convolution(
             planes, planes, kernel_size=3, dimension=dimension, region=region
         )
-        self.norm2 = BatchNorm(planes, momentum=BLOCK_BATCH_NORM_MOMENTUM)
+        self.norm2 = engine.BatchNorm(planes, momentum=BLOCK_BATCH_NORM_MOMENTUM)
 
-    def _residual(self, x: SparseTensor) -> SparseTensor:
-        return self.norm2(self.conv2(self.relu(self.norm1(self.conv1(x)))))
+    def _finish(self, x: SparseTensor, shortcut: SparseTensor) -> SparseTensor:
+        x = self.norm1.after(self.conv1, x, rectify=True)
+        return self.norm2.after(self.conv2, x, shortcut, rectify=True)
 
 
 class BottleneckBlock(ResidualBlock):
@@ -98,15 +101,15 @@ class BottleneckBlock(ResidualBlock):
     ) -> None:
         out_channels = planes * self.expansion
         self.conv1 = engine.Convolution(in_channels, planes, kernel_size=1, dimension=dimension)
-        self.norm1 = BatchNorm(planes, momentum=BLOCK_BATCH_NORM_MOMENTUM)
+        self.norm1 = engine.BatchNorm(planes, momentum=BLOCK_BATCH_NORM_MOMENTUM)
         self.conv2 = engine.Convolution(
             planes, planes, kernel_size=3, dimension=dimension, region=region
         )
-        self.norm2 = BatchNorm(planes, momentum=BLOCK_BATCH_NORM_MOMENTUM)
+        self.norm2 = engine.BatchNorm(planes, momentum=BLOCK_BATCH_NORM_MOMENTUM)
         self.conv3 = engine.Convolution(planes, out_channels, kernel_size=1, dimension=dimension)
-        self.norm3 = BatchNorm(out_channels, momentum=BLOCK_BATCH_NORM_MOMENTUM)
+        self.norm3 = engine.BatchNorm(out_channels, momentum=BLOCK_BATCH_NORM_MOMENTUM)
 
-    def _residual(self, x: SparseTensor) -> SparseTensor:
-        x = self.relu(self.norm1(self.conv1(x)))
-        x = self.relu(self.norm2(self.conv2(x)))
-        return self.norm3(self.conv3(x))
+    def _finish(self, x: SparseTensor, shortcut: SparseTensor) -> SparseTensor:
+        x = self.norm1.after(self.conv1, x, rectify=True)
+        x = self.norm2.after(self.conv2, x, rectify=True)
+        return self.norm3.after(self.conv3, x, shortcut, rectify=True)

@@ -13,37 +13,73 @@ from functools import cached_property
 
 import torch
 
+from pointcontrast.sparse import kernels
 from pointcontrast.sparse.engine import DUPLICATE_COORDINATES, NO_SUCH_STRIDE
 from pointcontrast.sparse.kernel_region import Region, kernel_offsets
 
 Stride = tuple[int, ...]
+# Half of what 32 bits hold: room for the steps of kernels and the floors of strides.
+LARGEST_COORDINATE = 2**30
+
+
+@dataclass(frozen=True)
+class MapSide:
+    """One side of a kernel map, the rows that are read or those that are written.
+
+    Attributes:
+        rows: (M,) int32, the row of each meeting; within a tap none appears twice, and they follow
+            ``order``.
+        order: (num_rows,) int32, all rows of this side in the order of space.
+        cuts: (taps, blocks + 1) int32, for each tap and each ``kernels.BLOCK_ROWS`` rows of
+            ``order`` the first meeting; None where the map was made by torch.
+    """
+
+    rows: torch.Tensor
+    order: torch.Tensor
+    cuts: torch.Tensor | None
+
+    @property
+    def num_rows(self) -> int:
+        """Rows of this side, whether they meet any or not."""
+        return len(self.order)
 
 
 @dataclass(frozen=True)
 class KernelMap:
-    """For each tap the rows that meet: the input's and the output's.
+    """For each tap of a kernel the rows that meet: the input's and the output's.
 
     Attributes:
-        input_rows: one (M_t,) int64 tensor a tap.
-        output_rows: the same shapes; no row appears twice within one tap.
-        num_inputs: rows of the input.
-        num_outputs: rows of the output.
+        inputs: the side that a convolution reads.
+        outputs: the side that it writes.
+        tap_starts: (taps + 1,) int64 on the CPU: tap t has the meetings from tap_starts[t] to
+            tap_starts[t + 1].
     """
 
-    input_rows: tuple[torch.Tensor, ...]
-    output_rows: tuple[torch.Tensor, ...]
-    num_inputs: int
-    num_outputs: int
+    inputs: MapSide
+    outputs: MapSide
+    tap_starts: torch.Tensor
 
     def transposed(self) -> KernelMap:
         """The same meetings seen from the other side: what a transposed convolution needs."""
-        return KernelMap(self.output_rows, self.input_rows, self.num_outputs, self.num_inputs)
+        return KernelMap(self.outputs, self.inputs, self.tap_starts)
 
     @cached_property
     def counts(self) -> torch.Tensor:
         """(num_outputs,) int64: how many inputs each output reads."""
-        rows = torch.cat(self.output_rows)
-        return torch.bincount(rows, minlength=self.num_outputs)
+        return torch.bincount(self.outputs.rows, minlength=self.outputs.num_rows)
+
+
+@dataclass(frozen=True)
+class _CoordinateSet:
+    """Unique (N, 1+D) int32 coordinates and their rows (N,) int32 in the order of space."""
+
+    coordinates: torch.Tensor
+    order: torch.Tensor
+
+    @cached_property
+    def bounds(self) -> tuple[list[int], list[int]]:
+        """The least and the greatest of each column; 0 where there is no row."""
+        return _bounds(self.coordinates)
 
 
 class CoordinateManager:
@@ -57,14 +93,12 @@ class CoordinateManager:
         """
         self.dimension = coordinates.shape[1] - 1
         # A copy: maps are made when a layer first asks, and the caller may write to the original.
-        self._sets: dict[Stride, torch.Tensor] = {
-            (1,) * self.dimension: coordinates.to(torch.int32, copy=True)
-        }
-        self._maps: dict[tuple, KernelMap] = {}
-        keys = _Packing.of(coordinates.long(), margin=0).keys(coordinates.long())
-        num_duplicates = len(keys) - len(torch.unique(keys))
+        coordinates = coordinates.to(torch.int32, copy=True, memory_format=torch.contiguous_format)
+        order, num_duplicates = _sorted(coordinates)
         if num_duplicates:
             raise ValueError(DUPLICATE_COORDINATES.format(count=num_duplicates))
+        self._sets = {(1,) * self.dimension: _CoordinateSet(coordinates, order)}
+        self._maps: dict[tuple, KernelMap] = {}
 
     def coordinates(self, stride: Stride) -> torch.Tensor:
         """(N, 1+D) int32 coordinates of the set at ``stride``.
@@ -72,19 +106,26 @@ class CoordinateManager:
         Raises:
             ValueError: there is no such set yet.
         """
+        return self._set(stride).coordinates
+
+    def _set(self, stride: Stride) -> _CoordinateSet:
         if stride not in self._sets:
             raise ValueError(NO_SUCH_STRIDE.format(stride=stride))
         return self._sets[stride]
 
     def downsample(self, stride: Stride, factor: Sequence[int]) -> Stride:
-        """Make sure the set at ``stride * factor`` exists: each place floored to the wider grid."""
+        """Make sure the set at ``stride * factor`` exists: each place floored to the wider grid.
+
+        Raises:
+            ValueError: the stride leaves what 32 bits hold.
+        """
         wider = tuple(s * f for s, f in zip(stride, factor, strict=True))
         if wider not in self._sets:
-            step = torch.tensor((1, *wider), device=self._sets[stride].device)
-            floored = self._sets[stride].long().div(step, rounding_mode="floor")
-            packing = _Packing.of(floored, margin=0)
-            unique = packing.coordinates(torch.unique(packing.keys(floored)))
-            self._sets[wider] = (unique * step).int()
+            if max(wider) > LARGEST_COORDINATE:
+                raise ValueError(f"stride {wider} is beyond {LARGEST_COORDINATE}")
+            coordinates = _downsample(self._set(stride), (1, *wider))
+            rows = torch.arange(len(coordinates), dtype=torch.int32, device=coordinates.device)
+            self._sets[wider] = _CoordinateSet(coordinates, rows)
         return wider
 
     def kernel_map(
@@ -101,91 +142,142 @@ class CoordinateManager:
         """
         key = (stride, tuple(factor), tuple(kernel_size), tuple(dilation), region)
         if key not in self._maps:
-            inputs = self.coordinates(stride)
-            outputs = self.coordinates(self.downsample(stride, factor))
-            unit = torch.tensor((1, *stride), device=inputs.device)
             taps = kernel_offsets(kernel_size, region) * torch.tensor(tuple(dilation))
-            self._maps[key] = _build_map(
-                inputs.long().div(unit, rounding_mode="floor"),
-                outputs.long().div(unit, rounding_mode="floor"),
-                taps,
-                same=all(f == 1 for f in factor),
+            self._maps[key] = _kernel_map(
+                self._set(stride), self._set(self.downsample(stride, factor)), (1, *stride), taps
             )
         return self._maps[key]
 
 
 @dataclass(frozen=True)
 class _Packing:
-    """Coordinates as single int64 numbers that keep their order, batch first."""
+    """Places as single int64 numbers that keep their order, batch first.
+
+    The number of a place is sum((place - lower) * radix); all within the bounds it was made for
+    have different ones.
+    """
 
     lower: torch.Tensor
     extent: torch.Tensor
     radix: torch.Tensor
 
     @classmethod
-    def of(cls, coordinates: torch.Tensor, margin: int) -> _Packing:
-        """A packing for ``coordinates`` (N, 1+D) and all that is within ``margin`` of them."""
-        columns = coordinates.shape[1]
-        if len(coordinates) == 0:
-            coordinates = coordinates.new_zeros(1, columns)
-        lower = coordinates.amin(0) - margin
-        extent = coordinates.amax(0) + margin - lower + 1
-        sizes: list[int] = extent.tolist()
+    def of(cls, lowest: Sequence[int], highest: Sequence[int]) -> _Packing:
+        """A packing for all places from ``lowest`` to ``highest``, one integer a column.
+
+        Raises:
+            ValueError: there are 2**63 or more.
+        """
+        sizes = [high - low + 1 for low, high in zip(lowest, highest, strict=True)]
         if math.prod(sizes) >= 2**63:
             raise ValueError(
                 f"coordinates span {sizes} places (batch first), too many to number in 63 bits; "
                 "look for an outlier, or use larger voxels"
             )
-        radix = [math.prod(sizes[column + 1 :]) for column in range(columns)]
-        return cls(lower, extent, torch.tensor(radix, device=coordinates.device))
+        radix = [math.prod(sizes[column + 1 :]) for column in range(len(sizes))]
+        return cls(torch.tensor(list(lowest)), torch.tensor(sizes), torch.tensor(radix))
 
-    def keys(self, coordinates: torch.Tensor) -> torch.Tensor:
-        """(N,) int64 numbers of (N, 1+D) coordinates."""
-        return ((coordinates - self.lower) * self.radix).sum(1)
+    def keys(self, places: torch.Tensor) -> torch.Tensor:
+        """(N,) int64 numbers of (N, 1+D) places."""
+        lower, radix = self.lower.to(places.device), self.radix.to(places.device)
+        return ((places.long() - lower) * radix).sum(1)
 
-    def coordinates(self, keys: torch.Tensor) -> torch.Tensor:
-        """(N, 1+D) int64 coordinates of (N,) numbers."""
-        return keys[:, None].div(self.radix, rounding_mode="floor") % self.extent + self.lower
+    def places(self, keys: torch.Tensor) -> torch.Tensor:
+        """(N, 1+D) int64 places of (N,) numbers."""
+        lower, extent, radix = (t.to(keys.device) for t in (self.lower, self.extent, self.radix))
+        return keys[:, None].div(radix, rounding_mode="floor") % extent + lower
 
 
-def _build_map(
-    inputs: torch.Tensor, outputs: torch.Tensor, taps: torch.Tensor, same: bool
+def _bounds(coordinates: torch.Tensor) -> tuple[list[int], list[int]]:
+    if len(coordinates) == 0:
+        zeros = [0] * coordinates.shape[1]
+        return zeros, zeros
+    return coordinates.amin(0).tolist(), coordinates.amax(0).tolist()
+
+
+def _use_kernels(coordinates: torch.Tensor) -> bool:
+    return coordinates.device.type == "cpu" and kernels.available()
+
+
+def _sorted(coordinates: torch.Tensor) -> tuple[torch.Tensor, int]:
+    """The rows (N,) int32 in the order of space, and how many stand there for a second time."""
+    packing = _Packing.of(*_bounds(coordinates))
+    if _use_kernels(coordinates):
+        return kernels.sort_coordinates(coordinates, packing.lower, packing.radix)
+    keys, order = packing.keys(coordinates).sort(stable=True)
+    return order.int(), int((keys[1:] == keys[:-1]).sum())
+
+
+def _downsample(finer: _CoordinateSet, step: Sequence[int]) -> torch.Tensor:
+    """The places of a set on a wider grid of spacing ``step``, (N', 1+D) int32, in order."""
+    lowest, highest = ([b // s for b, s in zip(bs, step, strict=True)] for bs in finer.bounds)
+    packing, steps = _Packing.of(lowest, highest), torch.tensor(list(step))
+    if _use_kernels(finer.coordinates):
+        return kernels.downsample(finer.coordinates, steps, packing.lower, packing.radix)
+    steps = steps.to(finer.coordinates.device)
+    floored = finer.coordinates.long().div(steps, rounding_mode="floor")
+    return (packing.places(torch.unique(packing.keys(floored))) * steps).int()
+
+
+def _kernel_map(
+    inputs: _CoordinateSet, outputs: _CoordinateSet, unit: Sequence[int], taps: torch.Tensor
 ) -> KernelMap:
-    """The kernel map from ``inputs`` to ``outputs`` (N, 1+D) int64 in units of the input's stride.
+    """The meetings of two sets; ``taps`` (volume, D) count in ``unit``, the inputs' spacing.
 
     Within a margin as wide as the widest tap an offset is one addition to the packed number, and
-    packed numbers never run over into the neighbouring row. The numbers are sorted once and each
-    tap is one binary search over sorted queries. Where inputs and outputs are the same set, the
-    tap opposite to a known one is that one turned round.
+    packed numbers never run over into the neighbouring row. Where inputs and outputs are the same
+    set, the tap opposite to a known one is that one turned round.
     """
-    # The floored outputs of a wider stride may stand left of all inputs: one reach more for them.
-    reach = int(taps.abs().max()) if len(taps) else 0
-    span = (
-        0
-        if same or len(inputs) == 0
-        else int((inputs.amin(0) - outputs.amin(0)).clamp_min(0).max())
+    reach = [0, *taps.abs().amax(0).tolist()] if len(taps) else [0] * len(unit)
+    bounds = zip(inputs.bounds[0], outputs.bounds[0], inputs.bounds[1], outputs.bounds[1],
+                 unit, reach, strict=True)  # fmt: skip
+    lowest, highest = zip(
+        *((min(a, b) // u - r, max(c, d) // u + r) for a, b, c, d, u, r in bounds), strict=True
     )
-    packing = _Packing.of(inputs, margin=reach + span)
-    input_keys, input_order = packing.keys(inputs).sort()
-    output_keys, output_order = (input_keys, input_order) if same else packing.keys(outputs).sort()
-    deltas: list[int] = (taps * packing.radix[1:].cpu()).sum(1).tolist()
-    known = {tuple(tap): index for index, tap in enumerate(taps.tolist())}
+    packing, units = _Packing.of(lowest, highest), torch.tensor(list(unit))
+    deltas = (taps * packing.radix[1:]).sum(1)
+    opposite = torch.tensor(_opposite(taps) if inputs is outputs else [-1] * len(taps))
+    if _use_kernels(inputs.coordinates):
+        rows = kernels.build_map(
+            inputs.coordinates, inputs.order, outputs.coordinates, outputs.order,
+            units, packing.lower, packing.radix, deltas, opposite,
+        )  # fmt: skip
+        return KernelMap(
+            MapSide(rows.input_rows, inputs.order, rows.input_cuts),
+            MapSide(rows.output_rows, outputs.order, rows.output_cuts),
+            rows.tap_starts,
+        )
+    units = units.to(inputs.coordinates.device)
+    input_keys, output_keys = (
+        packing.keys(side.coordinates.long().div(units, rounding_mode="floor"))[side.order]
+        for side in (inputs, outputs)
+    )
     input_rows: list[torch.Tensor] = []
     output_rows: list[torch.Tensor] = []
-    for index, (tap, delta) in enumerate(zip(taps.tolist(), deltas, strict=True)):
-        opposite = known.get(tuple(-step for step in tap))
-        if same and opposite is not None and opposite < index:
-            input_rows.append(output_rows[opposite])
-            output_rows.append(input_rows[opposite])
-        elif same and delta == 0:
-            rows = torch.arange(len(inputs), device=inputs.device)
-            input_rows.append(rows)
-            output_rows.append(rows)
+    for delta, known in zip(deltas.tolist(), opposite.tolist(), strict=True):
+        if known >= 0:
+            input_rows.append(output_rows[known])
+            output_rows.append(input_rows[known])
         else:
             found, where = _search(input_keys, output_keys + delta)
-            input_rows.append(input_order[where])
-            output_rows.append(output_order[found])
-    return KernelMap(tuple(input_rows), tuple(output_rows), len(inputs), len(outputs))
+            input_rows.append(inputs.order[where])
+            output_rows.append(outputs.order[found])
+    counts = torch.tensor([0, *(len(rows) for rows in input_rows)])
+    return KernelMap(
+        MapSide(torch.cat(input_rows), inputs.order, None),
+        MapSide(torch.cat(output_rows), outputs.order, None),
+        counts.cumsum(0),
+    )
+
+
+def _opposite(taps: torch.Tensor) -> list[int]:
+    """For each tap an earlier one that goes the other way, or -1."""
+    known: dict[tuple[int, ...], int] = {}
+    result = []
+    for index, tap in enumerate(taps.tolist()):
+        result.append(known.get(tuple(-step for step in tap), -1))
+        known[tuple(tap)] = index
+    return result
 
 
 def _search(keys: torch.Tensor, queries: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

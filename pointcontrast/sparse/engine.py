@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 from torch import nn
+
+if TYPE_CHECKING:
+    from pointcontrast.sparse.pointwise import BatchNorm
 
 IntPerDimension = int | Sequence[int]
 """One integer for every space dimension, or one for each."""
@@ -63,6 +66,7 @@ class Engine(Protocol):
         ``Convolution``, ``ConvolutionTranspose``: parameters ``kernel`` (volume, in, out), 2-D
         (in, out) where volume and stride are 1, and ``bias`` (1, out). A transposed convolution
         puts its result on the coordinates of the finer stride that the network saw before.
+        ``BatchNorm``: with ``after``, which an engine may turn into one pass with the convolution.
         ``SumPooling``, ``AveragePooling``, ``MaxPooling``: over the occupied places in reach, 0
         where there is none. Where the kernel is as large as the stride, each cell of the wider
         grid is pooled, also with an odd size, whose convolution would be centred.
@@ -71,6 +75,7 @@ class Engine(Protocol):
     NAME: str
     Convolution: type[nn.Module]
     ConvolutionTranspose: type[nn.Module]
+    BatchNorm: type[BatchNorm]
     SumPooling: type[nn.Module]
     AveragePooling: type[nn.Module]
     MaxPooling: type[nn.Module]

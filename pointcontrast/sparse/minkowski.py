@@ -28,6 +28,7 @@ from pointcontrast.sparse.engine import (
 )
 from pointcontrast.sparse.kernel_region import KernelRegion
 from pointcontrast.sparse.minkowski_import import import_minkowski
+from pointcontrast.sparse.pointwise import BatchNorm as BatchNorm
 from pointcontrast.sparse.pointwise import largest_by_row
 
 NAME = "minkowski"

@@ -9,13 +9,17 @@ kept: the backward pass gathers them again, which costs little beside the produc
 from __future__ import annotations
 
 import math
-from typing import Any
-
+from typing import cast
 import torch
 from torch import nn
-from torch.autograd.function import once_differentiable
 
-from pointcontrast.sparse.coordinates import CoordinateManager, KernelMap
+from pointcontrast.sparse import kernels, pointwise
+from pointcontrast.sparse.convolution import (
+    meetings_by_tap,
+    sparse_convolution,
+    sparse_convolution_and_normalization,
+)
+from pointcontrast.sparse.coordinates import LARGEST_COORDINATE, CoordinateManager, KernelMap
 from pointcontrast.sparse.engine import (
     IntPerDimension,
     check_dimension,
@@ -28,11 +32,10 @@ from pointcontrast.sparse.engine import (
     pools_cells,
 )
 from pointcontrast.sparse.kernel_region import KernelRegion, Region, kernel_volume
+from pointcontrast.sparse.normalization import normalize_batch
 from pointcontrast.sparse.pointwise import largest_by_row
 
 NAME = "native"
-# Half of what 32 bits hold: room for the steps of kernels and the floors of strides.
-LARGEST_COORDINATE = 2**30
 
 
 class NativeSparseTensor:
@@ -89,66 +92,6 @@ def sparse_tensor(coordinates: torch.Tensor, features: torch.Tensor) -> NativeSp
     check_sparse_input(coordinates, features, LARGEST_COORDINATE)
     manager = CoordinateManager(coordinates)
     return NativeSparseTensor(features, manager, (1,) * manager.dimension)
-
-
-class _GatherMultiplyScatter(torch.autograd.Function):
-    """out[o] = sum over taps t and meetings (i, o) of t: features[i] @ kernel[t].
-
-    Autocast is off within: a sum of products in half precision over many taps loses digits.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, features: torch.Tensor, kernel: torch.Tensor, kernel_map: KernelMap
-    ) -> torch.Tensor:
-        ctx.save_for_backward(features, kernel)
-        ctx.kernel_map = kernel_map
-        with torch.autocast(features.device.type, enabled=False):
-            return _gather_multiply_scatter(features, kernel, kernel_map)
-
-    @staticmethod
-    @once_differentiable
-    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
-        ctx: Any, grad_output: torch.Tensor
-    ) -> tuple[torch.Tensor | None, torch.Tensor | None, None]:
-        features, kernel = ctx.saved_tensors
-        kernel_map: KernelMap = ctx.kernel_map
-        grad_features = grad_kernel = None
-        with torch.autocast(features.device.type, enabled=False):
-            if ctx.needs_input_grad[0]:
-                grad_features = _gather_multiply_scatter(
-                    grad_output, kernel.transpose(1, 2), kernel_map.transposed()
-                )
-            if ctx.needs_input_grad[1]:
-                grad_kernel = _kernel_gradient(features, grad_output, kernel, kernel_map)
-        return grad_features, grad_kernel, None
-
-
-def _gather_multiply_scatter(
-    features: torch.Tensor, kernel: torch.Tensor, kernel_map: KernelMap
-) -> torch.Tensor:
-    output = features.new_zeros(kernel_map.num_outputs, kernel.shape[2])
-    for tap, (inputs, outputs) in enumerate(_meetings(kernel_map)):
-        if len(inputs):
-            output.index_add_(0, outputs, features.index_select(0, inputs) @ kernel[tap])
-    return output
-
-
-def _kernel_gradient(
-    features: torch.Tensor, grad_output: torch.Tensor, kernel: torch.Tensor, kernel_map: KernelMap
-) -> torch.Tensor:
-    grad_kernel = torch.zeros_like(kernel)
-    for tap, (inputs, outputs) in enumerate(_meetings(kernel_map)):
-        torch.mm(
-            features.index_select(0, inputs).t(),
-            grad_output.index_select(0, outputs),
-            out=grad_kernel[tap],
-        )
-    return grad_kernel
-
-
-def _meetings(kernel_map: KernelMap) -> zip[tuple[torch.Tensor, torch.Tensor]]:
-    return zip(kernel_map.input_rows, kernel_map.output_rows, strict=True)
 
 
 class _KernelLayer(nn.Module):
@@ -232,6 +175,17 @@ class Convolution(_KernelLayer):
         if self.bias is not None:
             nn.init.uniform_(self.bias, -bound, bound)
 
+    def meetings(self, x: NativeSparseTensor) -> tuple[KernelMap, tuple[int, ...]]:
+        """Who reads whom, and the stride of the result.
+
+        Raises:
+            ValueError: ``x`` has another dimension, number of channels or dtype than the layer, or
+                there are no coordinates to go up to.
+        """
+        check_dimension(x.stride, self.dimension)
+        check_features(x.features, self.kernel)
+        return self._up(x) if self._transposed else self._down(x)
+
     def forward(self, x: NativeSparseTensor) -> NativeSparseTensor:
         """Convolve ``x`` (N, in) to (N', out)."""
         check_dimension(x.stride, self.dimension)
@@ -239,10 +193,10 @@ class Convolution(_KernelLayer):
         if self._is_linear:
             features, stride = x.features @ self.kernel, x.stride
         else:
-            kernel_map, stride = self._up(x) if self._transposed else self._down(x)
+            kernel_map, stride = self.meetings(x)
             # Under autocast a 1x1 layer before this one may have given half precision.
             features = x.features.to(self.kernel.dtype)
-            features = _GatherMultiplyScatter.apply(features, self.kernel, kernel_map)
+            features = sparse_convolution(features, self.kernel, kernel_map)
         if self.bias is not None:
             features = features + self.bias
         return NativeSparseTensor(features, x.manager, stride)
@@ -255,6 +209,106 @@ class ConvolutionTranspose(Convolution):
     """
 
     _transposed = True
+
+
+class BatchNorm(pointwise.BatchNorm):
+    """Batch norm that does what follows it, and in evaluation what precedes it, in the same pass.
+
+    Where the compiled kernels serve: on the CPU. The statistics are summed in double precision, and
+    in the same order for any number of threads.
+    """
+
+    def after(
+        self,
+        convolution: nn.Module,
+        x: NativeSparseTensor,
+        shortcut: NativeSparseTensor | None = None,
+        *,
+        rectify: bool = False,
+    ) -> NativeSparseTensor:
+        """``self(convolution(x), shortcut, rectify=rectify)``; in evaluation in one pass.
+
+        The convolution's rows are scaled and shifted while they are in the cache. With gradients,
+        or a forward hook on either module, it is two passes after all.
+        """
+        if (
+            isinstance(convolution, Convolution)
+            and not convolution._is_linear
+            and not torch.is_grad_enabled()
+            and self._is_constant(x.features)
+            and not any(module._forward_hooks or module._forward_pre_hooks
+                        for module in (self, convolution))
+        ):  # fmt: skip
+            return self._folded(convolution, x, shortcut, rectify)
+        return super().after(convolution, x, shortcut, rectify=rectify)
+
+    def _folded(
+        self,
+        convolution: Convolution,
+        x: NativeSparseTensor,
+        shortcut: NativeSparseTensor | None,
+        rectify: bool,
+    ) -> NativeSparseTensor:
+        kernel_map, stride = convolution.meetings(x)
+        out = NativeSparseTensor(x.features, x.manager, stride)
+        if shortcut is not None:
+            check_same_coordinates(out, shortcut, "added")
+        scale = self.bn.weight * self._inverse_deviation()
+        mean = cast(torch.Tensor, self.bn.running_mean)
+        if convolution.bias is not None:
+            mean = mean - convolution.bias[0]
+        out.features = sparse_convolution_and_normalization(
+            x.features,
+            convolution.kernel,
+            kernel_map,
+            scale,
+            self.bn.bias - mean * scale,
+            None if shortcut is None else shortcut.features,
+            rectify,
+        )
+        return out
+
+    def _finished(
+        self, features: torch.Tensor, shortcut: torch.Tensor | None, rectify: bool
+    ) -> torch.Tensor:
+        bn = self.bn
+        if self.training and self._served(features):
+            out, mean, variance = normalize_batch(
+                features, bn.weight, bn.bias, shortcut, bn.eps, rectify
+            )
+            self._remember(mean, variance, len(features))
+            return out
+        if not torch.is_grad_enabled() and self._is_constant(features):
+            return kernels.normalize(
+                features.contiguous(),
+                cast(torch.Tensor, bn.running_mean),
+                self._inverse_deviation(),
+                bn.weight,
+                bn.bias,
+                None if shortcut is None else shortcut.contiguous(),
+                rectify,
+            )
+        return super()._finished(features, shortcut, rectify)
+
+    def _served(self, features: torch.Tensor) -> bool:
+        return kernels.run_on(features) and features.dtype == self.bn.weight.dtype
+
+    def _is_constant(self, features: torch.Tensor) -> bool:
+        """Whether this layer is a scale and a shift that the kernels can apply."""
+        return not self.training and self._served(features)
+
+    def _inverse_deviation(self) -> torch.Tensor:
+        return (cast(torch.Tensor, self.bn.running_var) + self.bn.eps).rsqrt()
+
+    @torch.no_grad()
+    def _remember(self, mean: torch.Tensor, variance: torch.Tensor, count: int) -> None:
+        """Move the running statistics, as ``nn.BatchNorm1d`` does."""
+        bn = self.bn
+        tracked = cast(torch.Tensor, bn.num_batches_tracked)
+        tracked += 1
+        weight = 1 / float(tracked) if bn.momentum is None else bn.momentum
+        cast(torch.Tensor, bn.running_mean).lerp_(mean, weight)
+        cast(torch.Tensor, bn.running_var).lerp_(variance * (count / (count - 1)), weight)
 
 
 class _Pooling(_KernelLayer):
@@ -285,8 +339,8 @@ class SumPooling(_Pooling):
     """The sum of the inputs in reach of the kernel."""
 
     def _pool(self, features: torch.Tensor, kernel_map: KernelMap) -> torch.Tensor:
-        output = features.new_zeros(kernel_map.num_outputs, features.shape[1])
-        for inputs, outputs in _meetings(kernel_map):
+        output = features.new_zeros(kernel_map.outputs.num_rows, features.shape[1])
+        for inputs, outputs in meetings_by_tap(kernel_map):
             output = output.index_add(0, outputs, features.index_select(0, inputs))
         return output
 
@@ -303,6 +357,6 @@ class MaxPooling(_Pooling):
     """The largest input in reach of the kernel, channel by channel; 0 where there is none."""
 
     def _pool(self, features: torch.Tensor, kernel_map: KernelMap) -> torch.Tensor:
-        inputs = torch.cat(kernel_map.input_rows)
-        outputs = torch.cat(kernel_map.output_rows)
-        return largest_by_row(features.index_select(0, inputs), outputs, kernel_map.num_outputs)
+        read = features.index_select(0, kernel_map.inputs.rows)
+        outputs = kernel_map.outputs
+        return largest_by_row(read, outputs.rows.long(), outputs.num_rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import nn
@@ -13,25 +13,52 @@ T = TypeVar("T", bound=SparseTensor)
 
 
 class BatchNorm(nn.Module):
-    """Batch normalisation over all rows; parameters under ``bn.`` as in MinkowskiEngine."""
+    """Batch normalisation over all rows; parameters under ``bn.`` as in MinkowskiEngine.
+
+    What a network does with the result, adding a shortcut and rectifying, can be asked for in the
+    same call, and the convolution before it too (:meth:`after`): an engine may do all in one pass.
+    """
 
     def __init__(self, num_features: int, *, momentum: float = 0.1) -> None:
         """Normalise ``num_features`` channels; ``momentum`` weighs the newest batch."""
         super().__init__()
         self.bn = nn.BatchNorm1d(num_features, momentum=momentum)
 
-    def forward(self, x: SparseTensor) -> SparseTensor:
-        """Normalise the features of ``x`` (N, num_features).
+    def forward(self, x: T, shortcut: T | None = None, *, rectify: bool = False) -> T:
+        """max(0, normalised x + shortcut), the last two where they are asked for.
+
+        Args:
+            x: (N, num_features).
+            shortcut: the same shape on the same coordinates.
+            rectify: whether what is negative becomes 0.
 
         Raises:
-            ValueError: a single row, or none, in training: it has no variance.
+            ValueError: a single row, or none, in training: it has no variance; or the shortcut
+                stands on other coordinates.
         """
         if self.training and len(x.features) < 2:
             raise ValueError(
                 f"batch norm cannot train on {len(x.features)} voxels (at stride {x.stride}); "
                 "use larger views, more of them, or smaller voxels"
             )
-        return x.replace(self.bn(x.features))
+        if shortcut is not None:
+            check_same_coordinates(x, shortcut, "added")
+        added = None if shortcut is None else shortcut.features
+        return cast(T, x.replace(self._finished(x.features, added, rectify)))
+
+    def after(
+        self, convolution: nn.Module, x: T, shortcut: T | None = None, *, rectify: bool = False
+    ) -> T:
+        """``self(convolution(x), shortcut, rectify=rectify)``."""
+        return self(convolution(x), shortcut, rectify=rectify)
+
+    def _finished(
+        self, features: torch.Tensor, shortcut: torch.Tensor | None, rectify: bool
+    ) -> torch.Tensor:
+        features = self.bn(features)
+        if shortcut is not None:
+            features = features + shortcut
+        return torch.relu(features) if rectify else features
 
 
 class ReLU(nn.Module):

@@ -1,0 +1,100 @@
+// Which kernels run, and the functions that Python calls.
+
+#include <atomic>
+#include <cstring>
+
+#include "kernels.h"
+
+namespace pointcontrast {
+namespace {
+
+struct InstructionSet {
+  const char* name;
+  const Kernels* kernels;
+  bool (*runs_here)();
+};
+
+// The fastest first.
+const InstructionSet kInstructionSets[] = {
+#if defined(__x86_64__)
+    {"avx512", &kAvx512Kernels,
+     [] {
+       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
+     }},
+    {"avx2", &kAvx2Kernels,
+     [] { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }},
+#endif
+#if defined(__aarch64__)
+    {"neon", &kPortableKernels, [] { return true; }},
+#endif
+    {"portable", &kPortableKernels, [] { return true; }},
+};
+
+const InstructionSet* find(const char* name) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+#endif
+  for (const auto& set : kInstructionSets)
+    if (set.runs_here() && (*name == '\0' || std::strcmp(name, set.name) == 0)) return &set;
+  return nullptr;
+}
+
+std::atomic<const InstructionSet*> chosen{nullptr};
+
+const Kernels& kernels() {
+  const auto* set = chosen.load(std::memory_order_acquire);
+  if (!set) chosen.store(set = find(""), std::memory_order_release);
+  return *set->kernels;
+}
+
+}  // namespace
+}  // namespace pointcontrast
+
+// Every function here returns 0, or -1 where memory ran out, unless it says otherwise.
+extern "C" {
+
+// Use the kernels of that name from now on, or the fastest that run here where it is empty. Returns
+// their name, or null where there are none of that name for this processor.
+const char* pointcontrast_choose_instruction_set(const char* name) {
+  const auto* set = pointcontrast::find(name);
+  if (set) pointcontrast::chosen.store(set, std::memory_order_release);
+  return set ? set->name : nullptr;
+}
+
+int pointcontrast_has_instruction_set(const char* name) {
+  return *name != '\0' && pointcontrast::find(name) != nullptr;
+}
+
+// Floating-point operations a second that the chosen instructions reach in registers alone.
+double pointcontrast_peak(double seconds, int num_threads) {
+  return 2 * pointcontrast::kernels().of_float.peak(seconds, num_threads);
+}
+
+#define POINTCONTRAST_KERNELS_OF(type)                                                            \
+  int pointcontrast_convolve_##type(const pointcontrast::Convolution<type>* work,                 \
+                                    int num_threads) {                                            \
+    return pointcontrast::kernels().of_##type.convolve(*work, num_threads);                       \
+  }                                                                                               \
+  int pointcontrast_kernel_gradient_##type(const pointcontrast::KernelGradient<type>* work,       \
+                                           int num_threads) {                                     \
+    return pointcontrast::kernels().of_##type.kernel_gradient(*work, num_threads);                \
+  }                                                                                               \
+  int pointcontrast_statistics_##type(const type* in, std::int64_t rows, std::int64_t channels,   \
+                                      type* mean, type* variance, int num_threads) {              \
+    return pointcontrast::kernels().of_##type.statistics(in, rows, channels, mean, variance,      \
+                                                         num_threads);                            \
+  }                                                                                               \
+  int pointcontrast_normalize_##type(const pointcontrast::Normalization<type>* work,              \
+                                     int num_threads) {                                           \
+    return pointcontrast::kernels().of_##type.normalize(*work, num_threads);                      \
+  }                                                                                               \
+  int pointcontrast_normalize_gradient_##type(                                                    \
+      const pointcontrast::NormalizationGradient<type>* work, int num_threads) {                  \
+    return pointcontrast::kernels().of_##type.normalize_gradient(*work, num_threads);             \
+  }
+
+POINTCONTRAST_KERNELS_OF(float)
+POINTCONTRAST_KERNELS_OF(double)
+
+}  // extern "C"

@@ -1,0 +1,31 @@
+// Memory that a kernel needs only while it runs, kept by each calling thread for the next call: fresh
+// pages from the system cost more than what is done in them.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+
+namespace pointcontrast {
+
+constexpr std::size_t kCacheLine = 64;
+
+// At least `bytes`, aligned to a cache line, or null where memory ran out. The next call on this
+// thread hands out the same memory again.
+inline void* scratch(std::size_t bytes) {
+  struct Free {
+    void operator()(void* memory) const { std::free(memory); }
+  };
+  thread_local std::unique_ptr<void, Free> memory;
+  thread_local std::size_t size = 0;
+  if (bytes > size) {
+    memory.reset();
+    size = (bytes + kCacheLine - 1) / kCacheLine * kCacheLine;
+    memory.reset(std::aligned_alloc(kCacheLine, size));
+    if (!memory) size = 0;
+  }
+  return memory.get();
+}
+
+}  // namespace pointcontrast

@@ -1,0 +1,474 @@
+"""The compiled kernels of the native engine, where they could be built: ``csrc/`` through ctypes.
+
+The functions here check nothing: ``coordinates.py``, ``convolution.py`` and ``normalization.py``
+call them with tensors on the CPU that are contiguous, of one floating-point type and in range.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+
+from pointcontrast.compiled import SWITCH, load_library, switched_off
+
+INSTRUCTION_SETS = ("avx512", "avx2", "neon", "portable")
+BLOCK_ROWS = 128
+"""``kBlockRows`` of ``csrc/kernels.h``."""
+
+_POINTER, _INT, _INT64 = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64
+
+
+class _Meetings(ctypes.Structure):
+    _fields_ = (
+        ("read_rows", _POINTER),
+        ("write_rows", _POINTER),
+        ("tap_starts", _POINTER),
+        ("write_order", _POINTER),
+        ("cuts", _POINTER),
+        ("num_taps", _INT64),
+        ("num_written", _INT64),
+        ("num_blocks", _INT64),
+    )
+
+
+class _Convolution(ctypes.Structure):
+    _fields_ = (
+        ("meetings", _Meetings),
+        ("features", _POINTER),
+        ("kernel", _POINTER),
+        ("out", _POINTER),
+        ("depth", _INT64),
+        ("channels", _INT64),
+        ("transposed", _INT),
+        ("scale", _POINTER),
+        ("shift", _POINTER),
+        ("shortcut", _POINTER),
+        ("rectify", _INT),
+    )
+
+
+class _KernelGradient(ctypes.Structure):
+    _fields_ = (
+        ("meetings", _Meetings),
+        ("features", _POINTER),
+        ("grad_out", _POINTER),
+        ("grad_kernel", _POINTER),
+        ("depth", _INT64),
+        ("channels", _INT64),
+    )
+
+
+class _Normalization(ctypes.Structure):
+    _fields_ = (
+        ("input", _POINTER),
+        ("out", _POINTER),
+        ("shortcut", _POINTER),
+        ("mean", _POINTER),
+        ("inverse_deviation", _POINTER),
+        ("weight", _POINTER),
+        ("bias", _POINTER),
+        ("rows", _INT64),
+        ("channels", _INT64),
+        ("rectify", _INT),
+    )
+
+
+class _NormalizationGradient(ctypes.Structure):
+    _fields_ = (
+        ("grad_out", _POINTER),
+        ("input", _POINTER),
+        ("out", _POINTER),
+        ("mean", _POINTER),
+        ("inverse_deviation", _POINTER),
+        ("weight", _POINTER),
+        ("grad_in", _POINTER),
+        ("grad_shortcut", _POINTER),
+        ("grad_weight", _POINTER),
+        ("grad_bias", _POINTER),
+        ("rows", _INT64),
+        ("channels", _INT64),
+    )
+
+
+@dataclass(frozen=True)
+class Meetings:
+    """The meetings of a kernel map seen from the side that is written; see ``csrc/kernels.h``.
+
+    Attributes:
+        read_rows: (M,) int32, tap after tap, within a tap in the order of space.
+        write_rows: (M,) int32.
+        tap_starts: (taps + 1,) int64.
+        write_order: (num_written,) int32: the written rows in the order of space.
+        cuts: (taps, blocks + 1) int32: the first meeting of each block of ``BLOCK_ROWS`` of them.
+    """
+
+    read_rows: torch.Tensor
+    write_rows: torch.Tensor
+    tap_starts: torch.Tensor
+    write_order: torch.Tensor
+    cuts: torch.Tensor
+
+    def _structure(self) -> _Meetings:
+        return _Meetings(
+            self.read_rows.data_ptr(),
+            self.write_rows.data_ptr(),
+            self.tap_starts.data_ptr(),
+            self.write_order.data_ptr(),
+            self.cuts.data_ptr(),
+            len(self.tap_starts) - 1,
+            len(self.write_order),
+            self.cuts.shape[1] - 1,
+        )
+
+
+def available() -> bool:
+    """Whether the compiled kernels are there and wanted. Warns once where they should be."""
+    return _library() is not None
+
+
+def run_on(features: torch.Tensor) -> bool:
+    """Whether the compiled kernels serve this tensor: on the CPU, float32 or float64."""
+    return features.device.type == "cpu" and features.dtype in _SUFFIX and available()
+
+
+def instruction_set() -> str:
+    """The instructions in use; ``torch`` where there are no compiled kernels."""
+    library = _library()
+    return "torch" if library is None else _choose(library, os.environ.get(SWITCH, ""))
+
+
+def choose_instruction_set(name: str) -> str:
+    """Use other instructions from now on, in the whole process.
+
+    Args:
+        name: one of ``INSTRUCTION_SETS``, or empty for the best that this processor has.
+
+    Returns:
+        The name of those in use.
+
+    Raises:
+        ValueError: this processor, or the build, has none of that name; or there are no kernels.
+    """
+    library = _library()
+    if library is None:
+        raise ValueError("there are no compiled kernels to choose among")
+    return _choose(library, name)
+
+
+def peak(seconds: float = 0.3) -> float:
+    """Floating-point operations a second, in registers alone, on torch's number of threads."""
+    library = _library()
+    assert library is not None
+    return library.pointcontrast_peak(seconds, torch.get_num_threads())
+
+
+def sort_coordinates(
+    coordinates: torch.Tensor, lower: torch.Tensor, radix: torch.Tensor
+) -> tuple[torch.Tensor, int]:
+    """The order of space, and how many rows stand there for a second time.
+
+    Args:
+        coordinates: (N, columns) int32.
+        lower: (columns,) int64.
+        radix: (columns,) int64: a place is numbered ``sum((coordinate - lower) * radix)``.
+
+    Returns:
+        (N,) int32 rows in the order of their numbers, and the count.
+    """
+    order = torch.empty(len(coordinates), dtype=torch.int32)
+    unit = torch.ones_like(lower)
+    duplicates = _call(
+        "sort_coordinates", coordinates, *coordinates.shape, unit, lower, radix, order
+    )
+    return order, duplicates
+
+
+def downsample(
+    coordinates: torch.Tensor, step: torch.Tensor, lower: torch.Tensor, radix: torch.Tensor
+) -> torch.Tensor:
+    """(N, columns) int32 coordinates floored to multiples of ``step``, each once, in order.
+
+    ``lower`` and ``radix`` number the floored coordinates divided by ``step``.
+    """
+    wider = torch.empty_like(coordinates)
+    count = _call("downsample", coordinates, *coordinates.shape, step, lower, radix, wider)
+    return wider[:count].clone()
+
+
+@dataclass(frozen=True)
+class MapRows:
+    """A kernel map as :func:`build_map` makes it: the fields of :class:`Meetings`, both sides."""
+
+    input_rows: torch.Tensor
+    output_rows: torch.Tensor
+    tap_starts: torch.Tensor
+    input_cuts: torch.Tensor
+    output_cuts: torch.Tensor
+
+
+def build_map(
+    inputs: torch.Tensor,
+    input_order: torch.Tensor,
+    outputs: torch.Tensor,
+    output_order: torch.Tensor,
+    unit: torch.Tensor,
+    lower: torch.Tensor,
+    radix: torch.Tensor,
+    deltas: torch.Tensor,
+    opposite: torch.Tensor,
+) -> MapRows:
+    """The meetings of two coordinate sets.
+
+    Args:
+        inputs: (N, columns) int32.
+        input_order: (N,) int32 of :func:`sort_coordinates`.
+        outputs: (N', columns) int32; the very same tensor where it is the same set.
+        output_order: (N',) int32.
+        unit: (columns,) int64: spacing of the inputs; places are numbered in its multiples.
+        lower: (columns,) int64.
+        radix: (columns,) int64.
+        deltas: (taps,) int64: what each tap adds to the number of an output.
+        opposite: (taps,) int64: an earlier tap that goes the other way in the same set, or -1.
+    """
+    library = _library()
+    assert library is not None
+    num_taps = len(deltas)
+    counts = torch.empty(num_taps, dtype=torch.int64)
+    threads = torch.get_num_threads()
+    begun = library.pointcontrast_begin_map(
+        inputs.data_ptr(), input_order.data_ptr(), len(inputs),
+        outputs.data_ptr(), output_order.data_ptr(), len(outputs),
+        inputs.shape[1], unit.data_ptr(), lower.data_ptr(), radix.data_ptr(),
+        num_taps, deltas.data_ptr(), opposite.data_ptr(), counts.data_ptr(), threads,
+    )  # fmt: skip
+    if not begun:
+        raise MemoryError("not enough memory for a kernel map")
+    tap_starts = torch.zeros(num_taps + 1, dtype=torch.int64)
+    torch.cumsum(counts, 0, out=tap_starts[1:])
+    rows = torch.empty(2, int(tap_starts[-1]), dtype=torch.int32)
+    input_cuts, output_cuts = (
+        torch.empty(num_taps, -(-len(rows) // BLOCK_ROWS) + 1, dtype=torch.int32)
+        for rows in (inputs, outputs)
+    )
+    library.pointcontrast_finish_map(
+        begun, opposite.data_ptr(), rows[0].data_ptr(), rows[1].data_ptr(),
+        input_cuts.data_ptr(), output_cuts.data_ptr(), threads,
+    )  # fmt: skip
+    return MapRows(rows[0], rows[1], tap_starts, input_cuts, output_cuts)
+
+
+def convolve(
+    features: torch.Tensor,
+    kernel: torch.Tensor,
+    meetings: Meetings,
+    *,
+    transposed: bool = False,
+    scale: torch.Tensor | None = None,
+    shift: torch.Tensor | None = None,
+    shortcut: torch.Tensor | None = None,
+    rectify: bool = False,
+) -> torch.Tensor:
+    """out[w] = sum over taps t and meetings (r, w) of t: features[r] @ kernel[t], and what follows.
+
+    Args:
+        features: (rows, depth).
+        kernel: (taps, depth, channels), or (taps, channels, depth) where ``transposed``.
+        meetings: who reads whom.
+        transposed: whether each tap's matrix is meant turned.
+        scale: (channels,): the result is multiplied with it and
+        shift: (channels,) added, then
+        shortcut: (num_written, channels) added, and
+        rectify: what is negative becomes 0.
+
+    Returns:
+        (num_written, channels).
+    """
+    depth, channels = kernel.shape[1:] if not transposed else kernel.shape[:0:-1]
+    out = features.new_empty(len(meetings.write_order), channels)
+    work = _Convolution(
+        meetings._structure(), features.data_ptr(), kernel.data_ptr(), out.data_ptr(),
+        depth, channels, transposed, _pointer(scale), _pointer(shift), _pointer(shortcut), rectify,
+    )  # fmt: skip
+    _call(f"convolve_{_SUFFIX[features.dtype]}", ctypes.byref(work), torch.get_num_threads())
+    return out
+
+
+def kernel_gradient(
+    features: torch.Tensor, grad_out: torch.Tensor, meetings: Meetings
+) -> torch.Tensor:
+    """(taps, depth, channels): of each tap sum of outer(features[r], grad_out[w])."""
+    depth, channels = features.shape[1], grad_out.shape[1]
+    gradient = features.new_empty(len(meetings.tap_starts) - 1, depth, channels)
+    work = _KernelGradient(
+        meetings._structure(), features.data_ptr(), grad_out.data_ptr(), gradient.data_ptr(),
+        depth, channels,
+    )  # fmt: skip
+    _call(f"kernel_gradient_{_SUFFIX[features.dtype]}", ctypes.byref(work), torch.get_num_threads())
+    return gradient
+
+
+def statistics(features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and biased variance (channels,) of (rows, channels), rows at least 1."""
+    mean, variance = (features.new_empty(features.shape[1]) for _ in range(2))
+    _call(
+        f"statistics_{_SUFFIX[features.dtype]}",
+        features, *features.shape, mean, variance, torch.get_num_threads(),
+    )  # fmt: skip
+    return mean, variance
+
+
+def normalize(
+    features: torch.Tensor,
+    mean: torch.Tensor,
+    inverse_deviation: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor,
+    shortcut: torch.Tensor | None,
+    rectify: bool,
+) -> torch.Tensor:
+    """(features - mean) * inverse_deviation * weight + bias + shortcut, then max(0, .)."""
+    out = torch.empty_like(features)
+    work = _Normalization(
+        features.data_ptr(), out.data_ptr(), _pointer(shortcut), mean.data_ptr(),
+        inverse_deviation.data_ptr(), weight.data_ptr(), bias.data_ptr(), *features.shape, rectify,
+    )  # fmt: skip
+    _call(f"normalize_{_SUFFIX[features.dtype]}", ctypes.byref(work), torch.get_num_threads())
+    return out
+
+
+def normalize_gradient(
+    grad_out: torch.Tensor,
+    features: torch.Tensor,
+    out: torch.Tensor | None,
+    mean: torch.Tensor,
+    inverse_deviation: torch.Tensor,
+    weight: torch.Tensor,
+    shortcut: bool,
+) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor, torch.Tensor]:
+    """Gradients of :func:`normalize` behind :func:`statistics`.
+
+    Args:
+        grad_out: (rows, channels).
+        features: (rows, channels) that went in.
+        out: what came out, where it was rectified.
+        mean: (channels,).
+        inverse_deviation: (channels,).
+        weight: (channels,).
+        shortcut: whether its gradient is wanted (it is ``grad_out`` where nothing was rectified).
+
+    Returns:
+        Gradients of the features, the shortcut, the weight and the bias.
+    """
+    grad_features = torch.empty_like(features)
+    grad_shortcut = torch.empty_like(features) if shortcut else None
+    grad_weight, grad_bias = (features.new_empty(features.shape[1]) for _ in range(2))
+    work = _NormalizationGradient(
+        grad_out.data_ptr(), features.data_ptr(), _pointer(out), mean.data_ptr(),
+        inverse_deviation.data_ptr(), weight.data_ptr(), grad_features.data_ptr(),
+        _pointer(grad_shortcut), grad_weight.data_ptr(), grad_bias.data_ptr(), *features.shape,
+    )  # fmt: skip
+    _call(
+        f"normalize_gradient_{_SUFFIX[features.dtype]}", ctypes.byref(work), torch.get_num_threads()
+    )
+    return grad_features, grad_shortcut, grad_weight, grad_bias
+
+
+_SUFFIX = {torch.float32: "float", torch.float64: "double"}
+
+
+def _pointer(tensor: torch.Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()
+
+
+def _call(name: str, *arguments: Any) -> int:
+    """Call ``pointcontrast_<name>`` with tensors as pointers; it returns a count, or -1."""
+    library = _library()
+    assert library is not None
+    result: int = getattr(library, f"pointcontrast_{name}")(
+        *(a.data_ptr() if isinstance(a, torch.Tensor) else a for a in arguments)
+    )
+    if result < 0:
+        raise MemoryError(f"not enough memory to {name.replace('_', ' ')}")
+    return result
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    if switched_off():
+        return None
+    try:
+        library = load_library("sparse._sparse_kernels")
+        reason = "they were not built; `pip install -e .` builds them where there is a C++ compiler"
+    except OSError as error:
+        library, reason = None, f"they cannot be loaded ({error})"
+    if library is None:
+        warnings.warn(
+            f"no compiled kernels for sparse convolutions: {reason}. The same results come from "
+            f"torch, several times more slowly ({SWITCH}=0 says that this is meant)",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return None
+    _declare(library)
+    _choose(library, os.environ.get(SWITCH, ""))
+    # Torch's own threads, where its OpenMP has GNU's door: a second pool would fight with the first
+    try:
+        lend = ctypes.CDLL(torch._C.__file__).GOMP_parallel
+    except (OSError, AttributeError):
+        lend = None
+    library.pointcontrast_lend_threads(ctypes.cast(lend, _POINTER) if lend else None)
+    return library
+
+
+def _choose(library: ctypes.CDLL, name: str) -> str:
+    chosen: bytes | None = library.pointcontrast_choose_instruction_set(name.encode())
+    if chosen is None:
+        known = ", ".join(
+            n for n in INSTRUCTION_SETS if library.pointcontrast_has_instruction_set(n.encode())
+        )
+        raise ValueError(
+            f"{SWITCH}={name!r}: these kernels are not for this processor; it has {known}, "
+            "or 0 for torch alone"
+        )
+    return chosen.decode()
+
+
+def _declare(library: ctypes.CDLL) -> None:
+    library.pointcontrast_choose_instruction_set.restype = ctypes.c_char_p
+    library.pointcontrast_choose_instruction_set.argtypes = [ctypes.c_char_p]
+    library.pointcontrast_has_instruction_set.restype = ctypes.c_int
+    library.pointcontrast_has_instruction_set.argtypes = [ctypes.c_char_p]
+    library.pointcontrast_peak.restype = ctypes.c_double
+    library.pointcontrast_peak.argtypes = [ctypes.c_double, _INT]
+    library.pointcontrast_lend_threads.restype = None
+    library.pointcontrast_lend_threads.argtypes = [_POINTER]
+    library.pointcontrast_sort_coordinates.restype = _INT64
+    library.pointcontrast_sort_coordinates.argtypes = [
+        _POINTER, _INT64, _INT64, _POINTER, _POINTER, _POINTER, _POINTER,
+    ]  # fmt: skip
+    library.pointcontrast_downsample.restype = _INT64
+    library.pointcontrast_downsample.argtypes = [
+        _POINTER, _INT64, _INT64, _POINTER, _POINTER, _POINTER, _POINTER,
+    ]  # fmt: skip
+    library.pointcontrast_begin_map.restype = _POINTER
+    library.pointcontrast_begin_map.argtypes = [
+        _POINTER, _POINTER, _INT64, _POINTER, _POINTER, _INT64, _INT64, _POINTER, _POINTER,
+        _POINTER, _INT64, _POINTER, _POINTER, _POINTER, _INT,
+    ]  # fmt: skip
+    library.pointcontrast_finish_map.restype = None
+    library.pointcontrast_finish_map.argtypes = [
+        _POINTER, _POINTER, _POINTER, _POINTER, _POINTER, _POINTER, _INT,
+    ]  # fmt: skip
+    for suffix in _SUFFIX.values():
+        for name in ("convolve", "kernel_gradient", "normalize", "normalize_gradient"):
+            function = getattr(library, f"pointcontrast_{name}_{suffix}")
+            function.restype, function.argtypes = _INT, [_POINTER, _INT]
+        function = getattr(library, f"pointcontrast_statistics_{suffix}")
+        function.restype = _INT
+        function.argtypes = [_POINTER, _INT64, _INT64, _POINTER, _POINTER, _INT]
