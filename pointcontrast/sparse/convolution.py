@@ -95,9 +95,11 @@ def _convolve(
         )
     matrices = kernel.transpose(1, 2) if transposed else kernel
     output = features.new_zeros(len(meetings[5]), matrices.shape[2])
-    for tap, (reads, writes) in enumerate(_by_tap(meetings)):
-        if len(reads):
-            output.index_add_(0, writes, features.index_select(0, reads) @ matrices[tap])
+    # Without autocast: a sum of products in half precision over many taps loses digits.
+    with torch.autocast(features.device.type, enabled=False):
+        for tap, (reads, writes) in enumerate(_by_tap(meetings)):
+            if len(reads):
+                output.index_add_(0, writes, features.index_select(0, reads) @ matrices[tap])
     return output
 
 
@@ -110,12 +112,13 @@ def _kernel_gradient(
             features.contiguous(), grad_output.contiguous(), _for_kernels(meetings)
         )
     gradient = features.new_zeros(len(meetings[0]) - 1, features.shape[1], grad_output.shape[1])
-    for tap, (reads, writes) in enumerate(_by_tap(meetings)):
-        torch.mm(
-            features.index_select(0, reads).t(),
-            grad_output.index_select(0, writes),
-            out=gradient[tap],
-        )
+    with torch.autocast(features.device.type, enabled=False):
+        for tap, (reads, writes) in enumerate(_by_tap(meetings)):
+            torch.mm(
+                features.index_select(0, reads).t(),
+                grad_output.index_select(0, writes),
+                out=gradient[tap],
+            )
     return gradient
 
 

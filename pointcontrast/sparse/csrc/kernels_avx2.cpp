@@ -2,15 +2,7 @@
 
 #if defined(__x86_64__)
 
-#include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <cstring>
-#include <utility>
-
-#include "kernels.h"
-#include "parallel.h"
-#include "scratch.h"
+#include "headers.h"
 
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
@@ -23,16 +15,12 @@
 #define POINTCONTRAST_BYTES 32
 #define POINTCONTRAST_ROWS 6
 #define POINTCONTRAST_VECTORS 2
+#define POINTCONTRAST_FMA3
 
 #include "kernels.inl"
-#include "normalization.inl"
 
-}  // namespace
-}  // namespace POINTCONTRAST_SET
-
-const Kernels kAvx2Kernels = {avx2::kernels_of<float>(), avx2::kernels_of<double>()};
-
-}  // namespace pointcontrast
+const pointcontrast::Kernels pointcontrast::kAvx2Kernels = {
+    avx2::kernels_of<float>(), avx2::kernels_of<double>()};
 
 #if defined(__clang__)
 #pragma clang attribute pop

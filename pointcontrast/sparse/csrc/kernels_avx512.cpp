@@ -2,15 +2,7 @@
 
 #if defined(__x86_64__)
 
-#include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <cstring>
-#include <utility>
-
-#include "kernels.h"
-#include "parallel.h"
-#include "scratch.h"
+#include "headers.h"
 
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma"))), \
@@ -24,16 +16,12 @@
 #define POINTCONTRAST_BYTES 64
 #define POINTCONTRAST_ROWS 12
 #define POINTCONTRAST_VECTORS 2
+#define POINTCONTRAST_FMA3
 
 #include "kernels.inl"
-#include "normalization.inl"
 
-}  // namespace
-}  // namespace POINTCONTRAST_SET
-
-const Kernels kAvx512Kernels = {avx512::kernels_of<float>(), avx512::kernels_of<double>()};
-
-}  // namespace pointcontrast
+const pointcontrast::Kernels pointcontrast::kAvx512Kernels = {
+    avx512::kernels_of<float>(), avx512::kernels_of<double>()};
 
 #if defined(__clang__)
 #pragma clang attribute pop

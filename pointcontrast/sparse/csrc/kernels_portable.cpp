@@ -1,15 +1,7 @@
 // The kernels for any processor: vectors of 16 bytes, which SSE2 and NEON have. 64-bit Arm has twice
 // the registers of SSE2, and so a larger tile.
 
-#include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <cstring>
-#include <utility>
-
-#include "kernels.h"
-#include "parallel.h"
-#include "scratch.h"
+#include "headers.h"
 
 #define POINTCONTRAST_SET portable
 #define POINTCONTRAST_BYTES 16
@@ -21,11 +13,6 @@
 #endif
 
 #include "kernels.inl"
-#include "normalization.inl"
 
-}  // namespace
-}  // namespace POINTCONTRAST_SET
-
-const Kernels kPortableKernels = {portable::kernels_of<float>(), portable::kernels_of<double>()};
-
-}  // namespace pointcontrast
+const pointcontrast::Kernels pointcontrast::kPortableKernels = {
+    portable::kernels_of<float>(), portable::kernels_of<double>()};

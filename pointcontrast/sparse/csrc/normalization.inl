@@ -1,44 +1,88 @@
-// Batch norm with what follows it, one pass over the rows each way besides the sums. Included as
-// kernels.inl is, after it.
+// Batch norm with what follows it: the sums over the rows, then one pass. Included by
+// kernels.inl.
 
-// Partial sums of `kSumRows` rows each, two numbers a channel, in double precision.
-inline std::int64_t num_sums(std::int64_t rows) { return divide_up(rows, kSumRows); }
+// Partial sums go over so many rows in the numbers' own precision; the parts are added in double.
+constexpr std::int64_t kSumRows = 256;
+
+// body(c, kind) for all channels, a vector at a time and then one by one; decltype(kind) tells which.
+template <typename T, typename Body>
+POINTCONTRAST_INLINE void each_channel(std::int64_t channels, const Body& body) {
+  std::int64_t c = 0;
+  for (; c + kLanes<T> <= channels; c += kLanes<T>) body(c, Vector<T>{});
+  for (; c < channels; ++c) body(c, T{});
+}
+
+template <typename V, typename T>
+POINTCONTRAST_INLINE V get(const T* from) {
+  V value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
+// max(0, x); NaN stays
+template <typename V>
+POINTCONTRAST_INLINE V rectified(V value) {
+  const V zero{};
+  return value < zero ? zero : value;
+}
+
+// The gradient before a rectifier whose result is `out`.
+template <typename V>
+POINTCONTRAST_INLINE V before_rectifier(V grad, V out) {
+  const V zero{};
+  return out <= zero ? zero : grad;
+}
+
+// body(first row, last row, part) for every part of the rows, on all threads.
+template <typename Body>
+void each_part(std::int64_t rows, int num_threads, const Body& body) {
+  for_each_task(divide_up(rows, kSumRows), num_threads, [&](std::int64_t part, int) {
+    body(part * kSumRows, std::min((part + 1) * kSumRows, rows), part);
+  });
+}
 
 template <typename T>
 int statistics(const T* in, std::int64_t rows, std::int64_t channels, T* mean, T* variance,
                int num_threads) {
-  const std::int64_t num_parts = num_sums(rows);
-  auto* parts = static_cast<double*>(
-      scratch(sizeof(double) * static_cast<std::size_t>((num_parts + 1) * 2 * channels)));
-  if (!parts) return -1;
+  const std::int64_t num_parts = divide_up(rows, kSumRows);
+  const auto width = static_cast<std::size_t>(2 * channels);
+  auto* memory = static_cast<char*>(scratch(
+      width * (sizeof(double) + static_cast<std::size_t>(num_parts) * sizeof(T))));
+  if (!memory) return -1;
+  auto* all_mean = reinterpret_cast<double*>(memory);
+  auto* all_square = all_mean + channels;
+  auto* parts = reinterpret_cast<T*>(memory + width * sizeof(double));
   // Mean and squared distance of each part, the second about the first: no digits are lost where
   // the mean is large beside the deviation.
-  for_each_task(num_parts, num_threads, [&](std::int64_t part, int) {
-    const std::int64_t first = part * kSumRows, last = std::min(first + kSumRows, rows);
-    double* part_mean = parts + (part + 1) * 2 * channels;
-    double* part_square = part_mean + channels;
-    std::fill(part_mean, part_mean + 2 * channels, 0.0);
+  each_part(rows, num_threads, [&](std::int64_t first, std::int64_t last, std::int64_t part) {
+    T* part_mean = parts + part * 2 * channels;
+    T* part_square = part_mean + channels;
+    std::fill(part_mean, part_mean + 2 * channels, T(0));
     for (std::int64_t row = first; row < last; ++row)
-      for (std::int64_t c = 0; c < channels; ++c)
-        part_mean[c] += static_cast<double>(in[row * channels + c]);
-    for (std::int64_t c = 0; c < channels; ++c) part_mean[c] /= static_cast<double>(last - first);
+      each_channel<T>(channels, [&](std::int64_t c, auto kind) POINTCONTRAST_INLINE_LAMBDA {
+        using V = decltype(kind);
+        const V sum = get<V>(part_mean + c) + get<V>(in + row * channels + c);
+        std::memcpy(part_mean + c, &sum, sizeof sum);
+      });
+    for (std::int64_t c = 0; c < channels; ++c) part_mean[c] /= static_cast<T>(last - first);
     for (std::int64_t row = first; row < last; ++row)
-      for (std::int64_t c = 0; c < channels; ++c) {
-        const double distance = static_cast<double>(in[row * channels + c]) - part_mean[c];
-        part_square[c] += distance * distance;
-      }
+      each_channel<T>(channels, [&](std::int64_t c, auto kind) POINTCONTRAST_INLINE_LAMBDA {
+        using V = decltype(kind);
+        const V distance = get<V>(in + row * channels + c) - get<V>(part_mean + c);
+        const V sum = get<V>(part_square + c) + distance * distance;
+        std::memcpy(part_square + c, &sum, sizeof sum);
+      });
   });
-  double* all_mean = parts;
-  double* all_square = parts + channels;
   std::fill(all_mean, all_mean + 2 * channels, 0.0);
   double count = 0;
   for (std::int64_t part = 0; part < num_parts; ++part) {
     const auto here = static_cast<double>(std::min(kSumRows, rows - part * kSumRows));
-    const double* part_mean = parts + (part + 1) * 2 * channels;
-    const double* part_square = part_mean + channels;
+    const T* part_mean = parts + part * 2 * channels;
+    const T* part_square = part_mean + channels;
     for (std::int64_t c = 0; c < channels; ++c) {
-      const double apart = part_mean[c] - all_mean[c];
-      all_square[c] += part_square[c] + apart * apart * (count * here / (count + here));
+      const double apart = static_cast<double>(part_mean[c]) - all_mean[c];
+      all_square[c] += static_cast<double>(part_square[c]) +
+                       apart * apart * (count * here / (count + here));
       all_mean[c] += apart * (here / (count + here));
     }
     count += here;
@@ -56,153 +100,104 @@ int normalize(const Normalization<T>& work, int num_threads) {
   auto* scale = static_cast<T*>(scratch(sizeof(T) * static_cast<std::size_t>(channels)));
   if (!scale) return -1;
   for (std::int64_t c = 0; c < channels; ++c) scale[c] = work.inverse_deviation[c] * work.weight[c];
-  for_each_task(num_sums(work.rows), num_threads, [&](std::int64_t part, int) {
-    const std::int64_t first = part * kSumRows, last = std::min(first + kSumRows, work.rows);
-    for (std::int64_t row = first; row < last; ++row) {
-      const T* __restrict in = work.in + row * channels;
-      const T* __restrict shortcut = work.shortcut + (work.shortcut ? row * channels : 0);
-      T* __restrict out = work.out + row * channels;
-      const T* __restrict mean = work.mean;
-      const T* __restrict bias = work.bias;
-      const T* __restrict by = scale;
-      if (work.shortcut && work.rectify) {
-        for (std::int64_t c = 0; c < channels; ++c) {
-          const T value = (in[c] - mean[c]) * by[c] + bias[c] + shortcut[c];
-          out[c] = value < 0 ? T(0) : value;  // NaN stays
-        }
-      } else if (work.rectify) {
-        for (std::int64_t c = 0; c < channels; ++c) {
-          const T value = (in[c] - mean[c]) * by[c] + bias[c];
-          out[c] = value < 0 ? T(0) : value;
-        }
-      } else if (work.shortcut) {
-        for (std::int64_t c = 0; c < channels; ++c)
-          out[c] = (in[c] - mean[c]) * by[c] + bias[c] + shortcut[c];
-      } else {
-        for (std::int64_t c = 0; c < channels; ++c) out[c] = (in[c] - mean[c]) * by[c] + bias[c];
-      }
-    }
-  });
+  const auto run = [&](auto has_shortcut, auto rectify) {
+    each_part(work.rows, num_threads, [&](std::int64_t first, std::int64_t last, std::int64_t) {
+      for (std::int64_t row = first; row < last; ++row)
+        each_channel<T>(channels, [&](std::int64_t c, auto kind) POINTCONTRAST_INLINE_LAMBDA {
+          using V = decltype(kind);
+          V value = (get<V>(work.in + row * channels + c) - get<V>(work.mean + c)) *
+                        get<V>(scale + c) + get<V>(work.bias + c);
+          if constexpr (has_shortcut) value += get<V>(work.shortcut + row * channels + c);
+          if constexpr (rectify) value = rectified(value);
+          std::memcpy(work.out + row * channels + c, &value, sizeof value);
+        });
+    });
+  };
+  using Yes = std::true_type;
+  using No = std::false_type;
+  if (work.shortcut)
+    work.rectify ? run(Yes{}, Yes{}) : run(Yes{}, No{});
+  else
+    work.rectify ? run(No{}, Yes{}) : run(No{}, No{});
   return 0;
 }
 
 // With g the gradient behind the rectifier, x the normalised input and n the rows:
 // grad_bias = sum g, grad_weight = sum g x,
 // grad_in = weight / deviation * (g - grad_bias / n - x * grad_weight / n).
-template <typename T>
-int normalize_gradient(const NormalizationGradient<T>& work, int num_threads) {
+template <typename T, typename Rectified>
+int normalize_gradient(const NormalizationGradient<T>& work, int num_threads, Rectified is_rectified) {
   const std::int64_t rows = work.rows, channels = work.channels;
-  const std::int64_t num_parts = num_sums(rows);
-  const auto wide = static_cast<std::size_t>(channels);
-  const std::size_t part_bytes = 2 * wide * sizeof(double);
-  auto* memory = static_cast<char*>(
-      scratch(part_bytes * static_cast<std::size_t>(num_parts + 1) + 3 * wide * sizeof(T)));
+  const std::int64_t num_parts = divide_up(rows, kSumRows);
+  const auto width = static_cast<std::size_t>(2 * channels);
+  auto* memory = static_cast<char*>(scratch(
+      width * (sizeof(double) + static_cast<std::size_t>(num_parts + 2) * sizeof(T))));
   if (!memory) return -1;
-  auto* parts = reinterpret_cast<double*>(memory);
-  auto* factor = reinterpret_cast<T*>(memory + part_bytes * static_cast<std::size_t>(num_parts + 1));
-  T* mean_gradient = factor + channels;
-  T* mean_product = mean_gradient + channels;
+  auto* sum = reinterpret_cast<double*>(memory);
+  auto* product = sum + channels;
+  auto* factor = reinterpret_cast<T*>(memory + width * sizeof(double));
+  T* less = factor + channels;
+  T* tilt = less + channels;
+  T* parts = tilt + channels;
 
-  for_each_task(num_parts, num_threads, [&](std::int64_t part, int) {
-    const std::int64_t first = part * kSumRows, last = std::min(first + kSumRows, rows);
-    double* __restrict sum = parts + (part + 1) * 2 * channels;
-    double* __restrict product = sum + channels;
-    const T* __restrict mean = work.mean;
-    std::fill(sum, sum + 2 * channels, 0.0);
-    for (std::int64_t row = first; row < last; ++row) {
-      const T* __restrict grad = work.grad_out + row * channels;
-      const T* __restrict in = work.in + row * channels;
-      if (work.out) {
-        const T* __restrict out = work.out + row * channels;
-        for (std::int64_t c = 0; c < channels; ++c) {
-          const T here = out[c] <= 0 ? T(0) : grad[c];
-          sum[c] += static_cast<double>(here);
-          product[c] += static_cast<double>(here * (in[c] - mean[c]));
-        }
-      } else {
-        for (std::int64_t c = 0; c < channels; ++c) {
-          sum[c] += static_cast<double>(grad[c]);
-          product[c] += static_cast<double>(grad[c] * (in[c] - mean[c]));
-        }
-      }
-    }
+  const auto gradient_at = [&](std::int64_t at, auto kind) POINTCONTRAST_INLINE_LAMBDA {
+    using V = decltype(kind);
+    const V grad = get<V>(work.grad_out + at);
+    if constexpr (is_rectified)
+      return before_rectifier(grad, get<V>(work.out + at));
+    else
+      return grad;
+  };
+  each_part(rows, num_threads, [&](std::int64_t first, std::int64_t last, std::int64_t part) {
+    T* part_sum = parts + part * 2 * channels;
+    T* part_product = part_sum + channels;
+    std::fill(part_sum, part_sum + 2 * channels, T(0));
+    for (std::int64_t row = first; row < last; ++row)
+      each_channel<T>(channels, [&](std::int64_t c, auto kind) POINTCONTRAST_INLINE_LAMBDA {
+        using V = decltype(kind);
+        const std::int64_t at = row * channels + c;
+        const V grad = gradient_at(at, kind);
+        const V new_sum = get<V>(part_sum + c) + grad;
+        const V new_product =
+            get<V>(part_product + c) + grad * (get<V>(work.in + at) - get<V>(work.mean + c));
+        std::memcpy(part_sum + c, &new_sum, sizeof new_sum);
+        std::memcpy(part_product + c, &new_product, sizeof new_product);
+      });
   });
-  double* sum = parts;
-  double* product = parts + channels;
   std::fill(sum, sum + 2 * channels, 0.0);
-  for (std::int64_t part = 1; part <= num_parts; ++part)
-    for (std::int64_t c = 0; c < 2 * channels; ++c) sum[c] += parts[part * 2 * channels + c];
+  for (std::int64_t part = 0; part < num_parts; ++part)
+    for (std::int64_t c = 0; c < 2 * channels; ++c)
+      sum[c] += static_cast<double>(parts[part * 2 * channels + c]);
   for (std::int64_t c = 0; c < channels; ++c) {
     const auto inverse = static_cast<double>(work.inverse_deviation[c]);
     work.grad_bias[c] = static_cast<T>(sum[c]);
     work.grad_weight[c] = static_cast<T>(product[c] * inverse);
     factor[c] = work.weight[c] * work.inverse_deviation[c];
-    mean_gradient[c] = static_cast<T>(sum[c] / static_cast<double>(rows));
-    mean_product[c] = static_cast<T>(product[c] * inverse * inverse / static_cast<double>(rows));
+    less[c] = static_cast<T>(sum[c] / static_cast<double>(rows));
+    tilt[c] = static_cast<T>(product[c] * inverse * inverse / static_cast<double>(rows));
   }
 
-  for_each_task(num_parts, num_threads, [&](std::int64_t part, int) {
-    const std::int64_t first = part * kSumRows, last = std::min(first + kSumRows, rows);
-    const T* __restrict mean = work.mean;
-    const T* __restrict by = factor;
-    const T* __restrict less = mean_gradient;
-    const T* __restrict tilt = mean_product;
-    for (std::int64_t row = first; row < last; ++row) {
-      const T* __restrict grad = work.grad_out + row * channels;
-      const T* __restrict in = work.in + row * channels;
-      T* __restrict grad_in = work.grad_in + row * channels;
-      if (!work.out) {
-        for (std::int64_t c = 0; c < channels; ++c)
-          grad_in[c] = by[c] * (grad[c] - less[c] - (in[c] - mean[c]) * tilt[c]);
-        continue;
-      }
-      const T* __restrict out = work.out + row * channels;
-      if (work.grad_shortcut) {
-        T* __restrict grad_shortcut = work.grad_shortcut + row * channels;
-        for (std::int64_t c = 0; c < channels; ++c) {
-          const T here = out[c] <= 0 ? T(0) : grad[c];
-          grad_shortcut[c] = here;
-          grad_in[c] = by[c] * (here - less[c] - (in[c] - mean[c]) * tilt[c]);
-        }
-      } else {
-        for (std::int64_t c = 0; c < channels; ++c) {
-          const T here = out[c] <= 0 ? T(0) : grad[c];
-          grad_in[c] = by[c] * (here - less[c] - (in[c] - mean[c]) * tilt[c]);
-        }
-      }
-    }
-  });
+  const auto run = [&](auto has_shortcut) {
+    each_part(rows, num_threads, [&](std::int64_t first, std::int64_t last, std::int64_t) {
+      for (std::int64_t row = first; row < last; ++row)
+        each_channel<T>(channels, [&](std::int64_t c, auto kind) POINTCONTRAST_INLINE_LAMBDA {
+          using V = decltype(kind);
+          const std::int64_t at = row * channels + c;
+          const V grad = gradient_at(at, kind);
+          const V here = get<V>(factor + c) *
+                         (grad - get<V>(less + c) -
+                          (get<V>(work.in + at) - get<V>(work.mean + c)) * get<V>(tilt + c));
+          if constexpr (has_shortcut) std::memcpy(work.grad_shortcut + at, &grad, sizeof grad);
+          std::memcpy(work.grad_in + at, &here, sizeof here);
+        });
+    });
+  };
+  work.grad_shortcut ? run(std::true_type{}) : run(std::false_type{});
   return 0;
 }
 
-// Chains of multiply-adds that never leave the registers, as many as a tile has: what the processor
-// can do at most.
 template <typename T>
-double peak(double seconds, int num_threads) {
-  using Clock = std::chrono::steady_clock;
-  constexpr int kChains = kRows * kVectors;
-  constexpr std::int64_t kSteps = 20000;
-  std::atomic<std::int64_t> steps{0};
-  const auto start = Clock::now();
-  const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
-  for_each_task(num_threads, num_threads, [&](std::int64_t, int) {
-    Vector<T> chain[kChains], factor = Vector<T>{} + T(1), term = Vector<T>{};
-    for (auto& value : chain) value = Vector<T>{} + T(1);
-    std::int64_t here = 0;
-    do {
-      asm volatile("" : "+m"(factor), "+m"(term));  // not known to the compiler
-      const Vector<T> by = factor, plus = term;
-      for (std::int64_t step = 0; step < kSteps; ++step)
-        for (auto& value : chain) value = value * by + plus;
-      here += kSteps;
-    } while (elapsed() < seconds);
-    for (auto& value : chain) asm volatile("" : "+m"(value));  // not dead
-    steps += here;
-  });
-  return static_cast<double>(steps.load()) * kChains * kLanes<T> / elapsed();
-}
-
-template <typename T>
-constexpr KernelsOf<T> kernels_of() {
-  return {convolve<T>, kernel_gradient<T>, statistics<T>, normalize<T>, normalize_gradient<T>, peak<T>};
+int normalize_gradient(const NormalizationGradient<T>& work, int num_threads) {
+  return work.out ? normalize_gradient(work, num_threads, std::true_type{})
+                  : normalize_gradient(work, num_threads, std::false_type{});
 }

@@ -1,0 +1,16 @@
+// What kernels.inl needs, for files that include it.
+
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+#include "kernels.h"
+#include "parallel.h"
+#include "scratch.h"

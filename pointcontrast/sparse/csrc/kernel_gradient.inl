@@ -1,0 +1,154 @@
+// The gradient of a convolution's kernel. Included by kernels.inl.
+
+// Meetings of one step: what they read and write, packed, fits the second cache, and one panel of it
+// the first.
+constexpr std::int64_t kStep = 256;
+constexpr std::int64_t kStepBytes = 1 << 18;
+
+// How the work is dealt out. One unit is a tap and some panels, one sum from the first meeting to the
+// last. Each lane has units of its own, so that all go through the blocks of rows side by side and a
+// block is fetched once.
+struct Units {
+  std::int64_t panels_a_unit, units_a_tap, count, num_lanes;
+  std::int64_t* lane_of;  // (count,)
+
+  Units(std::int64_t num_taps, std::int64_t num_panels, int num_threads)
+      : panels_a_unit(num_panels), units_a_tap(1), count(num_taps), num_lanes(1), lane_of(nullptr) {
+    // Few taps: several units of each, for every thread to have work.
+    const std::int64_t wanted =
+        divide_up(3 * static_cast<std::int64_t>(num_threads), std::max<std::int64_t>(num_taps, 1));
+    panels_a_unit = divide_up(num_panels, std::min(num_panels, wanted));
+    units_a_tap = divide_up(num_panels, panels_a_unit);
+    count = num_taps * units_a_tap;
+    num_lanes = std::max<std::int64_t>(1, std::min<std::int64_t>(num_threads, count));
+  }
+
+  // Numbers of memory that `deal` works in.
+  std::int64_t room() const { return 2 * count + num_lanes; }
+
+  // The largest unit first, each to the lane with the least to do.
+  void deal(const Meetings& meetings, std::int64_t* memory) {
+    lane_of = memory;
+    std::int64_t* by_size = lane_of + count;
+    std::int64_t* load_of = by_size + count;
+    const auto size_of = [&](std::int64_t unit) {
+      const std::int64_t tap = unit / units_a_tap;
+      return meetings.tap_starts[tap + 1] - meetings.tap_starts[tap];
+    };
+    for (std::int64_t unit = 0; unit < count; ++unit) by_size[unit] = unit;
+    std::sort(by_size, by_size + count, [&](std::int64_t a, std::int64_t b) {
+      return size_of(a) != size_of(b) ? size_of(a) > size_of(b) : a < b;
+    });
+    std::fill(load_of, load_of + num_lanes, 0);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t lane = std::min_element(load_of, load_of + num_lanes) - load_of;
+      lane_of[by_size[i]] = lane;
+      load_of[lane] += size_of(by_size[i]);
+    }
+  }
+};
+
+// The columns [first, last) of row m to panels of `length` rows, padded with zeros.
+template <typename T>
+void pack_panels(const T* row, std::int64_t m, std::int64_t length, std::int64_t first,
+                 std::int64_t last, T* panels) {
+  for (; first < last; first += kPanel<T>, panels += length * kPanel<T>) {
+    const std::int64_t columns = std::min<std::int64_t>(last - first, kPanel<T>);
+    if (columns == kPanel<T>) {
+      T* to = panels + m * kPanel<T>;
+      for (int v = 0; v < kVectors; ++v)
+        store<T>(to + v * kLanes<T>, load(row + first + v * kLanes<T>));
+    } else {
+      const std::int64_t width = vectors_for<T>(columns) * kLanes<T>;
+      T* to = panels + m * width;
+      std::fill(std::copy_n(row + first, columns, to), to + width, T(0));
+    }
+  }
+}
+
+// gradient (depth, channels) += left^T @ right for `count` packed meetings and the columns
+// [first, last).
+template <typename T>
+void multiply_packed(const KernelGradient<T>& work, const T* left, const T* right,
+                     std::int64_t count, std::int64_t first, std::int64_t last, T* gradient) {
+  const EvenTiles tiles(work.depth);
+  for (; first < last; first += kPanel<T>, right += count * kPanel<T>) {
+    const std::int64_t columns = std::min<std::int64_t>(last - first, kPanel<T>);
+    const int vectors = vectors_for<T>(columns);
+    for (std::int64_t tile = 0, k = 0; tile < tiles.count; k += tiles.size(tile), ++tile) {
+      const std::int64_t size = tiles.size(tile);
+      const auto multiply = kTable<T>.by_columns[vectors - 1][size - 1];
+      T* write[kRows];
+      for (std::int64_t r = 0; r < size; ++r) write[r] = gradient + (k + r) * work.channels + first;
+      if (columns == vectors * kLanes<T>) {
+        multiply(left + k * count, right, count, write);
+      } else {
+        on_padded_rows(write, size, columns, [&](T(*padded)[kPanel<T>]) {
+          T* rows[kRows];
+          for (std::int64_t r = 0; r < size; ++r) rows[r] = padded[r];
+          multiply(left + k * count, right, count, rows);
+        });
+      }
+    }
+  }
+}
+
+template <typename T>
+int kernel_gradient(const KernelGradient<T>& work, int num_threads) {
+  const Meetings& meetings = work.meetings;
+  const std::int64_t depth = work.depth, channels = work.channels;
+  const std::int64_t num_panels = divide_up(channels, kPanel<T>);
+  const std::int64_t packed_row = depth + num_panels * kPanel<T>;
+  const std::int64_t step = std::max<std::int64_t>(
+      64, std::min<std::int64_t>(kStep, kStepBytes / (packed_row * static_cast<std::int64_t>(sizeof(T)))));
+  const std::int64_t blocks_a_step = blocks_for(meetings, step);
+
+  Units units(meetings.num_taps, num_panels, num_threads);
+  const std::size_t lane_bytes =
+      (sizeof(T) * static_cast<std::size_t>(step * packed_row) + kCacheLine) / kCacheLine * kCacheLine;
+  auto* memory = static_cast<char*>(
+      scratch(static_cast<std::size_t>(units.num_lanes) * lane_bytes +
+              sizeof(std::int64_t) * static_cast<std::size_t>(units.room())));
+  if (!memory) return -1;
+  units.deal(meetings, reinterpret_cast<std::int64_t*>(
+                           memory + static_cast<std::size_t>(units.num_lanes) * lane_bytes));
+
+  for_each_task(units.num_lanes, num_threads, [&](std::int64_t lane, int) {
+    auto* right = reinterpret_cast<T*>(memory + static_cast<std::size_t>(lane) * lane_bytes);
+    T* left = right + step * num_panels * kPanel<T>;
+    const auto each_unit = [&](const auto& body) {
+      for (std::int64_t unit = 0; unit < units.count; ++unit) {
+        if (units.lane_of[unit] != lane) continue;
+        const std::int64_t first = unit % units.units_a_tap * units.panels_a_unit * kPanel<T>;
+        const std::int64_t last = std::min(first + units.panels_a_unit * kPanel<T>, channels);
+        body(unit / units.units_a_tap, first, last);
+      }
+    };
+    each_unit([&](std::int64_t tap, std::int64_t first, std::int64_t last) {
+      for (std::int64_t k = 0; k < depth; ++k) {
+        T* row = work.grad_kernel + (tap * depth + k) * channels;
+        std::fill(row + first, row + last, T(0));
+      }
+    });
+    const EvenTiles tiles(depth);
+    const auto pack_left = kTable<T>.pack[tiles.height - 1];
+    for (std::int64_t block = 0; block < meetings.num_blocks; block += blocks_a_step) {
+      const std::int64_t block_end = std::min(block + blocks_a_step, meetings.num_blocks);
+      each_unit([&](std::int64_t tap, std::int64_t first, std::int64_t last) {
+        const std::int32_t* cuts = meetings.cuts + tap * (meetings.num_blocks + 1);
+        for (std::int64_t at = cuts[block]; at < cuts[block_end]; at += step) {
+          const std::int64_t begin = meetings.tap_starts[tap] + at;
+          const std::int64_t count = std::min<std::int64_t>(step, cuts[block_end] - at);
+          for (std::int64_t m = 0; m < count; ++m) {
+            pack_left(work.features + meetings.read_rows[begin + m] * depth, m, count, tiles, left);
+            pack_panels(work.grad_out + meetings.write_rows[begin + m] * channels, m, count, first,
+                        last, right);
+          }
+          multiply_packed(work, left, right, count, first, last,
+                          work.grad_kernel + tap * depth * channels);
+        }
+      });
+    }
+  });
+  return 0;
+}
