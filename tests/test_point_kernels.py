@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from pointcontrast import correspondences, voxelize
 from pointcontrast.correspondences import _match_by_trees, find_correspondences
-from pointcontrast.point_kernels import SWITCH, load_kernels, match
+from pointcontrast.compiled import SWITCH
+from pointcontrast.point_kernels import load_kernels, match
 
 
 @pytest.fixture(scope="module")

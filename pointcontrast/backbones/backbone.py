@@ -8,6 +8,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from pointcontrast.backbones.checkpointing import run_checkpointed
 from pointcontrast.sparse import Engine, EngineName, SparseTensor, get_engine
 
 
@@ -24,6 +25,9 @@ class Backbone(nn.Module, ABC):
         in_channels: channels of the input features.
         out_channels: channels of the output.
         engine_name: ``native`` or ``minkowski``.
+        checkpoint_activations: in training keep only what enters each stage and compute the rest
+            again in the backward pass: less memory for more time, the same numbers. A switch, not
+            part of the network: it may be set at any time, and is not among ``arguments``.
     """
 
     num_features: int
@@ -34,6 +38,7 @@ class Backbone(nn.Module, ABC):
     ) -> None:
         """Remember the arguments and choose the engine."""
         super().__init__()
+        self.checkpoint_activations = False
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.engine_name = get_engine(engine).NAME
@@ -43,6 +48,12 @@ class Backbone(nn.Module, ABC):
     def engine(self) -> Engine:
         """The module of layers in use; by its name, as a module cannot be copied or pickled."""
         return get_engine(cast(EngineName, self.engine_name))
+
+    def run_stage(self, stage: nn.Module, x: SparseTensor) -> SparseTensor:
+        """``stage(x)``, checkpointed where :attr:`checkpoint_activations` asks for it."""
+        if self.checkpoint_activations and torch.is_grad_enabled():
+            return run_checkpointed(stage, x)
+        return stage(x)
 
     @abstractmethod
     def forward_levels(self, x: SparseTensor) -> list[SparseTensor]:

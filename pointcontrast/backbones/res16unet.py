@@ -59,6 +59,7 @@ class Res16UNet(Backbone):
         batch_norm_momentum: float = 0.05,
         normalize_output: bool = False,
         width: float = 1.0,
+        checkpoint_activations: bool = False,
     ) -> None:
         """Build the network with weights drawn from torch's global generator.
 
@@ -77,6 +78,7 @@ class Res16UNet(Backbone):
             normalize_output: scale each output row to unit length, as pretraining does.
             width: all channel counts but the input's and output's times this, rounded to whole
                 multiples of 8: small networks for small machines. Not in the original.
+            checkpoint_activations: see :class:`Backbone`: less memory for more time.
 
         Raises:
             InputError: the engine is unknown or missing, or lacks the kernel region; an unknown
@@ -100,6 +102,7 @@ class Res16UNet(Backbone):
         planes = tuple(_scaled(channels, width) for channels in planes)
         stem = _scaled(STEM_CHANNELS, width)
         self.normalize_output = normalize_output
+        self.checkpoint_activations = checkpoint_activations
         self._block: type[ResidualBlock] = (
             BottleneckBlock if variant in ("50", "101") else BasicBlock
         )
@@ -128,7 +131,9 @@ class Res16UNet(Backbone):
                     dimension=dimension,
                 ),
             )
-            self.add_module(f"bn{level}", self.engine.BatchNorm(channels, momentum=batch_norm_momentum))
+            self.add_module(
+                f"bn{level}", self.engine.BatchNorm(channels, momentum=batch_norm_momentum)
+            )
             channels = self._add_stage(level, channels, planes[level - 1], layers[level - 1])
             skips.append(channels)
         for level in range(4, 8):
@@ -143,7 +148,9 @@ class Res16UNet(Backbone):
                     dimension=dimension,
                 ),
             )
-            self.add_module(f"bntr{level}", self.engine.BatchNorm(width_here, momentum=batch_norm_momentum))
+            self.add_module(
+                f"bntr{level}", self.engine.BatchNorm(width_here, momentum=batch_norm_momentum)
+            )
             channels = self._add_stage(
                 level + 1, width_here + skips[7 - level], width_here, layers[level]
             )
@@ -176,12 +183,12 @@ class Res16UNet(Backbone):
         skips = [x]
         for level in range(1, 5):
             x = self._step(f"conv{level}p{2 ** (level - 1)}s2", f"bn{level}", x)
-            x = cast(SparseTensor, self.get_submodule(f"block{level}")(x))
+            x = self.run_stage(self.get_submodule(f"block{level}"), x)
             skips.append(x)
         levels = [skips.pop()]
         for level in range(4, 8):
             x = self._step(f"convtr{level}p{2 ** (8 - level)}s2", f"bntr{level}", x)
-            x = self.get_submodule(f"block{level + 1}")(concatenate(x, skips.pop()))
+            x = self.run_stage(self.get_submodule(f"block{level + 1}"), concatenate(x, skips.pop()))
             levels.append(x)
         return levels
 

@@ -6,9 +6,11 @@ and ``model/modules/resnet_block.py``.
 
 from __future__ import annotations
 
+from typing import cast
+
 from torch import nn
 
-from pointcontrast.sparse import Engine, KernelRegion, SparseTensor
+from pointcontrast.sparse import BatchNorm, Engine, KernelRegion, SparseTensor
 
 BLOCK_BATCH_NORM_MOMENTUM = 0.1
 """Whatever the configuration says, as in the original (see :mod:`.res16unet`)."""
@@ -65,8 +67,8 @@ class ResidualBlock(nn.Module):
         """relu(residual(x) + shortcut(x))."""
         if self.downsample is None:
             return self._finish(x, x)
-        convolution, norm = self.downsample
-        return self._finish(x, norm.after(convolution, x))
+        convolution, norm = self.downsample.children()
+        return self._finish(x, cast(BatchNorm, norm).after(convolution, x))
 
 
 class BasicBlock(ResidualBlock):

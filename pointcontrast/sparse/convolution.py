@@ -13,6 +13,7 @@ tensors of ``torch.compile``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -195,5 +196,5 @@ def _for_kernels(meetings: Meetings) -> kernels.Meetings:
 
 def _by_tap(meetings: Meetings) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     starts: list[int] = meetings[0].tolist()
-    for start, end in zip(starts[:-1], starts[1:], strict=True):
+    for start, end in pairwise(starts):
         yield meetings[1][start:end], meetings[4][start:end]

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from pointcontrast.compiled import SWITCH, load_library, switched_off
+from pointcontrast.errors import InputError
 
 INSTRUCTION_SETS = ("avx512", "avx2", "neon", "portable")
 BLOCK_ROWS = 128
@@ -140,7 +141,7 @@ def run_on(features: torch.Tensor) -> bool:
 def instruction_set() -> str:
     """The instructions in use; ``torch`` where there are no compiled kernels."""
     library = _library()
-    return "torch" if library is None else _choose(library, os.environ.get(SWITCH, ""))
+    return "torch" if library is None else library.pointcontrast_instruction_set().decode()
 
 
 def choose_instruction_set(name: str) -> str:
@@ -153,12 +154,13 @@ def choose_instruction_set(name: str) -> str:
         The name of those in use.
 
     Raises:
-        ValueError: this processor, or the build, has none of that name; or there are no kernels.
+        InputError: this processor, or the build, has none of that name; or there are no kernels.
     """
     library = _library()
     if library is None:
-        raise ValueError("there are no compiled kernels to choose among")
-    return _choose(library, name)
+        raise InputError(f"there are no compiled kernels to choose {name!r} among")
+    _choose(library, name)
+    return instruction_set()
 
 
 def peak(seconds: float = 0.3) -> float:
@@ -426,24 +428,20 @@ def _library() -> ctypes.CDLL | None:
     return library
 
 
-def _choose(library: ctypes.CDLL, name: str) -> str:
-    chosen: bytes | None = library.pointcontrast_choose_instruction_set(name.encode())
-    if chosen is None:
-        known = ", ".join(
-            n for n in INSTRUCTION_SETS if library.pointcontrast_has_instruction_set(n.encode())
+def _choose(library: ctypes.CDLL, name: str) -> None:
+    if not library.pointcontrast_choose_instruction_set(name.encode()):
+        known = [n for n in INSTRUCTION_SETS if library.pointcontrast_has(n.encode())]
+        raise InputError(
+            f"instruction set {name!r} is not for this processor, which has {', '.join(known)}; "
+            f"choose one of them by {SWITCH}, or 0 for torch alone"
         )
-        raise ValueError(
-            f"{SWITCH}={name!r}: these kernels are not for this processor; it has {known}, "
-            "or 0 for torch alone"
-        )
-    return chosen.decode()
 
 
 def _declare(library: ctypes.CDLL) -> None:
-    library.pointcontrast_choose_instruction_set.restype = ctypes.c_char_p
-    library.pointcontrast_choose_instruction_set.argtypes = [ctypes.c_char_p]
-    library.pointcontrast_has_instruction_set.restype = ctypes.c_int
-    library.pointcontrast_has_instruction_set.argtypes = [ctypes.c_char_p]
+    library.pointcontrast_instruction_set.restype = ctypes.c_char_p
+    for name in ("has", "choose_instruction_set"):
+        function = getattr(library, f"pointcontrast_{name}")
+        function.restype, function.argtypes = _INT, [ctypes.c_char_p]
     library.pointcontrast_peak.restype = ctypes.c_double
     library.pointcontrast_peak.argtypes = [ctypes.c_double, _INT]
     library.pointcontrast_lend_threads.restype = None

@@ -78,7 +78,8 @@ def test_arguments_are_all_that_was_given() -> None:
         "normalize_output": True,
         "width": 0.25,
     }
-    assert {*given, "engine"} == set(inspect.signature(Res16UNet).parameters)
+    not_of_the_network = {"engine", "checkpoint_activations"}
+    assert {*given, *not_of_the_network} == set(inspect.signature(Res16UNet).parameters)
     assert Res16UNet(**given, engine="native").arguments == given
 
 

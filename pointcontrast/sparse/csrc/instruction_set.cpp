@@ -42,35 +42,38 @@ const InstructionSet* find(const char* name) {
 
 std::atomic<const InstructionSet*> chosen{nullptr};
 
-const Kernels& kernels() {
+const InstructionSet& in_use() {
   const auto* set = chosen.load(std::memory_order_acquire);
   if (!set) chosen.store(set = find(""), std::memory_order_release);
-  return *set->kernels;
+  return *set;
 }
+
+const Kernels& kernels() { return *in_use().kernels; }
 
 }  // namespace
 }  // namespace pointcontrast
 
-// Every function here returns 0, or -1 where memory ran out, unless it says otherwise.
 extern "C" {
 
-// Use the kernels of that name from now on, or the fastest that run here where it is empty. Returns
-// their name, or null where there are none of that name for this processor.
-const char* pointcontrast_choose_instruction_set(const char* name) {
+// Whether there are kernels of that name, and this processor can run them.
+int pointcontrast_has(const char* name) { return pointcontrast::find(name) != nullptr; }
+
+// Use those kernels from now on, or the fastest that run here where the name is empty. Returns
+// whether there are any.
+int pointcontrast_choose_instruction_set(const char* name) {
   const auto* set = pointcontrast::find(name);
   if (set) pointcontrast::chosen.store(set, std::memory_order_release);
-  return set ? set->name : nullptr;
+  return set != nullptr;
 }
 
-int pointcontrast_has_instruction_set(const char* name) {
-  return *name != '\0' && pointcontrast::find(name) != nullptr;
-}
+const char* pointcontrast_instruction_set() { return pointcontrast::in_use().name; }
 
 // Floating-point operations a second that the chosen instructions reach in registers alone.
 double pointcontrast_peak(double seconds, int num_threads) {
   return 2 * pointcontrast::kernels().of_float.peak(seconds, num_threads);
 }
 
+// What follows returns 0, or -1 where memory ran out.
 #define POINTCONTRAST_KERNELS_OF(type)                                                            \
   int pointcontrast_convolve_##type(const pointcontrast::Convolution<type>* work,                 \
                                     int num_threads) {                                            \

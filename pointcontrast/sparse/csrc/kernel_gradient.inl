@@ -4,6 +4,8 @@
 // the first.
 constexpr std::int64_t kStep = 256;
 constexpr std::int64_t kStepBytes = 1 << 18;
+// Rows that are fetched before they are packed.
+constexpr std::int64_t kAhead = 8;
 
 // How the work is dealt out. One unit is a tap and some panels, one sum from the first meeting to the
 // last. Each lane has units of its own, so that all go through the blocks of rows side by side and a
@@ -140,6 +142,12 @@ int kernel_gradient(const KernelGradient<T>& work, int num_threads) {
           const std::int64_t begin = meetings.tap_starts[tap] + at;
           const std::int64_t count = std::min<std::int64_t>(step, cuts[block_end] - at);
           for (std::int64_t m = 0; m < count; ++m) {
+            if (m + kAhead < count) {
+              prefetch(work.features + meetings.read_rows[begin + m + kAhead] * depth,
+                       depth * static_cast<std::int64_t>(sizeof(T)));
+              prefetch(work.grad_out + meetings.write_rows[begin + m + kAhead] * channels + first,
+                       (last - first) * static_cast<std::int64_t>(sizeof(T)));
+            }
             pack_left(work.features + meetings.read_rows[begin + m] * depth, m, count, tiles, left);
             pack_panels(work.grad_out + meetings.write_rows[begin + m] * channels, m, count, first,
                         last, right);

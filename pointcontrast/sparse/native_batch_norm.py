@@ -1,0 +1,117 @@
+"""The batch norm of the native engine."""
+
+from __future__ import annotations
+
+from typing import TypeVar, cast
+
+import torch
+from torch import nn
+
+from pointcontrast.sparse import kernels, pointwise
+from pointcontrast.sparse.convolution import sparse_convolution_and_normalization
+from pointcontrast.sparse.engine import SparseTensor, check_same_coordinates
+from pointcontrast.sparse.native_convolution import Convolution
+from pointcontrast.sparse.native_tensor import NativeSparseTensor
+from pointcontrast.sparse.normalization import normalize_batch
+
+T = TypeVar("T", bound=SparseTensor)
+
+
+class BatchNorm(pointwise.BatchNorm):
+    """Batch norm that does what follows it, and in evaluation what precedes it, in the same pass.
+
+    Where the compiled kernels serve: on the CPU. The statistics are summed in double precision, and
+    in the same order for any number of threads.
+    """
+
+    def after(
+        self,
+        convolution: nn.Module,
+        x: T,
+        shortcut: T | None = None,
+        *,
+        rectify: bool = False,
+    ) -> T:
+        """``self(convolution(x), shortcut, rectify=rectify)``; in evaluation in one pass.
+
+        The convolution's rows are scaled and shifted while they are in the cache. With gradients,
+        or a forward hook on either module, it is two passes after all.
+        """
+        hooked = any(m._forward_hooks or m._forward_pre_hooks for m in (self, convolution))
+        if (
+            isinstance(convolution, Convolution)
+            and not convolution.is_linear
+            and isinstance(x, NativeSparseTensor)
+            and not hooked
+            and self._is_constant(x.features)
+        ):
+            return cast(T, self._folded(convolution, x, shortcut, rectify))
+        return super().after(convolution, x, shortcut, rectify=rectify)
+
+    def _folded(
+        self,
+        convolution: Convolution,
+        x: NativeSparseTensor,
+        shortcut: SparseTensor | None,
+        rectify: bool,
+    ) -> NativeSparseTensor:
+        kernel_map, stride = convolution.meetings(x)
+        out = NativeSparseTensor(x.features, x.manager, stride)
+        if shortcut is not None:
+            check_same_coordinates(out, shortcut, "added")
+        scale = self.bn.weight * self._inverse_deviation()
+        mean = cast(torch.Tensor, self.bn.running_mean)
+        if convolution.bias is not None:
+            mean = mean - convolution.bias[0]
+        out.features = sparse_convolution_and_normalization(
+            x.features,
+            convolution.kernel,
+            kernel_map,
+            scale,
+            self.bn.bias - mean * scale,
+            None if shortcut is None else shortcut.features,
+            rectify,
+        )
+        return out
+
+    def _finished(
+        self, features: torch.Tensor, shortcut: torch.Tensor | None, rectify: bool
+    ) -> torch.Tensor:
+        bn = self.bn
+        if self.training and self._served(features):
+            out, mean, variance = normalize_batch(
+                features, bn.weight, bn.bias, shortcut, bn.eps, rectify
+            )
+            self._remember(mean, variance, len(features))
+            return out
+        if self._is_constant(features):
+            return kernels.normalize(
+                features.contiguous(),
+                cast(torch.Tensor, bn.running_mean),
+                self._inverse_deviation(),
+                bn.weight,
+                bn.bias,
+                None if shortcut is None else shortcut.contiguous(),
+                rectify,
+            )
+        return super()._finished(features, shortcut, rectify)
+
+    def _served(self, features: torch.Tensor) -> bool:
+        return kernels.run_on(features) and features.dtype == self.bn.weight.dtype
+
+    def _is_constant(self, features: torch.Tensor) -> bool:
+        """Whether this layer is a scale and a shift, and without a gradient."""
+        return not self.training and not torch.is_grad_enabled() and self._served(features)
+
+    def _inverse_deviation(self) -> torch.Tensor:
+        return (cast(torch.Tensor, self.bn.running_var) + self.bn.eps).rsqrt()
+
+    @torch.no_grad()
+    def _remember(self, mean: torch.Tensor, variance: torch.Tensor, count: int) -> None:
+        """Move the running statistics, as ``nn.BatchNorm1d`` does."""
+        bn = self.bn
+        tracked = cast(torch.Tensor, bn.num_batches_tracked)
+        tracked += 1
+        weight = 1 / float(tracked) if bn.momentum is None else bn.momentum
+        cast(torch.Tensor, bn.running_mean).lerp_(mean, weight)
+        cast(torch.Tensor, bn.running_var).lerp_(variance * (count / (count - 1)), weight)
