@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pointcontrast import correspondences, voxelize
-from pointcontrast.correspondences import _match_by_trees, find_correspondences
 from pointcontrast.compiled import SWITCH
+from pointcontrast.correspondences import _match_by_trees, find_correspondences
 from pointcontrast.point_kernels import load_kernels, match
 
 

@@ -2,8 +2,9 @@
 
 Read in this order: ``native_tensor.py`` and ``coordinates.py`` (a tensor and the coordinates it
 shares), ``native_convolution.py`` with the operators of ``convolution.py``,
-``native_batch_norm.py`` with those of ``normalization.py``, ``native_pooling.py``. On the CPU the operators call the
-compiled kernels of ``csrc/`` through ``kernels.py``; elsewhere they are plain PyTorch.
+``native_batch_norm.py`` with those of ``normalization.py``, ``native_pooling.py``. On the CPU the
+operators call the compiled kernels of ``csrc/`` through ``kernels.py``; elsewhere they are plain
+PyTorch.
 """
 
 from pointcontrast.sparse.coordinates import LARGEST_COORDINATE
