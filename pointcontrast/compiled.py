@@ -12,8 +12,14 @@ import os
 from pathlib import Path
 
 SWITCH = "POINTCONTRAST_KERNELS"
-"""In the environment: 0 leaves all compiled kernels out; ``avx512``, ``avx2``, ``neon`` or
-``portable`` names the instructions of the sparse convolutions; unset or empty is the best there is.
+"""In the environment: 0 leaves all compiled kernels out; ``avx512_bf16``, ``avx512``, ``avx2``,
+``neon`` or ``portable`` names the instructions of the sparse convolutions; unset or empty is the
+best there is.
+"""
+BFLOAT16_SWITCH = "POINTCONTRAST_BFLOAT16"
+"""In the environment: whether sparse convolutions multiply in bfloat16 under autocast. Unset or
+empty: where the instructions in use have such products (``avx512_bf16``); ``emulate``: also where
+they do not, to the same numbers but slower than float32, for tests; 0: nowhere.
 """
 
 ROOT = Path(__file__).parent

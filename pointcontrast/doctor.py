@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -206,7 +207,7 @@ def check_compiler(compiler: str | None = None) -> Check:
     compiler = compiler or os.environ.get("CXX") or "c++"
     path = shutil.which(compiler.split()[0])
     if path is None:
-        fix = "sudo apt-get install -y g++ (MinkowskiEngine and the point kernels are compiled)"
+        fix = "sudo apt-get install -y g++ (MinkowskiEngine and the kernels are compiled)"
         return Check("C++ compiler", False, f"there is no {compiler} on the PATH", fix)
     version = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
     return Check("C++ compiler", version.returncode == 0, f"{path}: {_first_line(version.stdout)}")
@@ -217,12 +218,30 @@ def check_kernels(load: Callable[[], object | None] | None = None) -> Check:
     try:
         if load is None:
             from pointcontrast.point_kernels import load_kernels as load
-        if load() is not None:
-            return Check("point kernels", True, "compiled")
+        found = None if load() is None else "compiled"
     except ImportError as error:
         return Check("point kernels", False, str(error))
+    return _compiled("point kernels", found, "NumPy and SciPy serve")
+
+
+def check_sparse_kernels() -> Check:
+    """The compiled kernels of the native engine; torch serves without them."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is missing is said here
+            from pointcontrast.sparse import kernels
+
+            found = f"compiled, {kernels.instruction_set()}" if kernels.available() else None
+    except (ImportError, ValueError) as error:
+        return Check("sparse kernels", False, _reason(error))
+    return _compiled("sparse kernels", found, "torch serves")
+
+
+def _compiled(name: str, found: str | None, otherwise: str) -> Check:
+    if found is not None:
+        return Check(name, True, found)
     fix = "install a C++ compiler, then run pip install -e . again"
-    return Check("point kernels", False, "not built; NumPy and SciPy serve, more slowly", fix)
+    return Check(name, False, f"not built; {otherwise}, more slowly", fix)
 
 
 def check_disk(folder: Path = Path()) -> Check:
@@ -246,6 +265,7 @@ def check_all() -> list[Check]:
         check_drawing(),
         check_compiler(),
         check_kernels(),
+        check_sparse_kernels(),
         check_disk(),
     ]
 

@@ -48,7 +48,8 @@ def get_engine(name: EngineName = "auto") -> Engine:
     """The engine of that name.
 
     Args:
-        name: ``native`` (ours, pure PyTorch, any device), ``minkowski`` (MinkowskiEngine 0.5.4),
+        name: ``native`` (ours, any device, compiled kernels on the CPU), ``minkowski``
+            (MinkowskiEngine 0.5.4),
             or ``auto``: MinkowskiEngine where a CUDA device is there and it was built for it,
             else native.
 

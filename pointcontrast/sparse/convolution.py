@@ -6,8 +6,13 @@ the rows that the tap reads, multiply them with its matrix, add the products to 
 writes. No row is written twice within a tap, so the sum has one order and the result is the same on
 every run and for any number of threads.
 
-As registered operators they have rules for autograd (to any order), ``torch.func`` and the fake
-tensors of ``torch.compile``.
+Under ``torch.autocast("cpu", dtype=torch.bfloat16)`` the compiled kernels round features, kernel
+and the gradient that comes in to bfloat16 and sum their products in float32, where
+:func:`kernels.bfloat16_runs`. Results and gradients stay float32: the sums have the digits, and
+the batch norm that follows then has its one pass.
+
+As registered operators they have rules for autograd (to any order, in bfloat16 to the first),
+``torch.func`` and the fake tensors of ``torch.compile``.
 """
 
 from __future__ import annotations
@@ -29,7 +34,7 @@ is read, then of the side that is written; cuts of no element stand for None."""
 def sparse_convolution(
     features: torch.Tensor, kernel: torch.Tensor, kernel_map: KernelMap
 ) -> torch.Tensor:
-    """Sum the products of all meetings.
+    """Sum the products of all meetings; those of float32 as autocast says.
 
     Args:
         features: (num_inputs, in) floating point.
@@ -37,9 +42,12 @@ def sparse_convolution(
         kernel_map: who reads whom.
 
     Returns:
-        (num_outputs, out). Differentiable in features and kernel.
+        (num_outputs, out), same dtype. Differentiable in features and kernel.
     """
-    return _convolve(features, kernel, _flattened(kernel_map), False)
+    meetings = _flattened(kernel_map)
+    if _rounds(features, meetings):
+        return _convolve_bfloat16(features, kernel, meetings)[0]
+    return _convolve(features, kernel, meetings, False)
 
 
 def sparse_convolution_and_normalization(
@@ -67,13 +75,15 @@ def sparse_convolution_and_normalization(
     Returns:
         (num_outputs, out).
     """
+    meetings = _flattened(kernel_map)
     return kernels.convolve(
-        features.contiguous(),
+        kernels.rounded(features) if _rounds(features, meetings) else features.contiguous(),
         kernel.contiguous(),
-        _for_kernels(_flattened(kernel_map)),
+        _for_kernels(meetings),
         scale=scale.contiguous(),
         shift=shift.contiguous(),
-        shortcut=None if shortcut is None else shortcut.contiguous(),
+        # a 1x1 layer under autocast gives half precision
+        shortcut=None if shortcut is None else shortcut.to(kernel.dtype).contiguous(),
         rectify=rectify,
     )
 
@@ -123,6 +133,38 @@ def _kernel_gradient(
     return gradient
 
 
+@torch.library.custom_op("pointcontrast::convolve_bfloat16", mutates_args=())
+def _convolve_bfloat16(
+    features: torch.Tensor, kernel: torch.Tensor, meetings: Meetings
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The sums, and the features as they were multiplied: what the backward pass needs."""
+    rounded = kernels.rounded(features)
+    return kernels.convolve(rounded, kernel.contiguous(), _for_kernels(meetings)), rounded
+
+
+@torch.library.custom_op("pointcontrast::convolve_bfloat16_gradient", mutates_args=())
+def _gradient_bfloat16(
+    grad: torch.Tensor,
+    rounded: torch.Tensor,
+    kernel: torch.Tensor,
+    meetings: Meetings,
+    of_features: bool,
+    of_kernel: bool,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of the features and the kernel; empty where it is not wanted."""
+    grad = kernels.rounded(grad)
+    grad_features, grad_kernel = kernel.new_empty(0), kernel.new_empty(0)
+    if of_features:
+        turned = _for_kernels(_turned(meetings))
+        grad_features = kernels.convolve(grad, kernel.contiguous(), turned, transposed=True)
+    if of_kernel:
+        _, depth, channels = kernel.shape
+        grad_kernel = kernels.kernel_gradient(
+            rounded, grad, _for_kernels(meetings), (depth, channels)
+        )
+    return grad_features, grad_kernel
+
+
 @_convolve.register_fake
 def _(
     features: torch.Tensor, kernel: torch.Tensor, meetings: Meetings, transposed: bool
@@ -134,6 +176,30 @@ def _(
 def _(features: torch.Tensor, grad_output: torch.Tensor, meetings: Meetings) -> torch.Tensor:
     taps = meetings[0].shape[0] - 1
     return features.new_empty(taps, features.shape[1], grad_output.shape[1])
+
+
+@_convolve_bfloat16.register_fake
+def _(
+    features: torch.Tensor, kernel: torch.Tensor, meetings: Meetings
+) -> tuple[torch.Tensor, torch.Tensor]:
+    rows, depth = features.shape
+    rounded = features.new_empty(rows, depth + depth % 2, dtype=torch.bfloat16)
+    return kernel.new_empty(meetings[5].shape[0], kernel.shape[2]), rounded
+
+
+@_gradient_bfloat16.register_fake
+def _(
+    grad: torch.Tensor,
+    rounded: torch.Tensor,
+    kernel: torch.Tensor,
+    meetings: Meetings,
+    of_features: bool,
+    of_kernel: bool,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    return (
+        kernel.new_empty((rounded.shape[0], kernel.shape[1]) if of_features else 0),
+        kernel.new_empty(kernel.shape if of_kernel else 0),
+    )
 
 
 def _save_convolution(ctx: Any, inputs: tuple, output: torch.Tensor) -> None:
@@ -172,8 +238,40 @@ def _kernel_gradient_gradient(ctx: Any, grad: torch.Tensor) -> tuple:
     return first, second, [None] * len(meetings)
 
 
+def _save_bfloat16(ctx: Any, inputs: tuple, output: tuple[torch.Tensor, torch.Tensor]) -> None:
+    _, kernel, meetings = inputs
+    _, rounded = output
+    ctx.mark_non_differentiable(rounded)
+    ctx.save_for_backward(rounded, kernel, *meetings)
+
+
+def _convolution_gradient_bfloat16(ctx: Any, grad: torch.Tensor, _: Any) -> tuple:
+    rounded, kernel, *meetings = ctx.saved_tensors
+    wanted = ctx.needs_input_grad[:2]
+    gradients = _gradient_bfloat16(grad, rounded, kernel, meetings, *wanted)
+    return (
+        *(g if w else None for g, w in zip(gradients, wanted, strict=True)),
+        [None] * len(meetings),
+    )
+
+
 _convolve.register_autograd(_convolution_gradient, setup_context=_save_convolution)
 _kernel_gradient.register_autograd(_kernel_gradient_gradient, setup_context=_save_kernel_gradient)
+
+
+_convolve_bfloat16.register_autograd(_convolution_gradient_bfloat16, setup_context=_save_bfloat16)
+
+
+def _rounds(features: torch.Tensor, meetings: Meetings) -> bool:
+    """Whether these products are to be of bfloat16."""
+    return (
+        torch.is_autocast_enabled("cpu")
+        and torch.get_autocast_dtype("cpu") == torch.bfloat16
+        and features.dtype == torch.float32
+        and features.device.type == "cpu"
+        and meetings[6].numel() > 0
+        and kernels.bfloat16_runs()
+    )
 
 
 def _flattened(kernel_map: KernelMap) -> Meetings:

@@ -63,6 +63,17 @@ class KernelMap:
         """The same meetings seen from the other side: what a transposed convolution needs."""
         return KernelMap(self.outputs, self.inputs, self.tap_starts)
 
+    def for_kernels(self) -> kernels.Meetings:
+        """This map as the compiled kernels take it, which must have made it."""
+        assert self.outputs.cuts is not None
+        return kernels.Meetings(
+            self.inputs.rows,
+            self.outputs.rows,
+            self.tap_starts,
+            self.outputs.order,
+            self.outputs.cuts,
+        )
+
     @cached_property
     def counts(self) -> torch.Tensor:
         """(num_outputs,) int64: how many inputs each output reads."""

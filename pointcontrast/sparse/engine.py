@@ -142,8 +142,12 @@ def check_num_rows(features: torch.Tensor, num_rows: int) -> None:
     """Check that there is a feature vector for each place.
 
     Raises:
-        ValueError: there are more or fewer.
+        ValueError: there are more or fewer, or they are not vectors.
     """
+    if features.ndim != 2:
+        raise ValueError(
+            f"features must be ({num_rows}, C); their shape is {tuple(features.shape)}"
+        )
     if len(features) != num_rows:
         raise ValueError(f"{len(features)} rows of features cannot stand on {num_rows} coordinates")
 
@@ -172,19 +176,39 @@ def check_dimension(stride: tuple[int, ...], dimension: int) -> None:
         raise ValueError(f"the layer has {dimension} dimensions, its input {len(stride)}")
 
 
-def check_features(features: torch.Tensor, kernel: torch.Tensor) -> None:
-    """Check that a kernel (..., in, out) fits the features (N, in) that it multiplies.
+def check_features(features: torch.Tensor, kernel: torch.Tensor, shape: tuple[int, ...]) -> None:
+    """Check that a layer's kernel is whole and fits the features that it multiplies.
+
+    Args:
+        features: (N, in).
+        kernel: the weights.
+        shape: what theirs must be: (volume, in, out), or (in, out).
 
     Raises:
-        ValueError: the channels differ, or the dtype does without autocast to mend it; the
-            message names both values.
+        ValueError: the kernel has another shape, the channels differ, or the device, or the dtype
+            does without autocast to mend it; the message names both values.
     """
-    if features.shape[1] != kernel.shape[-2]:
-        raise ValueError(
-            f"the layer takes {kernel.shape[-2]} channels, its input has {features.shape[1]}"
-        )
+    if tuple(kernel.shape) != shape:
+        raise ValueError(f"the layer's kernel must be {shape}, its shape is {tuple(kernel.shape)}")
+    if features.ndim != 2 or features.shape[1] != shape[-2]:
+        has = features.shape[1] if features.ndim == 2 else f"the shape {tuple(features.shape)}"
+        raise ValueError(f"the layer takes {shape[-2]} channels, its input has {has}")
+    if features.device != kernel.device:
+        raise ValueError(f"the layer is on {kernel.device}, its input on {features.device}")
     if features.dtype != kernel.dtype and not torch.is_autocast_enabled(features.device.type):
         raise ValueError(f"the layer's weights are {kernel.dtype}, its input is {features.dtype}")
+
+
+def check_channels(in_channels: int, out_channels: int) -> None:
+    """Check that a layer has channels.
+
+    Raises:
+        ValueError: it has none; the message names both numbers.
+    """
+    if min(in_channels, out_channels) < 1:
+        raise ValueError(
+            f"in_channels {in_channels} and out_channels {out_channels} must be 1 or more"
+        )
 
 
 def divided_stride(stride: Sequence[int], factor: Sequence[int]) -> tuple[int, ...]:

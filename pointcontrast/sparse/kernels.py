@@ -2,6 +2,7 @@
 
 The functions here check nothing: ``coordinates.py``, ``convolution.py`` and ``normalization.py``
 call them with tensors on the CPU that are contiguous, of one floating-point type and in range.
+The products of a convolution can be of bfloat16, summed in float32.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from typing import Any
 
 import torch
 
-from pointcontrast.compiled import SWITCH, load_library, switched_off
+from pointcontrast.compiled import BFLOAT16_SWITCH, SWITCH, load_library, switched_off
 from pointcontrast.errors import InputError
 
-INSTRUCTION_SETS = ("avx512", "avx2", "neon", "portable")
+INSTRUCTION_SETS = ("avx512_bf16", "avx512", "avx2", "neon", "portable")
 BLOCK_ROWS = 128
 """``kBlockRows`` of ``csrc/kernels.h``."""
 
@@ -136,6 +137,35 @@ def available() -> bool:
 def run_on(features: torch.Tensor) -> bool:
     """Whether the compiled kernels serve this tensor: on the CPU, float32 or float64."""
     return features.device.type == "cpu" and features.dtype in _SUFFIX and available()
+
+
+def bfloat16_runs() -> bool:
+    """Whether convolutions multiply in bfloat16 where autocast asks for it.
+
+    They do where the instructions in use have such products, or ``POINTCONTRAST_BFLOAT16=emulate``
+    is in the environment.
+
+    Raises:
+        InputError: the environment says something else than ``emulate`` or 0.
+    """
+    wanted = os.environ.get(BFLOAT16_SWITCH, "")
+    if wanted not in ("", "0", "emulate"):
+        raise InputError(
+            f"{BFLOAT16_SWITCH} is {wanted!r}; use emulate, 0, or leave it out for what the "
+            "processor has"
+        )
+    library = _library()
+    if library is None or wanted == "0":
+        return False
+    return wanted == "emulate" or bool(library.pointcontrast_has_bfloat16())
+
+
+def rounded(features: torch.Tensor) -> torch.Tensor:
+    """(rows, depth) as the kernels take bfloat16: an odd depth gets a last column of zeros."""
+    result = features.to(torch.bfloat16)
+    if features.shape[1] % 2:
+        result = torch.nn.functional.pad(result, (0, 1))
+    return result.contiguous()
 
 
 def instruction_set() -> str:
@@ -279,7 +309,9 @@ def convolve(
     """out[w] = sum over taps t and meetings (r, w) of t: features[r] @ kernel[t], and what follows.
 
     Args:
-        features: (rows, depth).
+        features: (rows, depth); or :func:`rounded` to bfloat16, where the kernel is float32. The
+            kernel is then rounded too, products are summed in float32, and ``scale`` and all that
+            follows is float32.
         kernel: (taps, depth, channels), or (taps, channels, depth) where ``transposed``.
         meetings: who reads whom.
         transposed: whether each tap's matrix is meant turned.
@@ -289,29 +321,53 @@ def convolve(
         rectify: what is negative becomes 0.
 
     Returns:
-        (num_written, channels).
+        (num_written, channels), of the kernel's dtype.
     """
     depth, channels = kernel.shape[1:] if not transposed else kernel.shape[:0:-1]
-    out = features.new_empty(len(meetings.write_order), channels)
+    out = kernel.new_empty(len(meetings.write_order), channels)
+    if not kernel.numel():
+        return out.zero_()
     work = _Convolution(
         meetings._structure(), features.data_ptr(), kernel.data_ptr(), out.data_ptr(),
         depth, channels, transposed, _pointer(scale), _pointer(shift), _pointer(shortcut), rectify,
     )  # fmt: skip
-    _call(f"convolve_{_SUFFIX[features.dtype]}", ctypes.byref(work), torch.get_num_threads())
+    _call(f"convolve_{_OPERAND[features.dtype]}", ctypes.byref(work), torch.get_num_threads())
     return out
 
 
 def kernel_gradient(
-    features: torch.Tensor, grad_out: torch.Tensor, meetings: Meetings
+    features: torch.Tensor,
+    grad_out: torch.Tensor,
+    meetings: Meetings,
+    shape: tuple[int, int] | None = None,
 ) -> torch.Tensor:
-    """(taps, depth, channels): of each tap sum of outer(features[r], grad_out[w])."""
-    depth, channels = features.shape[1], grad_out.shape[1]
-    gradient = features.new_empty(len(meetings.tap_starts) - 1, depth, channels)
+    """Of each tap the sum of outer(features[r], grad_out[w]).
+
+    Args:
+        features: (rows, depth), or :func:`rounded` to bfloat16.
+        grad_out: (num_written, channels), likewise.
+        meetings: who read whom.
+        shape: depth and channels, where they were rounded and may have a column of zeros more.
+
+    Returns:
+        (taps, depth, channels), float32 where they were rounded.
+    """
+    depth, channels = shape or (features.shape[1], grad_out.shape[1])
+    gradient = torch.empty(
+        len(meetings.tap_starts) - 1,
+        depth,
+        channels,
+        dtype=torch.float32 if features.dtype == torch.bfloat16 else features.dtype,
+    )
+    if not gradient.numel():
+        return gradient
     work = _KernelGradient(
         meetings._structure(), features.data_ptr(), grad_out.data_ptr(), gradient.data_ptr(),
         depth, channels,
     )  # fmt: skip
-    _call(f"kernel_gradient_{_SUFFIX[features.dtype]}", ctypes.byref(work), torch.get_num_threads())
+    _call(
+        f"kernel_gradient_{_OPERAND[features.dtype]}", ctypes.byref(work), torch.get_num_threads()
+    )
     return gradient
 
 
@@ -336,6 +392,8 @@ def normalize(
 ) -> torch.Tensor:
     """(features - mean) * inverse_deviation * weight + bias + shortcut, then max(0, .)."""
     out = torch.empty_like(features)
+    if shortcut is not None:
+        shortcut = shortcut.to(features.dtype)  # a 1x1 layer under autocast gives half precision
     work = _Normalization(
         features.data_ptr(), out.data_ptr(), _pointer(shortcut), mean.data_ptr(),
         inverse_deviation.data_ptr(), weight.data_ptr(), bias.data_ptr(), *features.shape, rectify,
@@ -382,6 +440,8 @@ def normalize_gradient(
 
 
 _SUFFIX = {torch.float32: "float", torch.float64: "double"}
+_OPERAND = {**_SUFFIX, torch.bfloat16: "bfloat16"}
+"""What products may be of."""
 
 
 def _pointer(tensor: torch.Tensor | None) -> int | None:
@@ -442,6 +502,8 @@ def _declare(library: ctypes.CDLL) -> None:
     for name in ("has", "choose_instruction_set"):
         function = getattr(library, f"pointcontrast_{name}")
         function.restype, function.argtypes = _INT, [ctypes.c_char_p]
+    library.pointcontrast_has_bfloat16.restype = _INT
+    library.pointcontrast_has_bfloat16.argtypes = []
     library.pointcontrast_peak.restype = ctypes.c_double
     library.pointcontrast_peak.argtypes = [ctypes.c_double, _INT]
     library.pointcontrast_lend_threads.restype = None
@@ -463,10 +525,16 @@ def _declare(library: ctypes.CDLL) -> None:
     library.pointcontrast_finish_map.argtypes = [
         _POINTER, _POINTER, _POINTER, _POINTER, _POINTER, _POINTER, _INT,
     ]  # fmt: skip
-    for suffix in _SUFFIX.values():
-        for name in ("convolve", "kernel_gradient", "normalize", "normalize_gradient"):
+    for name, suffixes in {
+        "convolve": _OPERAND,
+        "kernel_gradient": _OPERAND,
+        "normalize": _SUFFIX,
+        "normalize_gradient": _SUFFIX,
+    }.items():
+        for suffix in suffixes.values():
             function = getattr(library, f"pointcontrast_{name}_{suffix}")
             function.restype, function.argtypes = _INT, [_POINTER, _INT]
+    for suffix in _SUFFIX.values():
         function = getattr(library, f"pointcontrast_statistics_{suffix}")
         function.restype = _INT
         function.argtypes = [_POINTER, _INT64, _INT64, _POINTER, _POINTER, _INT]

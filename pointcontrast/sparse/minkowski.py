@@ -17,6 +17,7 @@ from pointcontrast.sparse.engine import (
     DUPLICATE_COORDINATES,
     NO_SUCH_STRIDE,
     IntPerDimension,
+    check_channels,
     check_dimension,
     check_features,
     check_num_rows,
@@ -182,6 +183,8 @@ class _Wrapped(nn.Module):
 
 class _WrappedConvolution(_Wrapped):
     kernel: torch.Tensor
+    in_channels: int
+    out_channels: int
 
     def __init__(
         self,
@@ -201,6 +204,7 @@ class _WrappedConvolution(_Wrapped):
             InputError: a hybrid kernel, which this engine does not have.
         """
         _check_region(region)
+        check_channels(in_channels, out_channels)
         super().__init__(
             in_channels=in_channels,
             out_channels=out_channels,
@@ -213,7 +217,8 @@ class _WrappedConvolution(_Wrapped):
 
     def forward(self, x: MinkowskiSparseTensor) -> MinkowskiSparseTensor:
         """Apply MinkowskiEngine's layer of the same name."""
-        check_features(x.inner.F, self.kernel)
+        shape = (*self.kernel.shape[:-2], self.in_channels, self.out_channels)
+        check_features(x.inner.F, self.kernel, shape)
         if x.inner.F.dtype != self.kernel.dtype:
             # Under autocast a 1x1 layer before this one may have given half precision.
             x = x.replace(x.features.to(self.kernel.dtype))

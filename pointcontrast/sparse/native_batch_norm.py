@@ -13,6 +13,7 @@ from pointcontrast.sparse.engine import SparseTensor, check_same_coordinates
 from pointcontrast.sparse.native_convolution import Convolution
 from pointcontrast.sparse.native_tensor import NativeSparseTensor
 from pointcontrast.sparse.normalization import normalize_batch
+from pointcontrast.sparse.pointwise import check_shortcut
 
 T = TypeVar("T", bound=SparseTensor)
 
@@ -35,14 +36,12 @@ class BatchNorm(pointwise.BatchNorm):
         """``self(convolution(x), shortcut, rectify=rectify)``; in evaluation in one pass.
 
         The convolution's rows are scaled and shifted while they are in the cache. With gradients,
-        or a forward hook on either module, it is two passes after all.
+        or with a hook on either module, it is two passes after all.
         """
-        hooked = any(m._forward_hooks or m._forward_pre_hooks for m in (self, convolution))
         if (
             isinstance(convolution, Convolution)
-            and not convolution.is_linear
             and isinstance(x, NativeSparseTensor)
-            and not hooked
+            and not _is_hooked(self, convolution)
             and self._is_constant(x.features)
         ):
             return cast(T, self._folded(convolution, x, shortcut, rectify))
@@ -56,8 +55,15 @@ class BatchNorm(pointwise.BatchNorm):
         rectify: bool,
     ) -> NativeSparseTensor:
         kernel_map, stride = convolution.meetings(x)
-        out = NativeSparseTensor(x.features, x.manager, stride)
+        rows, channels = kernel_map.outputs.num_rows, convolution.out_channels
+        out = NativeSparseTensor(x.features.new_empty(0), x.manager, stride)
+        if channels != self.bn.num_features:
+            raise ValueError(
+                f"batch norm takes {self.bn.num_features} channels, "
+                f"the convolution gives {channels}"
+            )
         if shortcut is not None:
+            check_shortcut(shortcut.features, x.features.new_empty(1).expand(rows, channels))
             check_same_coordinates(out, shortcut, "added")
         scale = self.bn.weight * self._inverse_deviation()
         mean = cast(torch.Tensor, self.bn.running_mean)
@@ -65,7 +71,7 @@ class BatchNorm(pointwise.BatchNorm):
             mean = mean - convolution.bias[0]
         out.features = sparse_convolution_and_normalization(
             x.features,
-            convolution.kernel,
+            convolution.taps,
             kernel_map,
             scale,
             self.bn.bias - mean * scale,
@@ -78,7 +84,7 @@ class BatchNorm(pointwise.BatchNorm):
         self, features: torch.Tensor, shortcut: torch.Tensor | None, rectify: bool
     ) -> torch.Tensor:
         bn = self.bn
-        if self.training and self._served(features):
+        if bn.training and self._is_served(features):
             out, mean, variance = normalize_batch(
                 features, bn.weight, bn.bias, shortcut, bn.eps, rectify
             )
@@ -87,24 +93,36 @@ class BatchNorm(pointwise.BatchNorm):
         if self._is_constant(features):
             return kernels.normalize(
                 features.contiguous(),
-                cast(torch.Tensor, bn.running_mean),
+                cast(torch.Tensor, bn.running_mean).contiguous(),
                 self._inverse_deviation(),
-                bn.weight,
-                bn.bias,
-                None if shortcut is None else shortcut.contiguous(),
+                bn.weight.contiguous(),
+                bn.bias.contiguous(),
+                None if shortcut is None else shortcut.to(features.dtype).contiguous(),
                 rectify,
             )
         return super()._finished(features, shortcut, rectify)
 
-    def _served(self, features: torch.Tensor) -> bool:
-        return kernels.run_on(features) and features.dtype == self.bn.weight.dtype
+    def _is_served(self, features: torch.Tensor) -> bool:
+        """Whether the kernels do what the module inside would: a plain one, as it was made."""
+        bn = self.bn
+        return (
+            type(bn) is nn.BatchNorm1d
+            and not _is_hooked(bn)
+            and kernels.run_on(features)
+            and all(
+                isinstance(t, torch.Tensor)
+                and (t.shape, t.dtype, t.device)
+                == ((bn.num_features,), features.dtype, features.device)
+                for t in (bn.weight, bn.bias, bn.running_mean, bn.running_var)
+            )
+        )
 
     def _is_constant(self, features: torch.Tensor) -> bool:
         """Whether this layer is a scale and a shift, and without a gradient."""
-        return not self.training and not torch.is_grad_enabled() and self._served(features)
+        return not self.bn.training and not torch.is_grad_enabled() and self._is_served(features)
 
     def _inverse_deviation(self) -> torch.Tensor:
-        return (cast(torch.Tensor, self.bn.running_var) + self.bn.eps).rsqrt()
+        return (cast(torch.Tensor, self.bn.running_var) + self.bn.eps).rsqrt().contiguous()
 
     @torch.no_grad()
     def _remember(self, mean: torch.Tensor, variance: torch.Tensor, count: int) -> None:
@@ -115,3 +133,10 @@ class BatchNorm(pointwise.BatchNorm):
         weight = 1 / float(tracked) if bn.momentum is None else bn.momentum
         cast(torch.Tensor, bn.running_mean).lerp_(mean, weight)
         cast(torch.Tensor, bn.running_var).lerp_(variance * (count / (count - 1)), weight)
+
+
+def _is_hooked(*modules: nn.Module) -> bool:
+    return any(
+        m._forward_hooks or m._forward_pre_hooks or m._backward_hooks or m._backward_pre_hooks
+        for m in modules
+    )

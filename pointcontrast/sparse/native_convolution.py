@@ -7,12 +7,15 @@ import math
 import torch
 from torch import nn
 
+from pointcontrast.sparse import kernels
 from pointcontrast.sparse.convolution import sparse_convolution
 from pointcontrast.sparse.coordinates import KernelMap
 from pointcontrast.sparse.engine import (
     IntPerDimension,
+    check_channels,
     check_dimension,
     check_features,
+    check_num_rows,
     divided_stride,
     per_dimension,
 )
@@ -65,6 +68,13 @@ class Convolution(KernelLayer):
     With a stride the result stands on the input's coordinates floored to the wider grid.
     Parameters: ``kernel`` (volume, in, out), (in, out) where volume and stride are 1; ``bias``
     (1, out). Both start uniform in +-1/sqrt(in * volume), as MinkowskiEngine's.
+
+    On the CPU a 2-D kernel goes through the compiled kernels like any other: torch's matrix product
+    gives other bits on another number of threads.
+
+    Under autocast a 2-D kernel is torch's matrix product, with a result in half precision. A larger
+    one keeps float32 features: on the CPU, for bfloat16, products of rounded numbers summed in
+    float32 (see ``POINTCONTRAST_BFLOAT16``), else full precision.
     """
 
     _transposed = False
@@ -83,6 +93,7 @@ class Convolution(KernelLayer):
     ) -> None:
         """Make the layer; sizes are one integer or one for each of ``dimension`` dimensions."""
         super().__init__(kernel_size, stride, dilation, dimension, region)
+        check_channels(in_channels, out_channels)
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.is_linear = self.kernel_volume == 1 and all(s == 1 for s in self.stride)
@@ -105,24 +116,29 @@ class Convolution(KernelLayer):
         """Who reads whom, and the stride of the result.
 
         Raises:
-            ValueError: ``x`` has another dimension, number of channels or dtype than the layer, or
-                there are no coordinates to go up to.
+            ValueError: ``x`` or the weights do not fit the layer; the message names what differs.
         """
         check_dimension(x.stride, self.dimension)
-        check_features(x.features, self.kernel)
+        check_num_rows(x.features, len(x.coordinates))
+        volume = () if self.is_linear else (self.kernel_volume,)
+        check_features(x.features, self.kernel, (*volume, self.in_channels, self.out_channels))
         return self._up(x) if self._transposed else self._down(x)
+
+    @property
+    def taps(self) -> torch.Tensor:
+        """The kernel as (volume, in, out), that of a linear layer too."""
+        return self.kernel[None] if self.is_linear else self.kernel
 
     def forward(self, x: NativeSparseTensor) -> NativeSparseTensor:
         """Convolve ``x`` (N, in) to (N', out)."""
-        check_dimension(x.stride, self.dimension)
-        check_features(x.features, self.kernel)
-        if self.is_linear:
-            features, stride = x.features @ self.kernel, x.stride
+        kernel_map, stride = self.meetings(x)
+        autocast = torch.is_autocast_enabled(x.features.device.type)
+        if self.is_linear and (autocast or not kernels.run_on(x.features)):
+            features = x.features @ self.kernel
         else:
-            kernel_map, stride = self.meetings(x)
             # Under autocast a 1x1 layer before this one may have given half precision.
             features = x.features.to(self.kernel.dtype)
-            features = sparse_convolution(features, self.kernel, kernel_map)
+            features = sparse_convolution(features, self.taps, kernel_map)
         if self.bias is not None:
             features = features + self.bias
         return NativeSparseTensor(features, x.manager, stride)

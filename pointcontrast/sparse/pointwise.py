@@ -33,15 +33,26 @@ class BatchNorm(nn.Module):
             rectify: whether what is negative becomes 0.
 
         Raises:
-            ValueError: a single row, or none, in training: it has no variance; or the shortcut
-                stands on other coordinates.
+            ValueError: a single row, or none, in training: it has no variance; or the channels or
+                the device are not the layer's; or the shortcut stands on other coordinates, or has
+                another shape.
         """
-        if self.training and len(x.features) < 2:
+        channels = self.bn.num_features
+        if x.features.ndim != 2 or x.features.shape[1] != channels:
+            raise ValueError(
+                f"batch norm takes (N, {channels}) features, its input is {tuple(x.features.shape)}"
+            )
+        if self.bn.weight.device != x.features.device:
+            raise ValueError(
+                f"batch norm is on {self.bn.weight.device}, its input on {x.features.device}"
+            )
+        if self.bn.training and len(x.features) < 2:
             raise ValueError(
                 f"batch norm cannot train on {len(x.features)} voxels (at stride {x.stride}); "
                 "use larger views, more of them, or smaller voxels"
             )
         if shortcut is not None:
+            check_shortcut(shortcut.features, x.features)
             check_same_coordinates(x, shortcut, "added")
         added = None if shortcut is None else shortcut.features
         return cast(T, x.replace(self._finished(x.features, added, rectify)))
@@ -59,6 +70,19 @@ class BatchNorm(nn.Module):
         if shortcut is not None:
             features = features + shortcut
         return torch.relu(features) if rectify else features
+
+
+def check_shortcut(shortcut: torch.Tensor, features: torch.Tensor) -> None:
+    """Check that a shortcut can be added to ``features``.
+
+    Raises:
+        ValueError: it has another shape or is on another device; the message names both.
+    """
+    if shortcut.shape != features.shape or shortcut.device != features.device:
+        raise ValueError(
+            f"a shortcut of shape {tuple(shortcut.shape)} on {shortcut.device} cannot be added to "
+            f"{tuple(features.shape)} on {features.device}"
+        )
 
 
 class ReLU(nn.Module):

@@ -1,31 +1,34 @@
-// Forward, and the gradient of the features, which is the same sum with the sides exchanged. Included
-// by kernels.inl.
+// Forward, and the gradient of the features, which is the same sum with the sides exchanged.
+// Included by kernels.inl.
 
-// Meetings of one tap that a task convolves at a time, on average: their rows stay in the cache from
-// tap to tap, and each tap's weights, once there, serve so many.
+// Meetings of one tap that a task convolves at a time, on average: their rows stay in the cache
+// from tap to tap, and each tap's weights, once there, serve so many.
 constexpr std::int64_t kMeetingsATask = 100;
 
-// The kernel's columns [first, first + columns) of one tap as a panel: (depth, vectors) in the order
-// in which multiply_rows reads it, padded with zeros.
+// The kernel's columns [first, first + columns) of one tap as a panel: (depth, vectors) in the
+// order in which multiply_rows reads it, padded with zeros.
 template <typename T>
 void pack_panel(const Convolution<T>& work, std::int64_t tap, std::int64_t first,
                 std::int64_t columns, T* panel) {
   const std::int64_t width = vectors_for<T>(columns) * kLanes<T>;
-  const T* kernel = work.kernel + tap * work.depth * work.channels;
+  const Sum<T>* kernel = work.kernel + tap * work.depth * work.channels;
+  const std::int64_t across = work.transposed ? work.depth : 1;
+  const std::int64_t down = work.transposed ? 1 : work.channels;
+  const std::int64_t whole = work.depth / kTerms<T>;
+  const auto pack = [&](std::int64_t k, std::int64_t c) POINTCONTRAST_INLINE_LAMBDA {
+    const Sum<T>* at = kernel + (first + c) * across + k * kTerms<T> * down;
+    panel[k * width + c] = factor<T>(at, k < whole ? at + down : nullptr);
+  };
+  const std::int64_t depth = divide_up(work.depth, kTerms<T>);
   if (work.transposed) {
-    for (std::int64_t c = 0; c < columns; ++c) {
-      const T* from = kernel + (first + c) * work.depth;
-      for (std::int64_t k = 0; k < work.depth; ++k) panel[k * width + c] = from[k];
-    }
-    for (std::int64_t k = 0; k < work.depth; ++k)
-      for (std::int64_t c = columns; c < width; ++c) panel[k * width + c] = 0;
+    for (std::int64_t c = 0; c < columns; ++c)
+      for (std::int64_t k = 0; k < depth; ++k) pack(k, c);
   } else {
-    for (std::int64_t k = 0; k < work.depth; ++k) {
-      const T* from = kernel + k * work.channels + first;
-      for (std::int64_t c = 0; c < columns; ++c) panel[k * width + c] = from[c];
-      for (std::int64_t c = columns; c < width; ++c) panel[k * width + c] = 0;
-    }
+    for (std::int64_t k = 0; k < depth; ++k)
+      for (std::int64_t c = 0; c < columns; ++c) pack(k, c);
   }
+  for (std::int64_t k = 0; k < depth; ++k)
+    std::fill(panel + k * width + columns, panel + (k + 1) * width, T(0));
 }
 
 template <typename T>
@@ -43,7 +46,7 @@ void finish_row(const Epilogue<T>& epilogue, T* out, const T* shortcut, std::int
 template <typename T>
 int convolve(const Convolution<T>& work, int num_threads) {
   const Meetings& meetings = work.meetings;
-  const std::int64_t depth = work.depth, channels = work.channels;
+  const std::int64_t depth = divide_up(work.depth, kTerms<T>), channels = work.channels;
   const std::int64_t num_panels = divide_up(channels, kPanel<T>);
   const std::int64_t panel_size = depth * kPanel<T>;
   auto* packed = static_cast<T*>(
@@ -59,7 +62,8 @@ int convolve(const Convolution<T>& work, int num_threads) {
   const std::int64_t blocks_a_task = blocks_for(meetings, kMeetingsATask);
   const std::int64_t num_runs = divide_up(meetings.num_blocks, blocks_a_task);
   const std::int64_t num_groups =
-      std::min(num_panels, divide_up(4 * static_cast<std::int64_t>(num_threads), std::max<std::int64_t>(num_runs, 1)));
+      std::min(num_panels, divide_up(4 * static_cast<std::int64_t>(num_threads),
+                                     std::max<std::int64_t>(num_runs, 1)));
   const std::int64_t panels_a_group = divide_up(num_panels, num_groups);
   for_each_task(num_runs * num_groups, num_threads, [&](std::int64_t task, int) {
     const std::int64_t first_block = task / num_groups * blocks_a_task;
@@ -74,7 +78,7 @@ int convolve(const Convolution<T>& work, int num_threads) {
         std::min(last_block * kBlockRows, meetings.num_written) - first_block * kBlockRows;
     for (std::int64_t i = 0; i < num_rows; ++i)
       std::fill(work.out + rows[i] * channels + first_column,
-                work.out + rows[i] * channels + last_column, T(0));
+                work.out + rows[i] * channels + last_column, Sum<T>(0));
     for (std::int64_t tap = 0; tap < meetings.num_taps; ++tap) {
       const std::int32_t* cuts = meetings.cuts + tap * (meetings.num_blocks + 1);
       const std::int64_t begin = meetings.tap_starts[tap] + cuts[first_block];
@@ -104,10 +108,10 @@ int convolve(const Convolution<T>& work, int num_threads) {
         }
         for (std::int64_t tile = 0, at = 0; tile < cut.count; ++tile) {
           const std::int64_t size = cut.size(tile);
-          T* write[kRows];
+          Sum<T>* write[kRows];
           for (std::int64_t r = 0; r < size; ++r)
             write[r] = tiles.out + write_rows[at + r] * channels;
-          on_padded_rows(write, size, columns, [&](T(*rows)[kPanel<T>]) {
+          on_padded_rows(write, size, columns, [&](Sum<T>(*rows)[kPanel<T>]) {
             RowTiles<T> padded = tiles;
             padded.out = rows[0];
             padded.channels = kPanel<T>;
@@ -117,7 +121,7 @@ int convolve(const Convolution<T>& work, int num_threads) {
         }
       }
     }
-    const Epilogue<T>& epilogue = work.epilogue;
+    const Epilogue<Sum<T>>& epilogue = work.epilogue;
     if (epilogue.scale || epilogue.shortcut || epilogue.rectify)
       for (std::int64_t i = 0; i < num_rows; ++i)
         finish_row(epilogue, work.out + rows[i] * channels,

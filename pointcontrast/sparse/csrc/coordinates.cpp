@@ -1,6 +1,6 @@
 // Coordinate sets and kernel maps. A coordinate becomes one number that keeps the order of space,
-// batch first; each set is sorted once. A step of the kernel adds a constant to every number, so the
-// queries of one tap are sorted too, and finding the meetings is one merge of two sorted lists,
+// batch first; each set is sorted once. A step of the kernel adds a constant to every number, so
+// the queries of one tap are sorted too, and finding the meetings is one merge of two sorted lists,
 // without a hash table and its scattered reads.
 
 #include <algorithm>
@@ -30,7 +30,8 @@ struct Packing {
   std::int64_t key(const std::int32_t* coordinates) const {
     std::int64_t key = 0;
     for (std::int64_t c = 0; c < columns; ++c) {
-      const std::int64_t place = unit[c] == 1 ? coordinates[c] : coordinates[c] / static_cast<std::int32_t>(unit[c]);
+      const std::int64_t place =
+          unit[c] == 1 ? coordinates[c] : coordinates[c] / static_cast<std::int32_t>(unit[c]);
       key += (place - lower[c]) * radix[c];
     }
     return key;
@@ -67,7 +68,8 @@ void sort_entries(std::vector<Entry>& entries) {
 
 // Keys of a set in the order of space.
 std::vector<std::int64_t> sorted_keys(const Packing& packing, const std::int32_t* coordinates,
-                                      const std::int32_t* order, std::int64_t rows, int num_threads) {
+                                      const std::int32_t* order, std::int64_t rows,
+                                      int num_threads) {
   std::vector<std::int64_t> keys(static_cast<std::size_t>(rows));
   constexpr std::int64_t kRowsATask = 1 << 14;
   for_each_task((rows + kRowsATask - 1) / kRowsATask, num_threads, [&](std::int64_t task, int) {
@@ -91,8 +93,9 @@ struct MapInProgress {
 };
 
 // All meetings input == output + delta of two sorted lists; returns how many.
-std::int64_t merge(const std::vector<std::int64_t>& inputs, const std::vector<std::int64_t>& outputs,
-                   std::int64_t delta, std::int32_t* input_places, std::int32_t* output_places) {
+std::int64_t merge(const std::vector<std::int64_t>& inputs,
+                   const std::vector<std::int64_t>& outputs, std::int64_t delta,
+                   std::int32_t* input_places, std::int32_t* output_places) {
   const std::size_t num_inputs = inputs.size(), num_outputs = outputs.size();
   std::size_t i = 0, o = 0;
   std::int64_t count = 0;
@@ -111,7 +114,8 @@ std::int64_t merge(const std::vector<std::int64_t>& inputs, const std::vector<st
 }
 
 // For every block of kBlockRows places, the first meeting that is not before it.
-void cut(const std::int32_t* places, std::int64_t count, std::int64_t num_places, std::int32_t* cuts) {
+void cut(const std::int32_t* places, std::int64_t count, std::int64_t num_places,
+         std::int32_t* cuts) {
   const std::int64_t num_blocks = (num_places + kBlockRows - 1) / kBlockRows;
   std::int64_t block = 0;
   for (std::int64_t m = 0; m < count; ++m)
@@ -124,8 +128,8 @@ void cut(const std::int32_t* places, std::int64_t count, std::int64_t num_places
 
 extern "C" {
 
-// The order of space: `order` gets the rows of (rows, columns) coordinates, sorted. Returns how many
-// rows stand there for a second time, or -1 where memory ran out.
+// The order of space: `order` gets the rows of (rows, columns) coordinates, sorted. Returns how
+// many rows stand there for a second time, or -1 where memory ran out.
 std::int64_t pointcontrast_sort_coordinates(const std::int32_t* coordinates, std::int64_t rows,
                                             std::int64_t columns, const std::int64_t* unit,
                                             const std::int64_t* lower, const std::int64_t* radix,
@@ -172,7 +176,8 @@ std::int64_t pointcontrast_downsample(const std::int32_t* coordinates, std::int6
     if (i > 0 && entries[i].key == entries[i - 1].key) continue;
     auto rest = static_cast<std::int64_t>(entries[i].key);
     for (std::int64_t c = 0; c < columns; ++c) {
-      wider[count * columns + c] = static_cast<std::int32_t>((rest / radix[c] + lower[c]) * step[c]);
+      wider[count * columns + c] =
+          static_cast<std::int32_t>((rest / radix[c] + lower[c]) * step[c]);
       rest %= radix[c];
     }
     ++count;
@@ -196,10 +201,12 @@ void* pointcontrast_begin_map(const std::int32_t* inputs, const std::int32_t* in
                               int num_threads) try {
   using pointcontrast::MapInProgress;
   const pointcontrast::Packing packing{unit, lower, radix, columns};
-  const auto input_keys = pointcontrast::sorted_keys(packing, inputs, input_order, num_inputs, num_threads);
+  const auto input_keys =
+      pointcontrast::sorted_keys(packing, inputs, input_order, num_inputs, num_threads);
   const auto output_keys =
-      inputs == outputs ? std::vector<std::int64_t>()
-                        : pointcontrast::sorted_keys(packing, outputs, output_order, num_outputs, num_threads);
+      inputs == outputs
+          ? std::vector<std::int64_t>()
+          : pointcontrast::sorted_keys(packing, outputs, output_order, num_outputs, num_threads);
   auto map = std::make_unique<MapInProgress>();
   map->num_taps = num_taps;
   map->num_inputs = num_inputs;
@@ -216,7 +223,8 @@ void* pointcontrast_begin_map(const std::int32_t* inputs, const std::int32_t* in
     if (opposite[tap] >= 0) return;
     map->counts[static_cast<std::size_t>(tap)] = pointcontrast::merge(
         input_keys, inputs == outputs ? input_keys : output_keys, deltas[tap],
-        map->input_places.get() + tap * map->capacity, map->output_places.get() + tap * map->capacity);
+        map->input_places.get() + tap * map->capacity,
+        map->output_places.get() + tap * map->capacity);
   });
   for (std::int64_t tap = 0; tap < num_taps; ++tap) {
     auto& count = map->counts[static_cast<std::size_t>(tap)];
@@ -228,8 +236,9 @@ void* pointcontrast_begin_map(const std::int32_t* inputs, const std::int32_t* in
   return nullptr;
 }
 
-// Write a kernel map and release what it was made in. input_rows, output_rows: (sum of counts,), tap
-// after tap. input_cuts, output_cuts: (taps, blocks + 1), see Meetings. opposite: as at the beginning.
+// Write a kernel map and release what it was made in. input_rows, output_rows: (sum of counts,),
+// tap after tap. input_cuts, output_cuts: (taps, blocks + 1), see Meetings. opposite: as at the
+// beginning.
 void pointcontrast_finish_map(void* begun, const std::int64_t* opposite, std::int32_t* input_rows,
                               std::int32_t* output_rows, std::int32_t* input_cuts,
                               std::int32_t* output_cuts, int num_threads) {

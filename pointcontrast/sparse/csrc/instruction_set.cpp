@@ -11,24 +11,32 @@ namespace {
 struct InstructionSet {
   const char* name;
   const Kernels* kernels;
+  const ProductsOf<Bfloat16Pair>* of_bfloat16;  // by one instruction, or null
   bool (*runs_here)();
 };
 
+#if defined(__x86_64__)
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
+}
+#endif
+
 // The fastest first.
 const InstructionSet kInstructionSets[] = {
+#if POINTCONTRAST_HAS_AVX512_BF16
+    {"avx512_bf16", &kAvx512Kernels, &kAvx512Bf16Products,
+     [] { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }},
+#endif
 #if defined(__x86_64__)
-    {"avx512", &kAvx512Kernels,
-     [] {
-       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
-     }},
-    {"avx2", &kAvx2Kernels,
+    {"avx512", &kAvx512Kernels, nullptr, has_avx512},
+    {"avx2", &kAvx2Kernels, nullptr,
      [] { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }},
 #endif
 #if defined(__aarch64__)
-    {"neon", &kPortableKernels, [] { return true; }},
+    {"neon", &kPortableKernels, nullptr, [] { return true; }},
 #endif
-    {"portable", &kPortableKernels, [] { return true; }},
+    {"portable", &kPortableKernels, nullptr, [] { return true; }},
 };
 
 const InstructionSet* find(const char* name) {
@@ -50,6 +58,13 @@ const InstructionSet& in_use() {
 
 const Kernels& kernels() { return *in_use().kernels; }
 
+const ProductsOf<float>& products_of_float() { return kernels().of_float.products; }
+const ProductsOf<double>& products_of_double() { return kernels().of_double.products; }
+const ProductsOf<Bfloat16Pair>& products_of_bfloat16() {
+  const InstructionSet& set = in_use();
+  return set.of_bfloat16 ? *set.of_bfloat16 : set.kernels->of_bfloat16;
+}
+
 }  // namespace
 }  // namespace pointcontrast
 
@@ -68,21 +83,26 @@ int pointcontrast_choose_instruction_set(const char* name) {
 
 const char* pointcontrast_instruction_set() { return pointcontrast::in_use().name; }
 
+// Whether those multiply bfloat16 by an instruction, not by the products of floats.
+int pointcontrast_has_bfloat16() { return pointcontrast::in_use().of_bfloat16 != nullptr; }
+
 // Floating-point operations a second that the chosen instructions reach in registers alone.
 double pointcontrast_peak(double seconds, int num_threads) {
   return 2 * pointcontrast::kernels().of_float.peak(seconds, num_threads);
 }
 
 // What follows returns 0, or -1 where memory ran out.
-#define POINTCONTRAST_KERNELS_OF(type)                                                            \
-  int pointcontrast_convolve_##type(const pointcontrast::Convolution<type>* work,                 \
+#define POINTCONTRAST_PRODUCTS_OF(name, type)                                                     \
+  int pointcontrast_convolve_##name(const pointcontrast::Convolution<type>* work,                 \
                                     int num_threads) {                                            \
-    return pointcontrast::kernels().of_##type.convolve(*work, num_threads);                       \
+    return pointcontrast::products_of_##name().convolve(*work, num_threads);                      \
   }                                                                                               \
-  int pointcontrast_kernel_gradient_##type(const pointcontrast::KernelGradient<type>* work,       \
+  int pointcontrast_kernel_gradient_##name(const pointcontrast::KernelGradient<type>* work,       \
                                            int num_threads) {                                     \
-    return pointcontrast::kernels().of_##type.kernel_gradient(*work, num_threads);                \
-  }                                                                                               \
+    return pointcontrast::products_of_##name().kernel_gradient(*work, num_threads);               \
+  }
+
+#define POINTCONTRAST_NORMALIZATION_OF(type)                                                      \
   int pointcontrast_statistics_##type(const type* in, std::int64_t rows, std::int64_t channels,   \
                                       type* mean, type* variance, int num_threads) {              \
     return pointcontrast::kernels().of_##type.statistics(in, rows, channels, mean, variance,      \
@@ -97,7 +117,10 @@ double pointcontrast_peak(double seconds, int num_threads) {
     return pointcontrast::kernels().of_##type.normalize_gradient(*work, num_threads);             \
   }
 
-POINTCONTRAST_KERNELS_OF(float)
-POINTCONTRAST_KERNELS_OF(double)
+POINTCONTRAST_PRODUCTS_OF(float, float)
+POINTCONTRAST_PRODUCTS_OF(double, double)
+POINTCONTRAST_PRODUCTS_OF(bfloat16, pointcontrast::Bfloat16Pair)
+POINTCONTRAST_NORMALIZATION_OF(float)
+POINTCONTRAST_NORMALIZATION_OF(double)
 
 }  // extern "C"

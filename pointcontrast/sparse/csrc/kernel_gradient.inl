@@ -1,15 +1,15 @@
 // The gradient of a convolution's kernel. Included by kernels.inl.
 
-// Meetings of one step: what they read and write, packed, fits the second cache, and one panel of it
-// the first.
+// Meetings of one step: what they read and write, packed, fits the second cache, and one panel of
+// it the first.
 constexpr std::int64_t kStep = 256;
 constexpr std::int64_t kStepBytes = 1 << 18;
 // Rows that are fetched before they are packed.
 constexpr std::int64_t kAhead = 8;
 
-// How the work is dealt out. One unit is a tap and some panels, one sum from the first meeting to the
-// last. Each lane has units of its own, so that all go through the blocks of rows side by side and a
-// block is fetched once.
+// How the work is dealt out. One unit is a tap and some panels, one sum from the first meeting to
+// the last. Each lane has units of its own, so that all go through the blocks of rows side by side
+// and a block is fetched once.
 struct Units {
   std::int64_t panels_a_unit, units_a_tap, count, num_lanes;
   std::int64_t* lane_of;  // (count,)
@@ -52,27 +52,29 @@ struct Units {
 
 // The columns [first, last) of row m to panels of `length` rows, padded with zeros.
 template <typename T>
-void pack_panels(const T* row, std::int64_t m, std::int64_t length, std::int64_t first,
+void pack_panels(const FactorRows<T>& row, std::int64_t m, std::int64_t length, std::int64_t first,
                  std::int64_t last, T* panels) {
   for (; first < last; first += kPanel<T>, panels += length * kPanel<T>) {
     const std::int64_t columns = std::min<std::int64_t>(last - first, kPanel<T>);
     if (columns == kPanel<T>) {
       T* to = panels + m * kPanel<T>;
       for (int v = 0; v < kVectors; ++v)
-        store<T>(to + v * kLanes<T>, load(row + first + v * kLanes<T>));
+        row.from(first + v * kLanes<T>).copy_vector(to + v * kLanes<T>);
     } else {
       const std::int64_t width = vectors_for<T>(columns) * kLanes<T>;
       T* to = panels + m * width;
-      std::fill(std::copy_n(row + first, columns, to), to + width, T(0));
+      row.from(first).copy(columns, to);
+      std::fill(to + columns, to + width, T(0));
     }
   }
 }
 
-// gradient (depth, channels) += left^T @ right for `count` packed meetings and the columns
+// gradient (depth, channels) += left^T @ right for `count` packed factors and the columns
 // [first, last).
 template <typename T>
 void multiply_packed(const KernelGradient<T>& work, const T* left, const T* right,
-                     std::int64_t count, std::int64_t first, std::int64_t last, T* gradient) {
+                     std::int64_t count, std::int64_t first, std::int64_t last,
+                     Sum<T>* gradient) {
   const EvenTiles tiles(work.depth);
   for (; first < last; first += kPanel<T>, right += count * kPanel<T>) {
     const std::int64_t columns = std::min<std::int64_t>(last - first, kPanel<T>);
@@ -80,13 +82,13 @@ void multiply_packed(const KernelGradient<T>& work, const T* left, const T* righ
     for (std::int64_t tile = 0, k = 0; tile < tiles.count; k += tiles.size(tile), ++tile) {
       const std::int64_t size = tiles.size(tile);
       const auto multiply = kTable<T>.by_columns[vectors - 1][size - 1];
-      T* write[kRows];
+      Sum<T>* write[kRows];
       for (std::int64_t r = 0; r < size; ++r) write[r] = gradient + (k + r) * work.channels + first;
       if (columns == vectors * kLanes<T>) {
         multiply(left + k * count, right, count, write);
       } else {
-        on_padded_rows(write, size, columns, [&](T(*padded)[kPanel<T>]) {
-          T* rows[kRows];
+        on_padded_rows(write, size, columns, [&](Sum<T>(*padded)[kPanel<T>]) {
+          Sum<T>* rows[kRows];
           for (std::int64_t r = 0; r < size; ++r) rows[r] = padded[r];
           multiply(left + k * count, right, count, rows);
         });
@@ -101,13 +103,24 @@ int kernel_gradient(const KernelGradient<T>& work, int num_threads) {
   const std::int64_t depth = work.depth, channels = work.channels;
   const std::int64_t num_panels = divide_up(channels, kPanel<T>);
   const std::int64_t packed_row = depth + num_panels * kPanel<T>;
+  constexpr auto element_bytes = static_cast<std::int64_t>(sizeof(Element<T>));
+  const std::int64_t row_bytes = packed_row * element_bytes;
   const std::int64_t step = std::max<std::int64_t>(
-      64, std::min<std::int64_t>(kStep, kStepBytes / (packed_row * static_cast<std::int64_t>(sizeof(T)))));
+      64, std::min<std::int64_t>(kStep, kStepBytes / row_bytes) / kTerms<T> * kTerms<T>);
   const std::int64_t blocks_a_step = blocks_for(meetings, step);
+  const auto row_size = [](std::int64_t columns) {
+    return divide_up(columns, kTerms<T>) * kTerms<T>;
+  };
+  const auto features_of = [&](std::int64_t meeting) {
+    return work.features + meetings.read_rows[meeting] * row_size(depth);
+  };
+  const auto grad_of = [&](std::int64_t meeting) {
+    return work.grad_out + meetings.write_rows[meeting] * row_size(channels);
+  };
 
   Units units(meetings.num_taps, num_panels, num_threads);
   const std::size_t lane_bytes =
-      (sizeof(T) * static_cast<std::size_t>(step * packed_row) + kCacheLine) / kCacheLine * kCacheLine;
+      static_cast<std::size_t>(step * row_bytes + kCacheLine) / kCacheLine * kCacheLine;
   auto* memory = static_cast<char*>(
       scratch(static_cast<std::size_t>(units.num_lanes) * lane_bytes +
               sizeof(std::int64_t) * static_cast<std::size_t>(units.room())));
@@ -117,7 +130,7 @@ int kernel_gradient(const KernelGradient<T>& work, int num_threads) {
 
   for_each_task(units.num_lanes, num_threads, [&](std::int64_t lane, int) {
     auto* right = reinterpret_cast<T*>(memory + static_cast<std::size_t>(lane) * lane_bytes);
-    T* left = right + step * num_panels * kPanel<T>;
+    T* left = right + step / kTerms<T> * num_panels * kPanel<T>;
     const auto each_unit = [&](const auto& body) {
       for (std::int64_t unit = 0; unit < units.count; ++unit) {
         if (units.lane_of[unit] != lane) continue;
@@ -128,8 +141,8 @@ int kernel_gradient(const KernelGradient<T>& work, int num_threads) {
     };
     each_unit([&](std::int64_t tap, std::int64_t first, std::int64_t last) {
       for (std::int64_t k = 0; k < depth; ++k) {
-        T* row = work.grad_kernel + (tap * depth + k) * channels;
-        std::fill(row + first, row + last, T(0));
+        Sum<T>* row = work.grad_kernel + (tap * depth + k) * channels;
+        std::fill(row + first, row + last, Sum<T>(0));
       }
     });
     const EvenTiles tiles(depth);
@@ -141,18 +154,23 @@ int kernel_gradient(const KernelGradient<T>& work, int num_threads) {
         for (std::int64_t at = cuts[block]; at < cuts[block_end]; at += step) {
           const std::int64_t begin = meetings.tap_starts[tap] + at;
           const std::int64_t count = std::min<std::int64_t>(step, cuts[block_end] - at);
-          for (std::int64_t m = 0; m < count; ++m) {
-            if (m + kAhead < count) {
-              prefetch(work.features + meetings.read_rows[begin + m + kAhead] * depth,
-                       depth * static_cast<std::int64_t>(sizeof(T)));
-              prefetch(work.grad_out + meetings.write_rows[begin + m + kAhead] * channels + first,
-                       (last - first) * static_cast<std::int64_t>(sizeof(T)));
+          const std::int64_t length = divide_up(count, kTerms<T>);
+          for (std::int64_t i = 0; i < length; ++i) {
+            FactorRows<T> features{}, grad{};
+            for (std::int64_t term = 0; term < kTerms<T>; ++term) {
+              const std::int64_t m = i * kTerms<T> + term;
+              if (m + kAhead < count) {
+                prefetch(features_of(begin + m + kAhead), depth * element_bytes);
+                prefetch(grad_of(begin + m + kAhead) + first, (last - first) * element_bytes);
+              }
+              if (term > 0 && m >= count) break;  // the last has no partner
+              features.rows[term] = features_of(begin + m);
+              grad.rows[term] = grad_of(begin + m);
             }
-            pack_left(work.features + meetings.read_rows[begin + m] * depth, m, count, tiles, left);
-            pack_panels(work.grad_out + meetings.write_rows[begin + m] * channels, m, count, first,
-                        last, right);
+            pack_left(features, i, length, tiles, left);
+            pack_panels(grad, i, length, first, last, right);
           }
-          multiply_packed(work, left, right, count, first, last,
+          multiply_packed(work, left, right, length, first, last,
                           work.grad_kernel + tap * depth * channels);
         }
       });

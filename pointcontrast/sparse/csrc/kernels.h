@@ -1,16 +1,24 @@
-// What the kernels of each instruction set offer. The same source, kernels.inl, is compiled once for
-// every set; instruction_set.cpp chooses at run time.
+// What the kernels of each instruction set offer. The same source, kernels.inl, is compiled once
+// for every set; instruction_set.cpp chooses at run time.
 
 #pragma once
 
 #include <cstdint>
 
+// Compilers that know the instruction which multiplies bfloat16.
+#if defined(__x86_64__) && (defined(__clang__) ? __clang_major__ >= 9 : __GNUC__ >= 11)
+#define POINTCONTRAST_HAS_AVX512_BF16 1
+#else
+#define POINTCONTRAST_HAS_AVX512_BF16 0
+#endif
+
 namespace pointcontrast {
 
 // The meetings of a kernel map, seen from the side that is written. Meeting m of tap t, with
-// tap_starts[t] <= m < tap_starts[t + 1], reads row read_rows[m] and writes row write_rows[m]; within
-// a tap the meetings follow `write_order`, all written rows in the order of space. Block b is the
-// rows write_order[b * kBlockRows ...]; its meetings of tap t start at cuts[t * (num_blocks + 1) + b].
+// tap_starts[t] <= m < tap_starts[t + 1], reads row read_rows[m] and writes row write_rows[m];
+// within a tap the meetings follow `write_order`, all written rows in the order of space. Block b
+// is the rows write_order[b * kBlockRows ...]; its meetings of tap t start at
+// cuts[t * (num_blocks + 1) + b].
 struct Meetings {
   const std::int32_t* read_rows;
   const std::int32_t* write_rows;
@@ -24,6 +32,31 @@ struct Meetings {
 
 constexpr std::int64_t kBlockRows = 128;
 
+// Two bfloat16, the first in the lower half: what one instruction multiplies with another pair,
+// adding both products to a float.
+using Bfloat16Pair = std::uint32_t;
+
+// Products are of numbers T, or of pairs of them: what a pair is made of, what it is summed in, and
+// how many products that is at a time.
+template <typename T>
+struct Factor {
+  using Element = T;
+  using Sum = T;
+  static constexpr int kTerms = 1;
+};
+template <>
+struct Factor<Bfloat16Pair> {
+  using Element = std::uint16_t;
+  using Sum = float;
+  static constexpr int kTerms = 2;
+};
+template <typename T>
+using Element = typename Factor<T>::Element;
+template <typename T>
+using Sum = typename Factor<T>::Sum;
+template <typename T>
+constexpr int kTerms = Factor<T>::kTerms;
+
 // What follows a convolution in evaluation, while its rows are still in the cache:
 // out = max(0, out * scale + shift + shortcut), each part optional.
 template <typename T>
@@ -35,17 +68,18 @@ struct Epilogue {
 };
 
 // out[w] = sum over taps t and meetings (r, w): features[r] @ kernel[t], in the order of the taps.
-// kernel is (taps, depth, channels), or (taps, channels, depth) where `transposed`.
+// kernel is (taps, depth, channels), or (taps, channels, depth) where `transposed`. It is rounded
+// to what features are.
 template <typename T>
 struct Convolution {
   Meetings meetings;
-  const T* features;  // (rows, depth)
-  const T* kernel;
-  T* out;  // (num_written, channels)
+  const T* features;  // (rows, depth / kTerms, rounded up: the last pair is filled up with zero)
+  const Sum<T>* kernel;
+  Sum<T>* out;  // (num_written, channels)
   std::int64_t depth;
   std::int64_t channels;
   int transposed;
-  Epilogue<T> epilogue;
+  Epilogue<Sum<T>> epilogue;
 };
 
 // grad_kernel[t] = sum over meetings (r, w) of t: outer(features[r], grad_out[w]), in the meetings'
@@ -53,9 +87,9 @@ struct Convolution {
 template <typename T>
 struct KernelGradient {
   Meetings meetings;
-  const T* features;  // (rows, depth)
-  const T* grad_out;  // (num_written, channels)
-  T* grad_kernel;     // (taps, depth, channels)
+  const Element<T>* features;  // (rows, depth), rows at whole multiples of kTerms
+  const Element<T>* grad_out;  // (num_written, channels), likewise
+  Sum<T>* grad_kernel;         // (taps, depth, channels)
   std::int64_t depth;
   std::int64_t channels;
 };
@@ -94,9 +128,14 @@ struct NormalizationGradient {
 
 // Each returns 0, or -1 where memory ran out.
 template <typename T>
-struct KernelsOf {
+struct ProductsOf {
   int (*convolve)(const Convolution<T>&, int num_threads);
   int (*kernel_gradient)(const KernelGradient<T>&, int num_threads);
+};
+
+template <typename T>
+struct KernelsOf {
+  ProductsOf<T> products;
   // mean and biased variance of each channel
   int (*statistics)(const T* in, std::int64_t rows, std::int64_t channels, T* mean, T* variance,
                     int num_threads);
@@ -109,12 +148,16 @@ struct KernelsOf {
 struct Kernels {
   KernelsOf<float> of_float;
   KernelsOf<double> of_double;
+  ProductsOf<Bfloat16Pair> of_bfloat16;  // by the products of floats
 };
 
 extern const Kernels kPortableKernels;
 #if defined(__x86_64__)
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
+#endif
+#if POINTCONTRAST_HAS_AVX512_BF16
+extern const ProductsOf<Bfloat16Pair> kAvx512Bf16Products;
 #endif
 
 }  // namespace pointcontrast

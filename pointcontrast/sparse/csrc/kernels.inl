@@ -1,14 +1,17 @@
-// The kernels, written once in the compiler's generic vectors. A file that includes this one defines
+// The kernels, written once in the compiler's generic vectors. A file that includes this one
+// defines
 //   POINTCONTRAST_SET     a namespace for the instruction set
 //   POINTCONTRAST_BYTES   of one vector register
 //   POINTCONTRAST_ROWS    of a tile of results that stays in registers
 //   POINTCONTRAST_VECTORS of a row of that tile
 //   POINTCONTRAST_FMA3    where there are x86's fused multiply-adds
+//   POINTCONTRAST_BF16    where there are x86's products of bfloat16
 // and has included headers.h before it named the instruction set: what comes from there must run on
 // any processor, as the linker keeps one copy for all.
 //
-// Floating-point sums have one order, whatever the number of threads: each row of a convolution adds
-// its taps in turn, each kernel gradient its meetings, in pieces that depend on the sizes alone.
+// Floating-point sums have one order, whatever the number of threads: each row of a convolution
+// adds its taps in turn, each kernel gradient its meetings, in pieces that depend on the sizes
+// alone.
 
 #define POINTCONTRAST_INLINE __attribute__((always_inline)) inline
 #define POINTCONTRAST_INLINE_LAMBDA __attribute__((always_inline))
@@ -35,14 +38,21 @@ inline std::int64_t blocks_for(const Meetings& meetings, std::int64_t count) {
 #include "tiles.inl"
 #include "convolution.inl"
 #include "kernel_gradient.inl"
+
+template <typename T>
+constexpr ProductsOf<T> products_of() {
+  return {convolve<T>, kernel_gradient<T>};
+}
+
+#if !defined(POINTCONTRAST_BF16)
 #include "normalization.inl"
 #include "peak.inl"
 
 template <typename T>
 constexpr KernelsOf<T> kernels_of() {
-  return {convolve<T>,  kernel_gradient<T>,    statistics<T>,
-          normalize<T>, normalize_gradient<T>, peak<T>};
+  return {products_of<T>(), statistics<T>, normalize<T>, normalize_gradient<T>, peak<T>};
 }
+#endif
 
 }  // namespace
 }  // namespace POINTCONTRAST_SET

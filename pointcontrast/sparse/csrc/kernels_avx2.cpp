@@ -20,7 +20,8 @@
 #include "kernels.inl"
 
 const pointcontrast::Kernels pointcontrast::kAvx2Kernels = {
-    avx2::kernels_of<float>(), avx2::kernels_of<double>()};
+    avx2::kernels_of<float>(), avx2::kernels_of<double>(),
+    avx2::products_of<Bfloat16Pair>()};
 
 #if defined(__clang__)
 #pragma clang attribute pop

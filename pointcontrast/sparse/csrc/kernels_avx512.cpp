@@ -5,8 +5,8 @@
 #include "headers.h"
 
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma"))), \
-                             apply_to = function)
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma"))), apply_to = function)
 #else
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")
@@ -21,7 +21,8 @@
 #include "kernels.inl"
 
 const pointcontrast::Kernels pointcontrast::kAvx512Kernels = {
-    avx512::kernels_of<float>(), avx512::kernels_of<double>()};
+    avx512::kernels_of<float>(), avx512::kernels_of<double>(),
+    avx512::products_of<Bfloat16Pair>()};
 
 #if defined(__clang__)
 #pragma clang attribute pop

@@ -1,5 +1,5 @@
-// The kernels for any processor: vectors of 16 bytes, which SSE2 and NEON have. 64-bit Arm has twice
-// the registers of SSE2, and so a larger tile.
+// The kernels for any processor: vectors of 16 bytes, which SSE2 and NEON have. 64-bit Arm has
+// twice the registers of SSE2, and so a larger tile.
 
 #include "headers.h"
 
@@ -15,4 +15,5 @@
 #include "kernels.inl"
 
 const pointcontrast::Kernels pointcontrast::kPortableKernels = {
-    portable::kernels_of<float>(), portable::kernels_of<double>()};
+    portable::kernels_of<float>(), portable::kernels_of<double>(),
+    portable::products_of<Bfloat16Pair>()};

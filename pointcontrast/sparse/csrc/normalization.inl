@@ -4,7 +4,8 @@
 // Partial sums go over so many rows in the numbers' own precision; the parts are added in double.
 constexpr std::int64_t kSumRows = 256;
 
-// body(c, kind) for all channels, a vector at a time and then one by one; decltype(kind) tells which.
+// body(c, kind) for all channels, a vector at a time and then one by one; decltype(kind) tells
+// which.
 template <typename T, typename Body>
 POINTCONTRAST_INLINE void each_channel(std::int64_t channels, const Body& body) {
   std::int64_t c = 0;
@@ -126,7 +127,8 @@ int normalize(const Normalization<T>& work, int num_threads) {
 // grad_bias = sum g, grad_weight = sum g x,
 // grad_in = weight / deviation * (g - grad_bias / n - x * grad_weight / n).
 template <typename T, typename Rectified>
-int normalize_gradient(const NormalizationGradient<T>& work, int num_threads, Rectified is_rectified) {
+int normalize_gradient(const NormalizationGradient<T>& work, int num_threads,
+                       Rectified is_rectified) {
   const std::int64_t rows = work.rows, channels = work.channels;
   const std::int64_t num_parts = divide_up(rows, kSumRows);
   const auto width = static_cast<std::size_t>(2 * channels);

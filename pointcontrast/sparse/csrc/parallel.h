@@ -15,9 +15,9 @@ using Work = void (*)(void* context);
 // May run it fewer times than asked: work must take its share from a common counter.
 void run_on_threads(int num_threads, Work work, void* context);
 
-// Calls body(task, worker) for every task in [0, num_tasks), each once, on up to num_threads threads.
-// worker < num_threads tells simultaneous calls apart, for scratch memory. Tasks start in order; a
-// free thread takes the next one. body must not throw.
+// Calls body(task, worker) for every task in [0, num_tasks), each once, on up to num_threads
+// threads. worker < num_threads tells simultaneous calls apart, for scratch memory. Tasks start in
+// order; a free thread takes the next one. body must not throw.
 template <typename Body>
 void for_each_task(std::int64_t num_tasks, int num_threads, const Body& body) {
   if (num_threads > num_tasks) num_threads = static_cast<int>(num_tasks);

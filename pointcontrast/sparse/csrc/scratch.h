@@ -1,5 +1,5 @@
-// Memory that a kernel needs only while it runs, kept by each calling thread for the next call: fresh
-// pages from the system cost more than what is done in them.
+// Memory that a kernel needs only while it runs, kept by each calling thread for the next call:
+// fresh pages from the system cost more than what is done in them.
 
 #pragma once
 

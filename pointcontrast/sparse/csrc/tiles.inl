@@ -6,8 +6,8 @@ template <typename T>
 struct RowTiles {
   const T* features;
   const T* panel;
-  T* out;
-  std::int64_t depth;
+  Sum<T>* out;
+  std::int64_t depth;  // in factors T
   std::int64_t channels;
   bool is_first_panel;
 };
@@ -20,8 +20,8 @@ inline void prefetch(const void* from, std::int64_t bytes) {
 // write[r] += sum over k < length: left(r, k) * panel[k], a tile of ROWS rows and VECTORS vectors.
 template <typename T, int ROWS, int VECTORS, typename Left>
 POINTCONTRAST_INLINE void multiply_tile(const Left& left, const T* panel, std::int64_t length,
-                                        T* const* write) {
-  Vector<T> tile[ROWS][VECTORS];
+                                        Sum<T>* const* write) {
+  Vector<Sum<T>> tile[ROWS][VECTORS];
   each_register<ROWS, VECTORS>([&](auto r, auto v) POINTCONTRAST_INLINE_LAMBDA {
     tile[r][v] = load(write[r] + v * kLanes<T>);
   });
@@ -44,7 +44,7 @@ POINTCONTRAST_INLINE void multiply_tile(const Left& left, const T* panel, std::i
   }
   for (; k < length; ++k) step(k);
   each_register<ROWS, VECTORS>([&](auto r, auto v) POINTCONTRAST_INLINE_LAMBDA {
-    store<T>(write[r] + v * kLanes<T>, tile[r][v]);
+    store<Sum<T>>(write[r] + v * kLanes<T>, tile[r][v]);
   });
 }
 
@@ -54,7 +54,7 @@ void multiply_rows(const RowTiles<T>& work, const std::int32_t* read_rows,
                    const std::int32_t* write_rows, std::int64_t num_tiles) {
   for (; num_tiles > 0; --num_tiles, read_rows += ROWS, write_rows += ROWS) {
     const T* read[ROWS];
-    T* write[ROWS];
+    Sum<T>* write[ROWS];
     each_register<ROWS, 1>([&](auto r, auto) POINTCONTRAST_INLINE_LAMBDA {
       read[r] = work.features + read_rows[r] * work.depth;
       write[r] = work.out + write_rows[r] * work.channels;
@@ -71,7 +71,7 @@ void multiply_rows(const RowTiles<T>& work, const std::int32_t* read_rows,
 
 // write[r] += sum over k: left[k][r] * panel[k] (1, VECTORS), left (length, ROWS)
 template <typename T, int ROWS, int VECTORS>
-void multiply_columns(const T* left, const T* panel, std::int64_t length, T* const* write) {
+void multiply_columns(const T* left, const T* panel, std::int64_t length, Sum<T>* const* write) {
   multiply_tile<T, ROWS, VECTORS>(
       [&](auto r, std::int64_t k) POINTCONTRAST_INLINE_LAMBDA { return left[k * ROWS + r]; }, panel,
       length, write);
@@ -86,18 +86,18 @@ struct EvenTiles {
   std::int64_t size(std::int64_t tile) const { return height + (tile < num_higher); }
 };
 
-// One row of `length` goes to tiles that are read a column at a time: a tile of h rows is (length, h),
-// of which this is column m of all. HEIGHT is that of the lower tiles.
+// One row of factors goes to tiles that are read a column at a time: a tile of h rows is
+// (length, h), of which this is column m of all. HEIGHT is that of the lower tiles.
 template <typename T, int HEIGHT>
-void pack_column(const T* row, std::int64_t m, std::int64_t length, const EvenTiles& tiles,
+void pack_column(FactorRows<T> row, std::int64_t m, std::int64_t length, const EvenTiles& tiles,
                  T* packed) {
   T* to = packed + m * (HEIGHT + 1);
   std::int64_t tile = 0;
-  for (; tile < tiles.num_higher; ++tile, row += HEIGHT + 1, to += length * (HEIGHT + 1))
-    std::memcpy(to, row, (HEIGHT + 1) * sizeof(T));
+  for (; tile < tiles.num_higher; ++tile, row = row.from(HEIGHT + 1), to += length * (HEIGHT + 1))
+    row.copy(HEIGHT + 1, to);
   to = packed + tiles.num_higher * length * (HEIGHT + 1) + m * HEIGHT;
-  for (; tile < tiles.count; ++tile, row += HEIGHT, to += length * HEIGHT)
-    std::memcpy(to, row, HEIGHT * sizeof(T));
+  for (; tile < tiles.count; ++tile, row = row.from(HEIGHT), to += length * HEIGHT)
+    row.copy(HEIGHT, to);
 }
 
 template <typename T>
@@ -105,9 +105,9 @@ using MultiplyRows = void (*)(const RowTiles<T>& work, const std::int32_t* read_
                               const std::int32_t* write_rows, std::int64_t num_tiles);
 template <typename T>
 using MultiplyColumns = void (*)(const T* left, const T* panel, std::int64_t length,
-                                 T* const* write);
+                                 Sum<T>* const* write);
 template <typename T>
-using PackColumn = void (*)(const T* row, std::int64_t m, std::int64_t length,
+using PackColumn = void (*)(FactorRows<T> row, std::int64_t m, std::int64_t length,
                             const EvenTiles& tiles, T* packed);
 
 // by_rows[v - 1][r - 1] is multiply_rows for r rows and v vectors; by_columns and pack likewise.

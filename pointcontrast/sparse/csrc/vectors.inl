@@ -1,5 +1,5 @@
-// Vectors of the instruction set at hand, in the compiler's generic form, and how tiles of them stay
-// in registers. Included by kernels.inl.
+// Vectors of the instruction set at hand, in the compiler's generic form, and how tiles of them
+// stay in registers. Included by kernels.inl.
 
 template <typename T>
 struct VectorOf {
@@ -48,17 +48,77 @@ POINTCONTRAST_INLINE void multiply_add(V& sum, const V& left, const V& right) {
 }
 #endif
 
+// The same for pairs of bfloat16, the upper halves first, as the instruction does it (which takes
+// what is too small for a normal number for 0). A bfloat16 is the upper half of a float.
+POINTCONTRAST_INLINE void multiply_add(Vector<float>& sum, const Vector<Bfloat16Pair>& left,
+                                       const Vector<Bfloat16Pair>& right) {
+#if defined(POINTCONTRAST_BF16)
+  asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(left), "v"(right));
+#else
+  using Floats = Vector<float>;
+  constexpr Bfloat16Pair kUpper = 0xffff0000;
+  multiply_add(sum, reinterpret_cast<Floats>(left & kUpper),
+               reinterpret_cast<Floats>(right & kUpper));
+  multiply_add(sum, reinterpret_cast<Floats>(left << 16), reinterpret_cast<Floats>(right << 16));
+#endif
+}
+
+// The nearest bfloat16, the even one of two; NaN stays.
+inline std::uint32_t bfloat16(float value) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  return value == value ? (bits + 0x7fff + (bits >> 16 & 1)) >> 16 : 0x7fc0;
+}
+
+// A factor of numbers that stand apart, rounded to what it is made of; the second may be missing.
+template <typename T>
+POINTCONTRAST_INLINE T factor(const Sum<T>* first, const Sum<T>* second) {
+  if constexpr (kTerms<T> == 1)
+    return *first;
+  else
+    return bfloat16(*first) | (second ? bfloat16(*second) << 16 : 0);
+}
+
+// Rows of numbers whose columns make factors, kTerms of them.
+template <typename T>
+struct FactorRows {
+  const Element<T>* rows[kTerms<T>];  // null: zeros; not the first
+
+  POINTCONTRAST_INLINE FactorRows from(std::int64_t column) const {
+    FactorRows result{{rows[0] + column}};
+    if constexpr (kTerms<T> == 2) result.rows[1] = rows[1] ? rows[1] + column : nullptr;
+    return result;
+  }
+  POINTCONTRAST_INLINE void copy_vector(T* to) const {
+    if constexpr (kTerms<T> == 1)
+      store<T>(to, load(rows[0]));
+    else
+      copy(kLanes<T>, to);
+  }
+  POINTCONTRAST_INLINE void copy(std::int64_t columns, T* to) const {
+    if constexpr (kTerms<T> == 1) {
+      std::memcpy(to, rows[0], static_cast<std::size_t>(columns) * sizeof(T));
+    } else {
+      const Bfloat16Pair mask = rows[1] ? 0xffff0000 : 0;
+      const auto *lower = rows[0], *upper = rows[1] ? rows[1] : lower;
+      for (std::int64_t c = 0; c < columns; ++c)
+        to[c] = lower[c] | (static_cast<Bfloat16Pair>(upper[c]) << 16 & mask);
+    }
+  }
+};
+
 // Vectors that hold `columns` of a panel.
 template <typename T>
 inline int vectors_for(std::int64_t columns) {
   return static_cast<int>(std::min<std::int64_t>(divide_up(columns, kLanes<T>), kVectors));
 }
 
-// body(r, v) for every register of a tile, written out: only what never was a loop over an array stays
-// in registers from the first instruction to the last.
+// body(r, v) for every register of a tile, written out: only what never was a loop over an array
+// stays in registers from the first instruction to the last.
 template <int VECTORS, typename Body, int... I>
 POINTCONTRAST_INLINE void each_of(std::integer_sequence<int, I...>, const Body& body) {
-  (body(std::integral_constant<int, I / VECTORS>{}, std::integral_constant<int, I % VECTORS>{}), ...);
+  (body(std::integral_constant<int, I / VECTORS>{}, std::integral_constant<int, I % VECTORS>{}),
+   ...);
 }
 template <int ROWS, int VECTORS, typename Body>
 POINTCONTRAST_INLINE void each_register(const Body& body) {

@@ -1,25 +1,16 @@
-"""Our figures beside the reference's, measured in one run: ``tools/benchmark.py``.
-
-Each benchmark runs ours and theirs in turn on the same input and reports medians, spread and
-ratios, so that they hold when the machine's speed drifts. It is never a test.
-"""
+"""Loading a training pair: ours beside the authors' way."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from pointcontrast.errors import InputError, run_command
-from pointcontrast.files import write_json
+from pointcontrast.benchmarks.timing import Figures, interleaved, spread
+from pointcontrast.errors import InputError
 from pointcontrast.network_input import NetworkInput
 from pointcontrast.pair_dataset import PairDataset
 from pointcontrast.pairs import PAIRS_FILE, read_pairs
@@ -27,33 +18,6 @@ from pointcontrast.rgbd import open_merged
 from pointcontrast.types import Pair
 from pointcontrast.view_store import ViewStore
 from pointcontrast.views import frame_to_view
-
-Figures = dict[str, float | int | str]
-
-
-def interleaved(
-    ours: Callable[[int], object], theirs: Callable[[int], object], count: int, rounds: int
-) -> tuple[list[float], list[float]]:
-    """Seconds of each call, ours and theirs in turn on items 0..count-1, after a warm-up."""
-    ours(0)
-    theirs(0)
-    times: tuple[list[float], list[float]] = ([], [])
-    for index in tqdm([i for _ in range(rounds) for i in range(count)], desc="rounds", unit="pair"):
-        for call, taken in zip((ours, theirs), times, strict=True):
-            start = time.perf_counter()
-            call(index)
-            taken.append(time.perf_counter() - start)
-    return times
-
-
-def spread(name: str, seconds: list[float]) -> Figures:
-    """Median and quartiles of some times, in milliseconds."""
-    low, middle, high = statistics.quantiles(seconds, n=4)
-    return {
-        f"{name}_ms_median": round(1e3 * middle, 3),
-        f"{name}_ms_quartile_low": round(1e3 * low, 3),
-        f"{name}_ms_quartile_high": round(1e3 * high, 3),
-    }
 
 
 def benchmark_pairs(root: Path, num_pairs: int, voxel_size: float, rounds: int) -> Figures:
@@ -125,27 +89,3 @@ def _write_full_resolution(root: Path, pair: Pair, folder: Path) -> tuple[Path, 
             np.savez(path, pcd=frame_to_view(frame, storage_grid=0).points.astype(np.float64))
         written.append(path)
     return written[0], written[1]
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run one benchmark, print its figures, and write them as one flat JSON object."""
-    parser = argparse.ArgumentParser(prog="benchmark.py", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    pairs = commands.add_parser("pairs", help="loading a training pair")
-    pairs.add_argument("--root", type=Path, required=True, help="a prepared folder of real scenes")
-    pairs.add_argument("--num-pairs", type=int, default=16)
-    pairs.add_argument("--rounds", type=int, default=5)
-    pairs.add_argument("--voxel-size", type=float, default=0.025, help="metres")
-    pairs.add_argument("--json", type=Path, help="write the figures here")
-    arguments = parser.parse_args(argv)
-
-    def run() -> int:
-        figures: dict[str, Any] = benchmark_pairs(
-            arguments.root, arguments.num_pairs, arguments.voxel_size, arguments.rounds
-        )
-        print(json.dumps(figures, indent=2))
-        if arguments.json is not None:
-            write_json(arguments.json, figures)
-        return 0
-
-    return run_command(run)

@@ -1,0 +1,62 @@
+"""The command line of ``tools/benchmark.py``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pointcontrast.benchmarks
+from pointcontrast.benchmarks.engine import benchmark_engine
+from pointcontrast.benchmarks.pair_loading import benchmark_pairs
+from pointcontrast.benchmarks.timing import Figures
+from pointcontrast.errors import run_command
+from pointcontrast.files import write_json
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one benchmark, print its figures, and write them as one flat JSON object."""
+    parser = argparse.ArgumentParser(
+        prog="benchmark.py", description=pointcontrast.benchmarks.__doc__
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    _add_pairs(commands.add_parser("pairs", help="loading a training pair"))
+    _add_engine(commands.add_parser("engine", help="native and MinkowskiEngine, a training step"))
+    for command in commands.choices.values():
+        command.add_argument("--json", type=Path, help="write the figures here")
+    arguments = vars(parser.parse_args(argv))
+    del arguments["command"]
+    path: Path | None = arguments.pop("json")
+    benchmark: Callable[..., Figures] = arguments.pop("benchmark")
+
+    def run() -> int:
+        figures = benchmark(**arguments)
+        print(json.dumps(figures, indent=2))
+        if path is not None:
+            write_json(path, figures)
+        return 0
+
+    return run_command(run)
+
+
+def _add_pairs(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(benchmark=benchmark_pairs)
+    parser.add_argument("--root", type=Path, required=True, help="a prepared folder of real scenes")
+    parser.add_argument("--num-pairs", type=int, default=16)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--voxel-size", type=float, default=0.025, help="metres")
+
+
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(benchmark=benchmark_engine)
+    parser.add_argument(
+        "--frames", type=Path, nargs="+",
+        help="folders of posed RGB-D frames (those in ../shared/data, else generated rooms)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--num-voxels", type=int, nargs="+", default=[10_000, 40_000, 160_000], help="sizes"
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--voxel-size", type=float, default=0.025, help="metres")
+    parser.add_argument("--variant", default="34C", help="of Res16UNet")

@@ -1,0 +1,66 @@
+"""Peak memory of a training step, each engine in a process of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import sys
+from pathlib import Path
+
+import torch
+
+from pointcontrast.backbones import Res16UNet
+from pointcontrast.backbones.res16unet_variants import VariantName
+from pointcontrast.benchmarks.timing import Figures
+from pointcontrast.sparse import EngineName
+
+CASES: dict[str, tuple[EngineName, bool]] = {
+    "native": ("native", False),
+    "native_checkpointed": ("native", True),
+    "minkowski": ("minkowski", False),
+}
+
+
+def peak_memory(coordinates: torch.Tensor, variant: VariantName, size: str) -> Figures:
+    """Two training steps from the network's making on, over what the process held before.
+
+    Returns:
+        ``<case>_peak_memory_<size>_mb`` of each case, and ``peak_memory_ratio_<size>`` (ours over
+        theirs).
+    """
+    spawn = multiprocessing.get_context("spawn")
+    taken: dict[str, float] = {}
+    for case, (engine, checkpointed) in CASES.items():
+        with spawn.Pool(1) as pool:
+            taken[case] = pool.apply(
+                _peak_of_two_steps, (coordinates.numpy(), variant, engine, checkpointed)
+            )
+    return {
+        **{f"{case}_peak_memory_{size}_mb": round(bytes_ / 1e6) for case, bytes_ in taken.items()},
+        f"peak_memory_ratio_{size}": round(taken["native"] / taken["minkowski"], 3),
+    }
+
+
+def _peak_of_two_steps(
+    coordinates: object, variant: VariantName, engine: EngineName, checkpointed: bool
+) -> float:
+    coordinates = torch.as_tensor(coordinates)
+    # Once small, for what is loaded when it is first needed.
+    warm_up = Res16UNet(3, 32, variant, engine=engine, width=1e-3)
+    warm_up.encode(coordinates[:100], torch.ones(100, 3)).sum().backward()
+    before = _peak()
+    net = Res16UNet(3, 32, variant, engine=engine, checkpoint_activations=checkpointed)
+    features = torch.ones(len(coordinates), 3)
+    for _ in range(2):
+        net.zero_grad()
+        net.encode(coordinates, features).sum().backward()
+    return _peak() - before
+
+
+def _peak() -> float:
+    """The most memory that this process ever held, in bytes."""
+    status = Path("/proc/self/status")  # of this program alone; getrusage keeps its parent's too
+    if status.exists():
+        return 1024 * float(status.read_text().split("VmHWM:")[1].split()[0])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak

@@ -1,0 +1,97 @@
+"""What tests of the native engine's arithmetic share: the ways to compute it, threads, children."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from pointcontrast.compiled import SWITCH, load_library, switched_off
+from pointcontrast.errors import InputError
+from pointcontrast.sparse import kernels
+
+
+@pytest.fixture(scope="session")
+def library() -> ctypes.CDLL:
+    """The compiled kernels; the test is skipped where there can be none."""
+    if switched_off():
+        pytest.skip(f"{SWITCH}=0 leaves the compiled kernels out")
+    if load_library("sparse._sparse_kernels") is None:
+        assert shutil.which("c++") is None, "there is a compiler, yet the kernels were not built"
+        pytest.skip("no C++ compiler on this machine: the kernels were not built")
+    library = kernels._library()
+    assert library is not None
+    return library
+
+
+@pytest.fixture(params=[*kernels.INSTRUCTION_SETS, "torch"])
+def arithmetic(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each instruction set of the compiled kernels that runs here, and torch alone."""
+    if request.param == "torch":
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(kernels, "available", lambda: False)
+            yield "torch"
+        return
+    request.getfixturevalue("library")
+    before = kernels.instruction_set()
+    try:
+        kernels.choose_instruction_set(request.param)
+    except InputError as error:
+        pytest.skip(str(error))
+    assert kernels.instruction_set() == request.param
+    yield request.param
+    kernels.choose_instruction_set(before)
+
+
+@pytest.fixture
+def set_threads() -> Iterator[Callable[[int], None]]:
+    """``torch.set_num_threads``, undone at the end."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+def _report(connection: Any, work: Callable[[], Any]) -> None:
+    torch.set_num_threads(1)
+    try:
+        connection.send(("result", work()))
+    except BaseException as error:
+        connection.send(("error", (type(error).__name__, str(error))))
+
+
+@pytest.fixture
+def in_child() -> Callable[[Callable[[], Any]], tuple[str, Any]]:
+    """Call a function in a forked child on one thread: what would crash takes no test with it.
+
+    Returns ("result", what it returned), ("error", (name, message)) where it raised, or
+    ("died", exit code), negative for a signal, or None where it hung for a minute.
+    """
+    if "fork" not in multiprocessing.get_all_start_methods():
+        pytest.skip("this system cannot fork")
+
+    def run(work: Callable[[], Any]) -> tuple[str, Any]:
+        context = multiprocessing.get_context("fork")
+        receiver, sender = context.Pipe(duplex=False)
+        child = context.Process(target=_report, args=(sender, work))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
+            child.start()
+        sender.close()
+        try:
+            if receiver.poll(60):
+                return receiver.recv()
+        except EOFError:
+            child.join(60)
+            return "died", child.exitcode
+        finally:
+            child.kill()
+            child.join()
+        return "died", None
+
+    return run

@@ -1,0 +1,404 @@
+"""Products of bfloat16 summed in float32, under autocast: against sums in float64, and float32.
+
+Where the processor has no such instruction they are emulated, to the same numbers.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from oracles.engines import random_coordinates, random_features
+
+from pointcontrast.backbones import Res16UNet
+from pointcontrast.compiled import BFLOAT16_SWITCH
+from pointcontrast.errors import InputError
+from pointcontrast.sparse import BatchNorm, convolution, kernels, native
+from pointcontrast.sparse.convolution import meetings_by_tap, sparse_convolution
+from pointcontrast.sparse.coordinates import KernelMap
+
+SHAPES = ((1, 1), (3, 32), (5, 7), (32, 17), (13, 100), (64, 33), (1, 40))
+LAYERS = {"3x3x3": (3, 1), "2x2x2, strided": (2, 2), "1x1x1, strided": (1, 2)}
+
+
+@pytest.fixture(params=kernels.INSTRUCTION_SETS)
+def instructions(request: pytest.FixtureRequest, library: ctypes.CDLL) -> Iterator[str]:
+    """Each instruction set that runs here."""
+    before = kernels.instruction_set()
+    try:
+        yield kernels.choose_instruction_set(request.param)
+    except InputError as error:
+        pytest.skip(str(error))
+    finally:
+        kernels.choose_instruction_set(before)
+
+
+@pytest.fixture(autouse=True)
+def emulated(monkeypatch: pytest.MonkeyPatch, library: ctypes.CDLL) -> None:
+    """Emulate the products where the processor does not have them."""
+    monkeypatch.setenv(BFLOAT16_SWITCH, "emulate")
+
+
+def autocast() -> torch.autocast:
+    return torch.autocast("cpu", dtype=torch.bfloat16)
+
+
+def full_precision() -> torch.autocast:
+    return torch.autocast("cpu", enabled=False)
+
+
+def map_of(num: int, kernel_size: int, stride: int) -> KernelMap:
+    coordinates = random_coordinates(num, extent=max(2, round(num ** (1 / 3))))
+    x = native.sparse_tensor(coordinates, torch.zeros(len(coordinates), 1))
+    layer = native.Convolution(1, 1, kernel_size=kernel_size, stride=stride)
+    return layer.meetings(x)[0]
+
+
+def operands(
+    kernel_map: KernelMap, depth: int, channels: int, draw: Callable[..., torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Features and kernel, which want gradients, and the gradient of the result."""
+    features = draw(kernel_map.inputs.num_rows, depth).requires_grad_()
+    kernel = draw(len(kernel_map.tap_starts) - 1, depth, channels).requires_grad_()
+    return features, kernel, draw(kernel_map.outputs.num_rows, channels)
+
+
+def normals(*shape: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(sum(shape))
+    return torch.randn(shape, generator=generator)
+
+
+def integers(*shape: int) -> torch.Tensor:
+    """Small enough that bfloat16 holds them and float32 all their sums here."""
+    generator = torch.Generator().manual_seed(sum(shape))
+    return torch.randint(-9, 10, shape, generator=generator).float()
+
+
+def run(
+    features: torch.Tensor, kernel: torch.Tensor, grad: torch.Tensor, kernel_map: KernelMap
+) -> list[torch.Tensor]:
+    """Result and gradients of features and kernel, as autocast has them."""
+    with autocast():
+        result = sparse_convolution(features, kernel, kernel_map)
+    return [result.detach(), *torch.autograd.grad(result, (features, kernel), grad)]
+
+
+def in_double(
+    features: torch.Tensor,
+    kernel: torch.Tensor,
+    grad: torch.Tensor,
+    kernel_map: KernelMap,
+    convert: Callable[[torch.Tensor], torch.Tensor] = lambda x: x.bfloat16().double(),
+) -> list[torch.Tensor]:
+    """What :func:`run` should give: converted operands, and sums in float64."""
+    features, kernel, grad = (convert(x.detach()) for x in (features, kernel, grad))
+    result = grad.new_zeros(grad.shape)
+    grad_features, grad_kernel = torch.zeros_like(features), torch.zeros_like(kernel)
+    for tap, (reads, writes) in enumerate(meetings_by_tap(kernel_map)):
+        for r, w in zip(reads.tolist(), writes.tolist(), strict=True):
+            result[w] += features[r] @ kernel[tap]
+            grad_features[r] += kernel[tap] @ grad[w]
+            grad_kernel[tap] += torch.outer(features[r], grad[w])
+    return [result, grad_features, grad_kernel]
+
+
+def relative(actual: torch.Tensor, expected: torch.Tensor) -> float:
+    actual, expected = actual.detach().double(), expected.detach().double()
+    return float((actual - expected).norm() / expected.norm())
+
+
+# --- the sums --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
+def test_integers_are_exact(layer: tuple[int, int], instructions: str) -> None:
+    """No pair is torn: where nothing is rounded every bit is right, for odd sizes too."""
+    for num, shape in itertools.product((1, 2, 60), SHAPES):
+        kernel_map = map_of(num, *layer)
+        given = operands(kernel_map, *shape, integers)
+        expected = in_double(*given, kernel_map)
+        for actual, value in zip(run(*given, kernel_map), expected, strict=True):
+            assert actual.dtype == torch.float32
+            assert torch.equal(actual, value.float()), (num, shape)
+
+
+def test_sums_have_the_digits_of_float32(instructions: str) -> None:
+    """The error is that of float32 sums of rounded operands: some 2^-24 a term, and no 2^-8."""
+    kernel_map = map_of(300, 3, 1)
+    for shape in SHAPES:
+        given = operands(kernel_map, *shape, normals)
+        sizes = in_double(*given, kernel_map, lambda x: x.bfloat16().double().abs())
+        most = max(shape) * 27 + kernel_map.outputs.num_rows
+        expected = in_double(*given, kernel_map)
+        for actual, value, size in zip(run(*given, kernel_map), expected, sizes, strict=True):
+            assert ((actual - value).abs() <= 2**-24 * 4 * math.sqrt(most) * size).all(), shape
+
+
+def test_transposed_convolution_and_epilogue(instructions: str) -> None:
+    """Layers as networks use them, and the one pass of evaluation."""
+    coordinates = random_coordinates(80)
+    torch.manual_seed(0)
+    down = native.Convolution(5, 9, kernel_size=2, stride=2, bias=True)
+    up = native.ConvolutionTranspose(9, 7, kernel_size=2, stride=2, bias=True)
+    norm = native.BatchNorm(7)
+    norm.bn.running_mean, norm.bn.running_var = torch.randn(7), torch.rand(7) + 0.5
+    shortcut = torch.randn(len(coordinates), 7)
+    norm.eval()
+    x = native.sparse_tensor(coordinates, random_features(len(coordinates), 5).float())
+    with autocast():
+        two_passes = norm(up(down(x)), x.replace(shortcut), rectify=True).features
+        with torch.no_grad():
+            one_pass = norm.after(up, down(x), x.replace(shortcut), rectify=True).features
+    assert two_passes.dtype == one_pass.dtype == torch.float32
+    torch.testing.assert_close(one_pass, two_passes.detach())
+    full = norm(up(down(x)), x.replace(shortcut), rectify=True).features
+    assert 2**-14 < relative(one_pass, full) < 2**-7
+
+
+def test_no_voxels(instructions: str) -> None:
+    x = native.sparse_tensor(torch.zeros(0, 4, dtype=torch.int32), torch.zeros(0, 3))
+    layer = native.Convolution(3, 5, kernel_size=3)
+    with autocast():
+        y = layer(x).features
+    y.sum().backward()
+    assert y.shape == (0, 5)
+    assert layer.kernel.grad is not None
+    assert not layer.kernel.grad.any()
+
+
+def test_weights_are_rounded_as_torch_does(instructions: str) -> None:
+    """To the nearest, ties to even, beyond the largest to infinity; NaN and zeros stay."""
+    tiny, largest = 2.0**-126, torch.finfo(torch.float32).max
+    special = [0.0, -0.0, 1 + 2**-8, 1 + 3 * 2**-8, -1 - 2**-8, tiny, largest, -largest]
+    special += [math.inf, -math.inf, math.nan, torch.finfo(torch.bfloat16).max]
+    weights = torch.cat([torch.tensor(special), normals(500)])
+    above = torch.nextafter(weights, torch.tensor(math.inf))
+    below = torch.nextafter(weights, torch.tensor(-math.inf))
+    weights = torch.cat([weights, above, below])
+    weights = weights[(weights.abs() >= tiny) | (weights == 0) | weights.isnan()]
+    x = native.sparse_tensor(torch.zeros(1, 4, dtype=torch.int32), torch.ones(1, 1))
+    kernel_map, _ = native.Convolution(1, 1, kernel_size=1, stride=2).meetings(x)
+    for transposed in (False, True):
+        actual = kernels.convolve(
+            kernels.rounded(x.features),
+            weights.reshape(1, -1, 1) if transposed else weights.reshape(1, 1, -1),
+            convolution._for_kernels(convolution._flattened(kernel_map)),
+            transposed=transposed,
+        )[0]
+        torch.testing.assert_close(
+            actual, weights.bfloat16().float(), rtol=0, atol=0, equal_nan=True
+        )
+
+
+@pytest.mark.parametrize("shape", [(33, 70), (96, 96)], ids=str)
+def test_any_number_of_threads_gives_the_same_bits(
+    shape: tuple[int, int], instructions: str, set_threads: Callable[[int], None]
+) -> None:
+    kernel_map = map_of(1500, 3, 1)
+    given = operands(kernel_map, *shape, normals)
+    results = []
+    for threads in (1, 2, 3):
+        set_threads(threads)
+        results.append(run(*given, kernel_map))
+    for other in results[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+@pytest.mark.parametrize("depth", [7, 64])
+def test_error_against_float32(depth: int) -> None:
+    """Norm of the error over that of the result: 0.0023, as two rounded operands make it.
+
+    A rounded number is off by up to 2^-8, 0.0017 in the mean square; signs are random, so a sum of
+    products is off by the square root of 2 of that, whatever their number.
+    """
+    kernel_map = map_of(600, 3, 1)
+    features, kernel, grad = operands(kernel_map, depth, 32, normals)
+    rounded = run(features, kernel, grad, kernel_map)
+    result = sparse_convolution(features, kernel, kernel_map)
+    full = [result, *torch.autograd.grad(result, (features, kernel), grad)]
+    for actual, expected in zip(rounded, full, strict=True):
+        assert relative(actual, expected) == pytest.approx(0.0023, abs=0.0003)
+
+
+# --- as operators of torch -------------------------------------------------------------------
+
+
+def test_operators_keep_the_rules_of_torch() -> None:
+    kernel_map = map_of(20, 3, 1)
+    features, kernel, grad = operands(kernel_map, 3, 4, normals)
+    meetings = convolution._flattened(kernel_map)
+    torch.library.opcheck(convolution._convolve_bfloat16, (features, kernel, meetings))
+    rounded = kernels.rounded(features.detach())
+    for wanted in ((True, True), (True, False), (False, True)):
+        arguments = (grad, rounded, kernel.detach(), meetings, *wanted)
+        torch.library.opcheck(convolution._gradient_bfloat16, arguments)
+
+
+def test_only_wanted_gradients_are_made() -> None:
+    kernel_map = map_of(20, 3, 1)
+    features, kernel, grad = operands(kernel_map, 3, 4, normals)
+    _, *both = run(features, kernel, grad, kernel_map)
+    for number, name in enumerate(("features", "kernel")):
+        given: dict[str, Any] = {"features": features.detach(), "kernel": kernel.detach()}
+        given[name].requires_grad_()
+        with autocast():
+            result = sparse_convolution(kernel_map=kernel_map, **given)
+        result.backward(grad)
+        assert torch.equal(given[name].grad, both[number])
+        given[name].requires_grad_(False)
+
+
+def test_backward_keeps_the_rounded_features() -> None:
+    """Half the memory of the float32 ones, which nothing else here holds on to."""
+    kernel_map = map_of(20, 3, 1)
+    features, kernel, _ = operands(kernel_map, 6, 4, normals)
+    kept: list[torch.Tensor] = []
+    hooks = torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x) or x, lambda x: x)
+    with hooks, autocast():
+        sparse_convolution(features, kernel, kernel_map)
+    rows = len(features)
+    assert [x.dtype for x in kept if x.shape == (rows, 6)] == [torch.bfloat16]
+
+
+# --- when ------------------------------------------------------------------------------------
+
+
+def differs_under(context: Any) -> bool:
+    kernel_map = map_of(20, 3, 1)
+    features, kernel, _ = operands(kernel_map, 6, 4, normals)
+    with context:
+        inside = sparse_convolution(features, kernel, kernel_map)
+    assert inside.dtype == torch.float32
+    return not torch.equal(inside, sparse_convolution(features, kernel, kernel_map))
+
+
+def test_autocast_to_bfloat16_alone_asks_for_it() -> None:
+    assert differs_under(autocast())
+    assert not differs_under(torch.autocast("cpu", dtype=torch.bfloat16, enabled=False))
+    assert not differs_under(torch.autocast("cpu", dtype=torch.float16))
+
+
+def test_double_precision_stays() -> None:
+    kernel_map = map_of(20, 3, 1)
+    features, kernel, _ = operands(kernel_map, 6, 4, lambda *shape: normals(*shape).double())
+    expected = sparse_convolution(features, kernel, kernel_map)
+    with autocast():
+        assert torch.equal(sparse_convolution(features, kernel, kernel_map), expected)
+
+
+def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch, instructions: str) -> None:
+    assert kernels.bfloat16_runs()
+    monkeypatch.setenv(BFLOAT16_SWITCH, "0")
+    assert not kernels.bfloat16_runs()
+    assert not differs_under(autocast())
+    for unset in (lambda: monkeypatch.setenv(BFLOAT16_SWITCH, ""), monkeypatch.undo):
+        unset()
+        assert kernels.bfloat16_runs() == (instructions == "avx512_bf16")
+    monkeypatch.setenv(BFLOAT16_SWITCH, "1")
+    with pytest.raises(InputError, match=f"{BFLOAT16_SWITCH} is '1'; use emulate, 0, or"):
+        kernels.bfloat16_runs()
+
+
+def test_not_without_the_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "_library", lambda: None)
+    assert not kernels.bfloat16_runs()
+
+
+# --- whole networks --------------------------------------------------------------------------
+
+COORDINATES = random_coordinates(1500, extent=12)
+PLACES = COORDINATES[:, 1:].float()
+TARGET = torch.sin(PLACES.sum(1, keepdim=True) * torch.linspace(0.1, 0.4, 8))
+
+
+def network(variant: Any = "14A") -> Res16UNet:
+    torch.manual_seed(0)
+    return Res16UNet(3, 8, variant, width=0.25)
+
+
+def encode(net: Res16UNet) -> torch.Tensor:
+    return net.encode(COORDINATES, torch.sin(PLACES * 0.3))
+
+
+def train(net: Res16UNet, steps: int, context: Any = full_precision) -> list[float]:
+    """The loss before each step."""
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
+    losses = []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        with context():
+            features = encode(net)
+        loss = (features - TARGET).square().mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    return losses
+
+
+@pytest.mark.parametrize("variant", ["14A", "50"])
+def test_error_of_a_network(variant: str) -> None:
+    """Norms of errors over norms of values, after ten steps of training: features ~0.01.
+
+    Batch norm behind batch norm makes it ~0.13 in the gradients, and 0.05 already where nothing but
+    the input is rounded; the two gradients point the same way (cosine 0.99). A fresh network is
+    worse conditioned: 0.02 and 0.3 for 14A.
+    """
+    net = network(variant)
+    train(net, 10)
+    results = []
+    for context in (full_precision, autocast):
+        net.zero_grad()
+        with context():
+            features = encode(net)
+        (features - TARGET).square().mean().backward()
+        gradients = [p.grad.flatten() for p in net.parameters() if p.grad is not None]
+        results.append((features.detach(), torch.cat(gradients)))
+    (full, full_gradients), (rounded, gradients) = results
+    assert 2**-10 < relative(rounded, full) < 0.03
+    assert relative(gradients, full_gradients) < 0.3
+    assert torch.cosine_similarity(gradients, full_gradients, dim=0) > 0.97
+
+
+def test_training_under_autocast_follows_float32() -> None:
+    full, rounded = (train(network(), 10, mode) for mode in (full_precision, autocast))
+    assert full[-1] < 0.8 * full[0]
+    assert rounded == pytest.approx(full, rel=0.02)
+
+
+def test_evaluation_under_autocast() -> None:
+    net = network()
+    train(net, 3)
+    net.eval()
+    with torch.no_grad():
+        full = encode(net)
+        with autocast():
+            rounded = encode(net)
+    assert 2**-12 < relative(rounded, full) < 0.03
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_shortcut_in_half_precision(training: bool) -> None:
+    """A 1x1 layer under autocast gives the shortcut of a block whose own features are float32."""
+    coordinates = random_coordinates(40)
+    x = native.sparse_tensor(coordinates, random_features(len(coordinates), 4).float())
+    norm: BatchNorm = native.BatchNorm(4)
+    norm.train(training)
+    convolve = native.Convolution(4, 4, kernel_size=3)
+    half = random_features(len(coordinates), 4, seed=1).bfloat16().requires_grad_()
+    same = half.detach().float().requires_grad_()
+    for gradients in (True, False):
+        with torch.set_grad_enabled(gradients):
+            actual = norm.after(convolve, x, x.replace(half), rectify=True).features
+            expected = norm.after(convolve, x, x.replace(same), rectify=True).features
+        assert torch.equal(actual, expected)
+        if gradients:
+            actual.sum().backward()
+            expected.sum().backward()
+    assert half.grad is not None
+    assert same.grad is not None
+    assert torch.equal(half.grad, same.grad.bfloat16())

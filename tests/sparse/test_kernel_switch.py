@@ -1,0 +1,129 @@
+"""The environment's choice of kernels, and what happens where they are missing or broken."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+
+import pytest
+import torch
+from oracles.engines import random_coordinates, random_features
+
+from pointcontrast.compiled import SWITCH
+from pointcontrast.sparse import kernels, native
+
+COORDINATES = random_coordinates(200, extent=4)
+
+SCRIPT = """
+import torch
+from pointcontrast.sparse import kernels, native
+coordinates = torch.tensor([[0, 1, 2, 3], [0, 1, 2, 4]])
+x = native.sparse_tensor(coordinates, torch.ones(2, 3))
+layer = native.Convolution(3, 3, kernel_size=3)
+taps = torch.stack([layer.kernel[13] + layer.kernel[22], layer.kernel[13] + layer.kernel[4]])
+torch.testing.assert_close(layer(x).features, taps.sum(1))
+print(kernels.instruction_set(), kernels.available())
+"""
+
+
+def run(value: str | None) -> subprocess.CompletedProcess:
+    environment = {name: v for name, v in os.environ.items() if name != SWITCH}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+    if value is not None:
+        environment[SWITCH] = value
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", SCRIPT],
+        env=environment, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+
+
+def test_torch_alone() -> None:
+    """Without a warning: it was asked for."""
+    done = run("0")
+    assert (done.returncode, done.stdout) == (0, "torch False\n"), done.stderr
+
+
+def test_each_instruction_set_by_name(library) -> None:
+    """Those that are there run; of the others the error says which there are."""
+    here = [n for n in kernels.INSTRUCTION_SETS if library.pointcontrast_has(n.encode())]
+    absent = [n for n in kernels.INSTRUCTION_SETS if n not in here]
+    done = run("portable")
+    assert (done.returncode, done.stdout) == (0, "portable True\n"), done.stderr
+    for name in (*absent[:1], "nonsense"):
+        done = run(name)
+        assert done.returncode == 1
+        last = done.stderr.strip().splitlines()[-1]
+        assert last.startswith("pointcontrast.errors.InputError: instruction set")
+        assert repr(name) in last
+        assert ", ".join(here) in last
+        assert SWITCH in last
+
+
+def test_unset_is_the_best_there_is(library) -> None:
+    best = next(n for n in kernels.INSTRUCTION_SETS if library.pointcontrast_has(n.encode()))
+    done = run(None)
+    assert (done.returncode, done.stdout) == (0, f"{best} True\n"), done.stderr
+
+
+@pytest.fixture
+def forgotten(library, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """The library is looked for anew, here and again after the test."""
+    kernels._library.cache_clear()
+    yield monkeypatch
+    monkeypatch.undo()
+    kernels._library.cache_clear()
+    kernels._library()
+
+
+def results() -> list[torch.Tensor]:
+    torch.manual_seed(0)
+    convolution, norm = native.Convolution(3, 5, kernel_size=3), native.BatchNorm(5)
+    features = random_features(len(COORDINATES), 3).float().requires_grad_()
+    x = native.sparse_tensor(COORDINATES, features)
+    y = norm.after(convolution, x, rectify=True).features
+    y.square().sum().backward()
+    with torch.no_grad():
+        folded = norm.eval().after(convolution, x).features
+    gradients = [features.grad, *(p.grad for p in (*convolution.parameters(), *norm.parameters()))]
+    return [y.detach(), folded, *(g for g in gradients if g is not None)]
+
+
+def broken(name: str):
+    raise OSError("libstdc++.so.6: version `GLIBCXX_3.4.32' not found")
+
+
+MISSING = {
+    "absent": (lambda name: None, r"not built; `pip install -e \.` builds them where"),
+    "broken": (broken, r"cannot be loaded \(libstdc\+\+\.so\.6: version `GLIBCXX_3\.4\.32' not"),
+}
+
+
+@pytest.mark.parametrize("case", MISSING)
+def test_without_the_library(case: str, forgotten: pytest.MonkeyPatch) -> None:
+    """One warning for the whole process, which says what to do; and the same results."""
+    expected = results()
+    assert kernels.available()
+    kernels._library.cache_clear()
+    load, message = MISSING[case]
+    forgotten.setattr(kernels, "load_library", load)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found, again = results(), results()
+    assert [w.category for w in caught] == [RuntimeWarning]
+    with pytest.raises(RuntimeWarning, match=message):
+        raise caught[0].message  # pyright: ignore[reportGeneralTypeIssues]
+    assert f"{SWITCH}=0" in str(caught[0].message)
+    assert kernels.instruction_set() == "torch"
+    for ours, plain, repeated in zip(expected, found, again, strict=True):
+        torch.testing.assert_close(plain, ours, rtol=1e-4, atol=1e-5)
+        assert torch.equal(plain, repeated)
+
+
+def test_switched_off_is_silent(forgotten: pytest.MonkeyPatch) -> None:
+    forgotten.setenv(SWITCH, "0")
+    assert not kernels.available()
+    with pytest.raises(kernels.InputError, match="no compiled kernels to choose 'avx2' among"):
+        kernels.choose_instruction_set("avx2")
