@@ -229,9 +229,13 @@ def check_sparse_kernels() -> Check:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is missing is said here
-            from pointcontrast.sparse import kernels
+            from pointcontrast.sparse import kernel_library
 
-            found = f"compiled, {kernels.instruction_set()}" if kernels.available() else None
+            found = (
+                f"compiled, {kernel_library.instruction_set()}"
+                if kernel_library.available()
+                else None
+            )
     except (ImportError, ValueError) as error:
         return Check("sparse kernels", False, _reason(error))
     return _compiled("sparse kernels", found, "torch serves")

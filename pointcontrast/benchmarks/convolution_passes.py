@@ -12,7 +12,7 @@ from tqdm import tqdm
 from pointcontrast.backbones import Res16UNet
 from pointcontrast.backbones.res16unet_variants import VariantName
 from pointcontrast.benchmarks.timing import Figures
-from pointcontrast.sparse import kernels, native
+from pointcontrast.sparse import kernel_library, kernels, native
 from pointcontrast.sparse.coordinates import KernelMap
 
 WIDE_CHANNELS, MANY_ROWS = 64, 2000
@@ -48,7 +48,7 @@ def measure_passes(
     peaks: list[float] = []
     times: dict[str, list[float]] = {name: [] for name in passes}
     for index in tqdm(range(rounds + 1), desc=f"{size} voxels, passes", unit="round"):
-        peaks.append(kernels.peak(0.2))
+        peaks.append(kernel_library.peak(0.2))
         for name, (call, _) in passes.items():
             start = time.perf_counter()
             call()

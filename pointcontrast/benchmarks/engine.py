@@ -20,7 +20,7 @@ from pointcontrast.benchmarks.peak_memory import peak_memory
 from pointcontrast.benchmarks.timing import Figures, spread
 from pointcontrast.benchmarks.voxelized_views import batch_of_voxels
 from pointcontrast.errors import InputError
-from pointcontrast.sparse import EngineName, get_engine, kernels
+from pointcontrast.sparse import EngineName, get_engine, kernel_library
 
 ENGINES: tuple[EngineName, ...] = ("native", "minkowski")
 IN_CHANNELS, OUT_CHANNELS = 3, 32
@@ -57,20 +57,20 @@ def benchmark_engine(
     Raises:
         InputError: MinkowskiEngine or the compiled kernels are missing, or ``frames`` is wrong.
     """
-    if not kernels.available():
+    if not kernel_library.available():
         raise InputError("the compiled kernels are not there; `pip install -e .` builds them")
     if rounds < 2:
         raise InputError(f"--rounds {rounds} must be 2 or more, for medians and quartiles")
     for engine in ENGINES:
         get_engine(engine)
-    fastest = kernels.instruction_set()
+    fastest = kernel_library.instruction_set()
     figures: Figures = {
         "instruction_set": fastest,
         "num_threads": torch.get_num_threads(),
         "rounds": rounds,
         "variant": variant,
         "voxel_size": voxel_size,
-        "peak_gflops": round(kernels.peak() / 1e9, 1),
+        "peak_gflops": round(kernel_library.peak() / 1e9, 1),
     }
     fractions: Figures = {}
     for count in num_voxels:
@@ -82,13 +82,13 @@ def benchmark_engine(
         fractions |= measure_passes(coordinates, variant, rounds, size)
         figures |= peak_memory(coordinates, variant, size)
         if count == 40_000:
-            kernels.choose_instruction_set("avx2")
+            kernel_library.choose_instruction_set("avx2")
             try:
                 avx2 = _measure_steps(
                     coordinates, variant, rounds, f"{size} voxels, avx2", ("step",)
                 )
             finally:
-                kernels.choose_instruction_set(fastest)
+                kernel_library.choose_instruction_set(fastest)
             figures |= {f"{k}_avx2": v for k, v in _compared(avx2, size).items() if "step" in k}
     wide = [value for name, value in fractions.items() if name.startswith("fraction_wide")]
     if wide:

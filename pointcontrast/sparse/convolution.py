@@ -8,8 +8,8 @@ every run and for any number of threads.
 
 Under ``torch.autocast("cpu", dtype=torch.bfloat16)`` the compiled kernels round features, kernel
 and the gradient that comes in to bfloat16 and sum their products in float32, where
-:func:`kernels.bfloat16_runs`. Results and gradients stay float32: the sums have the digits, and
-the batch norm that follows then has its one pass.
+:func:`.kernel_library.bfloat16_runs`. Results and gradients stay float32: the sums have the
+digits, and the batch norm that follows then has its one pass.
 
 As registered operators they have rules for autograd (to any order, in bfloat16 to the first),
 ``torch.func`` and the fake tensors of ``torch.compile``.
@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from pointcontrast.sparse import kernels
+from pointcontrast.sparse import kernel_library, kernels
 from pointcontrast.sparse.coordinates import KernelMap, MapSide
 
 Meetings = Sequence[torch.Tensor]
@@ -97,7 +97,7 @@ def meetings_by_tap(kernel_map: KernelMap) -> Iterator[tuple[torch.Tensor, torch
 def _convolve(
     features: torch.Tensor, kernel: torch.Tensor, meetings: Meetings, transposed: bool
 ) -> torch.Tensor:
-    if kernels.run_on(features) and meetings[6].numel():
+    if kernel_library.run_on(features) and meetings[6].numel():
         return kernels.convolve(
             features.contiguous(),
             kernel.contiguous(),
@@ -118,7 +118,7 @@ def _convolve(
 def _kernel_gradient(
     features: torch.Tensor, grad_output: torch.Tensor, meetings: Meetings
 ) -> torch.Tensor:
-    if kernels.run_on(features) and meetings[6].numel():
+    if kernel_library.run_on(features) and meetings[6].numel():
         return kernels.kernel_gradient(
             features.contiguous(), grad_output.contiguous(), _for_kernels(meetings)
         )
@@ -270,7 +270,7 @@ def _rounds(features: torch.Tensor, meetings: Meetings) -> bool:
         and features.dtype == torch.float32
         and features.device.type == "cpu"
         and meetings[6].numel() > 0
-        and kernels.bfloat16_runs()
+        and kernel_library.bfloat16_runs()
     )
 
 

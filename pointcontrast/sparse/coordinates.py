@@ -13,7 +13,7 @@ from functools import cached_property
 
 import torch
 
-from pointcontrast.sparse import kernels
+from pointcontrast.sparse import kernel_library, kernels
 from pointcontrast.sparse.engine import DUPLICATE_COORDINATES, NO_SUCH_STRIDE
 from pointcontrast.sparse.kernel_region import Region, kernel_offsets
 
@@ -207,7 +207,7 @@ def _bounds(coordinates: torch.Tensor) -> tuple[list[int], list[int]]:
 
 
 def _use_kernels(coordinates: torch.Tensor) -> bool:
-    return coordinates.device.type == "cpu" and kernels.available()
+    return coordinates.device.type == "cpu" and kernel_library.available()
 
 
 def _sorted(coordinates: torch.Tensor) -> tuple[torch.Tensor, int]:

@@ -8,93 +8,93 @@ The products of a convolution can be of bfloat16, summed in float32.
 from __future__ import annotations
 
 import ctypes
-import os
-import warnings
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import torch
 
-from pointcontrast.compiled import BFLOAT16_SWITCH, SWITCH, load_library, switched_off
-from pointcontrast.errors import InputError
+from pointcontrast.sparse.kernel_library import (
+    FACTOR_SUFFIXES,
+    INT,
+    INT64,
+    POINTER,
+    SUFFIXES,
+    call,
+    load,
+)
 
-INSTRUCTION_SETS = ("avx512_bf16", "avx512", "avx2", "neon", "portable")
 BLOCK_ROWS = 128
 """``kBlockRows`` of ``csrc/kernels.h``."""
-
-_POINTER, _INT, _INT64 = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64
 
 
 class _Meetings(ctypes.Structure):
     _fields_ = (
-        ("read_rows", _POINTER),
-        ("write_rows", _POINTER),
-        ("tap_starts", _POINTER),
-        ("write_order", _POINTER),
-        ("cuts", _POINTER),
-        ("num_taps", _INT64),
-        ("num_written", _INT64),
-        ("num_blocks", _INT64),
+        ("read_rows", POINTER),
+        ("write_rows", POINTER),
+        ("tap_starts", POINTER),
+        ("write_order", POINTER),
+        ("cuts", POINTER),
+        ("num_taps", INT64),
+        ("num_written", INT64),
+        ("num_blocks", INT64),
     )
 
 
 class _Convolution(ctypes.Structure):
     _fields_ = (
         ("meetings", _Meetings),
-        ("features", _POINTER),
-        ("kernel", _POINTER),
-        ("out", _POINTER),
-        ("depth", _INT64),
-        ("channels", _INT64),
-        ("transposed", _INT),
-        ("scale", _POINTER),
-        ("shift", _POINTER),
-        ("shortcut", _POINTER),
-        ("rectify", _INT),
+        ("features", POINTER),
+        ("kernel", POINTER),
+        ("out", POINTER),
+        ("depth", INT64),
+        ("channels", INT64),
+        ("transposed", INT),
+        ("scale", POINTER),
+        ("shift", POINTER),
+        ("shortcut", POINTER),
+        ("rectify", INT),
     )
 
 
 class _KernelGradient(ctypes.Structure):
     _fields_ = (
         ("meetings", _Meetings),
-        ("features", _POINTER),
-        ("grad_out", _POINTER),
-        ("grad_kernel", _POINTER),
-        ("depth", _INT64),
-        ("channels", _INT64),
+        ("features", POINTER),
+        ("grad_out", POINTER),
+        ("grad_kernel", POINTER),
+        ("depth", INT64),
+        ("channels", INT64),
     )
 
 
 class _Normalization(ctypes.Structure):
     _fields_ = (
-        ("input", _POINTER),
-        ("out", _POINTER),
-        ("shortcut", _POINTER),
-        ("mean", _POINTER),
-        ("inverse_deviation", _POINTER),
-        ("weight", _POINTER),
-        ("bias", _POINTER),
-        ("rows", _INT64),
-        ("channels", _INT64),
-        ("rectify", _INT),
+        ("input", POINTER),
+        ("out", POINTER),
+        ("shortcut", POINTER),
+        ("mean", POINTER),
+        ("inverse_deviation", POINTER),
+        ("weight", POINTER),
+        ("bias", POINTER),
+        ("rows", INT64),
+        ("channels", INT64),
+        ("rectify", INT),
     )
 
 
 class _NormalizationGradient(ctypes.Structure):
     _fields_ = (
-        ("grad_out", _POINTER),
-        ("input", _POINTER),
-        ("out", _POINTER),
-        ("mean", _POINTER),
-        ("inverse_deviation", _POINTER),
-        ("weight", _POINTER),
-        ("grad_in", _POINTER),
-        ("grad_shortcut", _POINTER),
-        ("grad_weight", _POINTER),
-        ("grad_bias", _POINTER),
-        ("rows", _INT64),
-        ("channels", _INT64),
+        ("grad_out", POINTER),
+        ("input", POINTER),
+        ("out", POINTER),
+        ("mean", POINTER),
+        ("inverse_deviation", POINTER),
+        ("weight", POINTER),
+        ("grad_in", POINTER),
+        ("grad_shortcut", POINTER),
+        ("grad_weight", POINTER),
+        ("grad_bias", POINTER),
+        ("rows", INT64),
+        ("channels", INT64),
     )
 
 
@@ -129,75 +129,12 @@ class Meetings:
         )
 
 
-def available() -> bool:
-    """Whether the compiled kernels are there and wanted. Warns once where they should be."""
-    return _library() is not None
-
-
-def run_on(features: torch.Tensor) -> bool:
-    """Whether the compiled kernels serve this tensor: on the CPU, float32 or float64."""
-    return features.device.type == "cpu" and features.dtype in _SUFFIX and available()
-
-
-def bfloat16_runs() -> bool:
-    """Whether convolutions multiply in bfloat16 where autocast asks for it.
-
-    They do where the instructions in use have such products, or ``POINTCONTRAST_BFLOAT16=emulate``
-    is in the environment.
-
-    Raises:
-        InputError: the environment says something else than ``emulate`` or 0.
-    """
-    wanted = os.environ.get(BFLOAT16_SWITCH, "")
-    if wanted not in ("", "0", "emulate"):
-        raise InputError(
-            f"{BFLOAT16_SWITCH} is {wanted!r}; use emulate, 0, or leave it out for what the "
-            "processor has"
-        )
-    library = _library()
-    if library is None or wanted == "0":
-        return False
-    return wanted == "emulate" or bool(library.pointcontrast_has_bfloat16())
-
-
 def rounded(features: torch.Tensor) -> torch.Tensor:
     """(rows, depth) as the kernels take bfloat16: an odd depth gets a last column of zeros."""
     result = features.to(torch.bfloat16)
     if features.shape[1] % 2:
         result = torch.nn.functional.pad(result, (0, 1))
     return result.contiguous()
-
-
-def instruction_set() -> str:
-    """The instructions in use; ``torch`` where there are no compiled kernels."""
-    library = _library()
-    return "torch" if library is None else library.pointcontrast_instruction_set().decode()
-
-
-def choose_instruction_set(name: str) -> str:
-    """Use other instructions from now on, in the whole process.
-
-    Args:
-        name: one of ``INSTRUCTION_SETS``, or empty for the best that this processor has.
-
-    Returns:
-        The name of those in use.
-
-    Raises:
-        InputError: this processor, or the build, has none of that name; or there are no kernels.
-    """
-    library = _library()
-    if library is None:
-        raise InputError(f"there are no compiled kernels to choose {name!r} among")
-    _choose(library, name)
-    return instruction_set()
-
-
-def peak(seconds: float = 0.3) -> float:
-    """Floating-point operations a second, in registers alone, on torch's number of threads."""
-    library = _library()
-    assert library is not None
-    return library.pointcontrast_peak(seconds, torch.get_num_threads())
 
 
 def sort_coordinates(
@@ -215,7 +152,7 @@ def sort_coordinates(
     """
     order = torch.empty(len(coordinates), dtype=torch.int32)
     unit = torch.ones_like(lower)
-    duplicates = _call(
+    duplicates = call(
         "sort_coordinates", coordinates, *coordinates.shape, unit, lower, radix, order
     )
     return order, duplicates
@@ -229,7 +166,7 @@ def downsample(
     ``lower`` and ``radix`` number the floored coordinates divided by ``step``.
     """
     wider = torch.empty_like(coordinates)
-    count = _call("downsample", coordinates, *coordinates.shape, step, lower, radix, wider)
+    count = call("downsample", coordinates, *coordinates.shape, step, lower, radix, wider)
     return wider[:count].clone()
 
 
@@ -268,7 +205,7 @@ def build_map(
         deltas: (taps,) int64: what each tap adds to the number of an output.
         opposite: (taps,) int64: an earlier tap that goes the other way in the same set, or -1.
     """
-    library = _library()
+    library = load()
     assert library is not None
     num_taps = len(deltas)
     counts = torch.empty(num_taps, dtype=torch.int64)
@@ -331,7 +268,7 @@ def convolve(
         meetings._structure(), features.data_ptr(), kernel.data_ptr(), out.data_ptr(),
         depth, channels, transposed, _pointer(scale), _pointer(shift), _pointer(shortcut), rectify,
     )  # fmt: skip
-    _call(f"convolve_{_OPERAND[features.dtype]}", ctypes.byref(work), torch.get_num_threads())
+    call(f"convolve_{FACTOR_SUFFIXES[features.dtype]}", ctypes.byref(work), torch.get_num_threads())
     return out
 
 
@@ -365,8 +302,10 @@ def kernel_gradient(
         meetings._structure(), features.data_ptr(), grad_out.data_ptr(), gradient.data_ptr(),
         depth, channels,
     )  # fmt: skip
-    _call(
-        f"kernel_gradient_{_OPERAND[features.dtype]}", ctypes.byref(work), torch.get_num_threads()
+    call(
+        f"kernel_gradient_{FACTOR_SUFFIXES[features.dtype]}",
+        ctypes.byref(work),
+        torch.get_num_threads(),
     )
     return gradient
 
@@ -374,8 +313,8 @@ def kernel_gradient(
 def statistics(features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and biased variance (channels,) of (rows, channels), rows at least 1."""
     mean, variance = (features.new_empty(features.shape[1]) for _ in range(2))
-    _call(
-        f"statistics_{_SUFFIX[features.dtype]}",
+    call(
+        f"statistics_{SUFFIXES[features.dtype]}",
         features, *features.shape, mean, variance, torch.get_num_threads(),
     )  # fmt: skip
     return mean, variance
@@ -398,7 +337,7 @@ def normalize(
         features.data_ptr(), out.data_ptr(), _pointer(shortcut), mean.data_ptr(),
         inverse_deviation.data_ptr(), weight.data_ptr(), bias.data_ptr(), *features.shape, rectify,
     )  # fmt: skip
-    _call(f"normalize_{_SUFFIX[features.dtype]}", ctypes.byref(work), torch.get_num_threads())
+    call(f"normalize_{SUFFIXES[features.dtype]}", ctypes.byref(work), torch.get_num_threads())
     return out
 
 
@@ -433,108 +372,13 @@ def normalize_gradient(
         inverse_deviation.data_ptr(), weight.data_ptr(), grad_features.data_ptr(),
         _pointer(grad_shortcut), grad_weight.data_ptr(), grad_bias.data_ptr(), *features.shape,
     )  # fmt: skip
-    _call(
-        f"normalize_gradient_{_SUFFIX[features.dtype]}", ctypes.byref(work), torch.get_num_threads()
+    call(
+        f"normalize_gradient_{SUFFIXES[features.dtype]}",
+        ctypes.byref(work),
+        torch.get_num_threads(),
     )
     return grad_features, grad_shortcut, grad_weight, grad_bias
 
 
-_SUFFIX = {torch.float32: "float", torch.float64: "double"}
-_OPERAND = {**_SUFFIX, torch.bfloat16: "bfloat16"}
-"""What products may be of."""
-
-
 def _pointer(tensor: torch.Tensor | None) -> int | None:
     return None if tensor is None else tensor.data_ptr()
-
-
-def _call(name: str, *arguments: Any) -> int:
-    """Call ``pointcontrast_<name>`` with tensors as pointers; it returns a count, or -1."""
-    library = _library()
-    assert library is not None
-    result: int = getattr(library, f"pointcontrast_{name}")(
-        *(a.data_ptr() if isinstance(a, torch.Tensor) else a for a in arguments)
-    )
-    if result < 0:
-        raise MemoryError(f"not enough memory to {name.replace('_', ' ')}")
-    return result
-
-
-@cache
-def _library() -> ctypes.CDLL | None:
-    if switched_off():
-        return None
-    try:
-        library = load_library("sparse._sparse_kernels")
-        reason = "they were not built; `pip install -e .` builds them where there is a C++ compiler"
-    except OSError as error:
-        library, reason = None, f"they cannot be loaded ({error})"
-    if library is None:
-        warnings.warn(
-            f"no compiled kernels for sparse convolutions: {reason}. The same results come from "
-            f"torch, several times more slowly ({SWITCH}=0 says that this is meant)",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-        return None
-    _declare(library)
-    _choose(library, os.environ.get(SWITCH, ""))
-    # Torch's own threads, where its OpenMP has GNU's door: a second pool would fight with the first
-    try:
-        lend = ctypes.CDLL(torch._C.__file__).GOMP_parallel
-    except (OSError, AttributeError):
-        lend = None
-    library.pointcontrast_lend_threads(ctypes.cast(lend, _POINTER) if lend else None)
-    return library
-
-
-def _choose(library: ctypes.CDLL, name: str) -> None:
-    if not library.pointcontrast_choose_instruction_set(name.encode()):
-        known = [n for n in INSTRUCTION_SETS if library.pointcontrast_has(n.encode())]
-        raise InputError(
-            f"instruction set {name!r} is not for this processor, which has {', '.join(known)}; "
-            f"choose one of them by {SWITCH}, or 0 for torch alone"
-        )
-
-
-def _declare(library: ctypes.CDLL) -> None:
-    library.pointcontrast_instruction_set.restype = ctypes.c_char_p
-    for name in ("has", "choose_instruction_set"):
-        function = getattr(library, f"pointcontrast_{name}")
-        function.restype, function.argtypes = _INT, [ctypes.c_char_p]
-    library.pointcontrast_has_bfloat16.restype = _INT
-    library.pointcontrast_has_bfloat16.argtypes = []
-    library.pointcontrast_peak.restype = ctypes.c_double
-    library.pointcontrast_peak.argtypes = [ctypes.c_double, _INT]
-    library.pointcontrast_lend_threads.restype = None
-    library.pointcontrast_lend_threads.argtypes = [_POINTER]
-    library.pointcontrast_sort_coordinates.restype = _INT64
-    library.pointcontrast_sort_coordinates.argtypes = [
-        _POINTER, _INT64, _INT64, _POINTER, _POINTER, _POINTER, _POINTER,
-    ]  # fmt: skip
-    library.pointcontrast_downsample.restype = _INT64
-    library.pointcontrast_downsample.argtypes = [
-        _POINTER, _INT64, _INT64, _POINTER, _POINTER, _POINTER, _POINTER,
-    ]  # fmt: skip
-    library.pointcontrast_begin_map.restype = _POINTER
-    library.pointcontrast_begin_map.argtypes = [
-        _POINTER, _POINTER, _INT64, _POINTER, _POINTER, _INT64, _INT64, _POINTER, _POINTER,
-        _POINTER, _INT64, _POINTER, _POINTER, _POINTER, _INT,
-    ]  # fmt: skip
-    library.pointcontrast_finish_map.restype = None
-    library.pointcontrast_finish_map.argtypes = [
-        _POINTER, _POINTER, _POINTER, _POINTER, _POINTER, _POINTER, _INT,
-    ]  # fmt: skip
-    for name, suffixes in {
-        "convolve": _OPERAND,
-        "kernel_gradient": _OPERAND,
-        "normalize": _SUFFIX,
-        "normalize_gradient": _SUFFIX,
-    }.items():
-        for suffix in suffixes.values():
-            function = getattr(library, f"pointcontrast_{name}_{suffix}")
-            function.restype, function.argtypes = _INT, [_POINTER, _INT]
-    for suffix in _SUFFIX.values():
-        function = getattr(library, f"pointcontrast_statistics_{suffix}")
-        function.restype = _INT
-        function.argtypes = [_POINTER, _INT64, _INT64, _POINTER, _POINTER, _INT]

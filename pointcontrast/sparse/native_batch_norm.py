@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 import torch
 from torch import nn
 
-from pointcontrast.sparse import kernels, pointwise
+from pointcontrast.sparse import kernel_library, kernels, pointwise
 from pointcontrast.sparse.convolution import sparse_convolution_and_normalization
 from pointcontrast.sparse.engine import SparseTensor, check_same_coordinates
 from pointcontrast.sparse.native_convolution import Convolution
@@ -108,7 +108,7 @@ class BatchNorm(pointwise.BatchNorm):
         return (
             type(bn) is nn.BatchNorm1d
             and not _is_hooked(bn)
-            and kernels.run_on(features)
+            and kernel_library.run_on(features)
             and all(
                 isinstance(t, torch.Tensor)
                 and (t.shape, t.dtype, t.device)

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-from pointcontrast.sparse import kernels
+from pointcontrast.sparse import kernel_library
 from pointcontrast.sparse.convolution import sparse_convolution
 from pointcontrast.sparse.coordinates import KernelMap
 from pointcontrast.sparse.engine import (
@@ -133,7 +133,7 @@ class Convolution(KernelLayer):
         """Convolve ``x`` (N, in) to (N', out)."""
         kernel_map, stride = self.meetings(x)
         autocast = torch.is_autocast_enabled(x.features.device.type)
-        if self.is_linear and (autocast or not kernels.run_on(x.features)):
+        if self.is_linear and (autocast or not kernel_library.run_on(x.features)):
             features = x.features @ self.kernel
         else:
             # Under autocast a 1x1 layer before this one may have given half precision.

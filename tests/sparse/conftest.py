@@ -13,8 +13,7 @@ import pytest
 import torch
 
 from pointcontrast.compiled import SWITCH, load_library, switched_off
-from pointcontrast.errors import InputError
-from pointcontrast.sparse import kernels
+from pointcontrast.sparse import kernel_library
 
 
 @pytest.fixture(scope="session")
@@ -25,28 +24,23 @@ def library() -> ctypes.CDLL:
     if load_library("sparse._sparse_kernels") is None:
         assert shutil.which("c++") is None, "there is a compiler, yet the kernels were not built"
         pytest.skip("no C++ compiler on this machine: the kernels were not built")
-    library = kernels._library()
+    library = kernel_library.load()
     assert library is not None
     return library
 
 
-@pytest.fixture(params=[*kernels.INSTRUCTION_SETS, "torch"])
+@pytest.fixture(params=[*kernel_library.instruction_sets(), "torch"])
 def arithmetic(request: pytest.FixtureRequest) -> Iterator[str]:
     """Each instruction set of the compiled kernels that runs here, and torch alone."""
     if request.param == "torch":
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(kernels, "available", lambda: False)
+            patch.setattr(kernel_library, "available", lambda: False)
             yield "torch"
         return
-    request.getfixturevalue("library")
-    before = kernels.instruction_set()
-    try:
-        kernels.choose_instruction_set(request.param)
-    except InputError as error:
-        pytest.skip(str(error))
-    assert kernels.instruction_set() == request.param
+    before = kernel_library.instruction_set()
+    assert kernel_library.choose_instruction_set(request.param) == request.param
     yield request.param
-    kernels.choose_instruction_set(before)
+    kernel_library.choose_instruction_set(before)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from oracles.engines import random_coordinates, random_features
 from pointcontrast.backbones import Res16UNet
 from pointcontrast.compiled import BFLOAT16_SWITCH
 from pointcontrast.errors import InputError
-from pointcontrast.sparse import BatchNorm, convolution, kernels, native
+from pointcontrast.sparse import BatchNorm, convolution, kernel_library, kernels, native
 from pointcontrast.sparse.convolution import meetings_by_tap, sparse_convolution
 from pointcontrast.sparse.coordinates import KernelMap
 
@@ -26,16 +26,16 @@ SHAPES = ((1, 1), (3, 32), (5, 7), (32, 17), (13, 100), (64, 33), (1, 40))
 LAYERS = {"3x3x3": (3, 1), "2x2x2, strided": (2, 2), "1x1x1, strided": (1, 2)}
 
 
-@pytest.fixture(params=kernels.INSTRUCTION_SETS)
+@pytest.fixture(params=kernel_library.instruction_sets())
 def instructions(request: pytest.FixtureRequest, library: ctypes.CDLL) -> Iterator[str]:
     """Each instruction set that runs here."""
-    before = kernels.instruction_set()
+    before = kernel_library.instruction_set()
     try:
-        yield kernels.choose_instruction_set(request.param)
+        yield kernel_library.choose_instruction_set(request.param)
     except InputError as error:
         pytest.skip(str(error))
     finally:
-        kernels.choose_instruction_set(before)
+        kernel_library.choose_instruction_set(before)
 
 
 @pytest.fixture(autouse=True)
@@ -292,21 +292,21 @@ def test_double_precision_stays() -> None:
 
 
 def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch, instructions: str) -> None:
-    assert kernels.bfloat16_runs()
+    assert kernel_library.bfloat16_runs()
     monkeypatch.setenv(BFLOAT16_SWITCH, "0")
-    assert not kernels.bfloat16_runs()
+    assert not kernel_library.bfloat16_runs()
     assert not differs_under(autocast())
     for unset in (lambda: monkeypatch.setenv(BFLOAT16_SWITCH, ""), monkeypatch.undo):
         unset()
-        assert kernels.bfloat16_runs() == (instructions == "avx512_bf16")
+        assert kernel_library.bfloat16_runs() == (instructions == "avx512_bf16")
     monkeypatch.setenv(BFLOAT16_SWITCH, "1")
     with pytest.raises(InputError, match=f"{BFLOAT16_SWITCH} is '1'; use emulate, 0, or"):
-        kernels.bfloat16_runs()
+        kernel_library.bfloat16_runs()
 
 
 def test_not_without_the_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernels, "_library", lambda: None)
-    assert not kernels.bfloat16_runs()
+    monkeypatch.setattr(kernel_library, "load", lambda: None)
+    assert not kernel_library.bfloat16_runs()
 
 
 # --- whole networks --------------------------------------------------------------------------

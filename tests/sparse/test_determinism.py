@@ -11,7 +11,7 @@ import torch
 from oracles.engines import random_coordinates, random_features
 
 from pointcontrast.backbones import Res16UNet
-from pointcontrast.sparse import kernels, native
+from pointcontrast.sparse import kernel_library, native
 from pointcontrast.sparse.native_tensor import NativeSparseTensor
 
 COORDINATES = random_coordinates(5000, extent=11)
@@ -181,4 +181,4 @@ def test_child_after_threads_were_used(compiled: str, set_threads, lend_threads,
         assert (torch.ones(500, 500) @ torch.ones(500, 500))[0, 0] == 500
         outcome = in_child(lambda: torch.equal(passes(torch.float32)["last"], expected))
         assert outcome == ("result", True)
-    assert kernels.instruction_set() == compiled
+    assert kernel_library.instruction_set() == compiled

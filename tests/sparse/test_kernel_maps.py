@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from oracles import sparse_convolution as oracle
 from oracles.engines import random_coordinates
 
-from pointcontrast.sparse import kernel_offsets, kernels
+from pointcontrast.sparse import kernel_library, kernel_offsets, kernels
 from pointcontrast.sparse.coordinates import (
     LARGEST_COORDINATE,
     CoordinateManager,
@@ -99,7 +99,7 @@ def path(request: pytest.FixtureRequest):
         yield "compiled"
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kernels, "available", lambda: False)
+        patch.setattr(kernel_library, "available", lambda: False)
         yield "torch"
 
 
@@ -138,7 +138,7 @@ def test_compiled_maps_are_torch_s(coordinates: torch.Tensor, draw: st.DataObjec
     found, stride, wider, _ = maps(compiled, draw)
     key = next(iter(compiled._maps))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kernels, "available", lambda: False)
+        patch.setattr(kernel_library, "available", lambda: False)
         plain = CoordinateManager(coordinates)
         plain.downsample((1,) * plain.dimension, stride)
         expected = plain.kernel_map(*key)

@@ -13,19 +13,20 @@ import torch
 from oracles.engines import random_coordinates, random_features
 
 from pointcontrast.compiled import SWITCH
-from pointcontrast.sparse import kernels, native
+from pointcontrast.errors import InputError
+from pointcontrast.sparse import kernel_library, native
 
 COORDINATES = random_coordinates(200, extent=4)
 
 SCRIPT = """
 import torch
-from pointcontrast.sparse import kernels, native
+from pointcontrast.sparse import kernel_library, kernels, native
 coordinates = torch.tensor([[0, 1, 2, 3], [0, 1, 2, 4]])
 x = native.sparse_tensor(coordinates, torch.ones(2, 3))
 layer = native.Convolution(3, 3, kernel_size=3)
 taps = torch.stack([layer.kernel[13] + layer.kernel[22], layer.kernel[13] + layer.kernel[4]])
 torch.testing.assert_close(layer(x).features, taps.sum(1))
-print(kernels.instruction_set(), kernels.available())
+print(kernel_library.instruction_set(), kernel_library.available())
 """
 
 
@@ -48,8 +49,8 @@ def test_torch_alone() -> None:
 
 def test_each_instruction_set_by_name(library) -> None:
     """Those that are there run; of the others the error says which there are."""
-    here = [n for n in kernels.INSTRUCTION_SETS if library.pointcontrast_has(n.encode())]
-    absent = [n for n in kernels.INSTRUCTION_SETS if n not in here]
+    here = kernel_library.instruction_sets()
+    absent = [n for n in kernel_library.INSTRUCTION_SETS if n not in here]
     done = run("portable")
     assert (done.returncode, done.stdout) == (0, "portable True\n"), done.stderr
     for name in (*absent[:1], "nonsense"):
@@ -63,7 +64,7 @@ def test_each_instruction_set_by_name(library) -> None:
 
 
 def test_unset_is_the_best_there_is(library) -> None:
-    best = next(n for n in kernels.INSTRUCTION_SETS if library.pointcontrast_has(n.encode()))
+    best = kernel_library.instruction_sets()[0]
     done = run(None)
     assert (done.returncode, done.stdout) == (0, f"{best} True\n"), done.stderr
 
@@ -71,11 +72,11 @@ def test_unset_is_the_best_there_is(library) -> None:
 @pytest.fixture
 def forgotten(library, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """The library is looked for anew, here and again after the test."""
-    kernels._library.cache_clear()
+    kernel_library.load.cache_clear()
     yield monkeypatch
     monkeypatch.undo()
-    kernels._library.cache_clear()
-    kernels._library()
+    kernel_library.load.cache_clear()
+    kernel_library.load()
 
 
 def results() -> list[torch.Tensor]:
@@ -105,10 +106,10 @@ MISSING = {
 def test_without_the_library(case: str, forgotten: pytest.MonkeyPatch) -> None:
     """One warning for the whole process, which says what to do; and the same results."""
     expected = results()
-    assert kernels.available()
-    kernels._library.cache_clear()
+    assert kernel_library.available()
+    kernel_library.load.cache_clear()
     load, message = MISSING[case]
-    forgotten.setattr(kernels, "load_library", load)
+    forgotten.setattr(kernel_library, "load_library", load)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         found, again = results(), results()
@@ -116,7 +117,7 @@ def test_without_the_library(case: str, forgotten: pytest.MonkeyPatch) -> None:
     with pytest.raises(RuntimeWarning, match=message):
         raise caught[0].message  # pyright: ignore[reportGeneralTypeIssues]
     assert f"{SWITCH}=0" in str(caught[0].message)
-    assert kernels.instruction_set() == "torch"
+    assert kernel_library.instruction_set() == "torch"
     for ours, plain, repeated in zip(expected, found, again, strict=True):
         torch.testing.assert_close(plain, ours, rtol=1e-4, atol=1e-5)
         assert torch.equal(plain, repeated)
@@ -124,6 +125,6 @@ def test_without_the_library(case: str, forgotten: pytest.MonkeyPatch) -> None:
 
 def test_switched_off_is_silent(forgotten: pytest.MonkeyPatch) -> None:
     forgotten.setenv(SWITCH, "0")
-    assert not kernels.available()
-    with pytest.raises(kernels.InputError, match="no compiled kernels to choose 'avx2' among"):
-        kernels.choose_instruction_set("avx2")
+    assert not kernel_library.available()
+    with pytest.raises(InputError, match="no compiled kernels to choose 'avx2' among"):
+        kernel_library.choose_instruction_set("avx2")

@@ -15,7 +15,7 @@ from oracles import sparse_convolution as oracle
 from oracles.engines import random_coordinates, random_features
 
 from pointcontrast.errors import InputError
-from pointcontrast.sparse import kernel_offsets, kernels, native
+from pointcontrast.sparse import kernel_library, kernel_offsets, native
 from pointcontrast.sparse.kernel_region import KernelRegion
 
 # A fixture that chooses the path of computation is the same for every example.
@@ -208,11 +208,15 @@ def test_channels_on_both_sides_of_a_register(
 
 
 def test_choosing_instructions(library) -> None:
-    before = kernels.instruction_set()
-    assert before in kernels.INSTRUCTION_SETS
-    assert kernels.choose_instruction_set("portable") == "portable" == kernels.instruction_set()
+    before = kernel_library.instruction_set()
+    assert before in kernel_library.INSTRUCTION_SETS
+    assert (
+        kernel_library.choose_instruction_set("portable")
+        == "portable"
+        == kernel_library.instruction_set()
+    )
     with pytest.raises(InputError, match=r"'sse9' is not for this processor, which has .*portable"):
-        kernels.choose_instruction_set("sse9")
-    assert kernels.instruction_set() == "portable"
-    assert kernels.choose_instruction_set(before) == before
-    assert kernels.peak(0.01) > 1e7
+        kernel_library.choose_instruction_set("sse9")
+    assert kernel_library.instruction_set() == "portable"
+    assert kernel_library.choose_instruction_set(before) == before
+    assert kernel_library.peak(0.01) > 1e7

@@ -70,7 +70,7 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
     "four axes": (lambda: with_kernel(27, 2, 3, 4)(tensor()), r"27, 2, 3, 4"),
     "taps for a matrix": (lambda: with_kernel(5, 3, 4, kernel_size=1)(tensor()), r"5, 3, 4|5"),
     "taps, folded": (lambda: after(4, with_kernel(8, 3, 4)), r"27|8"),
-    "channels": (lambda: with_kernel(27, 5, 4)(tensor()), "takes 5 channels, its input has 3"),
+    "channels": (lambda: with_kernel(27, 5, 4)(tensor()), r"\(27, 3, 4\), .*\(27, 5, 4\)"),
     "kernel elsewhere": (lambda: with_kernel(27, 3, 4, device="meta")(tensor()), r"meta"),
     "kernel elsewhere, folded": (lambda: after(4, with_kernel(27, 3, 4, device="meta")), r"meta"),
     "half kernel": (
