@@ -11,8 +11,8 @@ and the gradient that comes in to bfloat16 and sum their products in float32, wh
 :func:`.kernel_library.bfloat16_runs`. Results and gradients stay float32: the sums have the
 digits, and the batch norm that follows then has its one pass.
 
-As registered operators they have rules for autograd (to any order, in bfloat16 to the first),
-``torch.func`` and the fake tensors of ``torch.compile``.
+As registered operators they have rules for autograd (to any order, in bfloat16 to the first) and
+for the fake tensors of ``torch.compile``; ``torch.func`` refuses them with a message of torch's.
 """
 
 from __future__ import annotations
