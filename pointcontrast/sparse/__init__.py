@@ -49,9 +49,8 @@ def get_engine(name: EngineName = "auto") -> Engine:
 
     Args:
         name: ``native`` (ours, any device, compiled kernels on the CPU), ``minkowski``
-            (MinkowskiEngine 0.5.4),
-            or ``auto``: MinkowskiEngine where a CUDA device is there and it was built for it,
-            else native.
+            (MinkowskiEngine 0.5.4), or ``auto``: MinkowskiEngine where a CUDA device is there and
+            it was built for it, else native.
 
     Raises:
         InputError: the name is unknown, or MinkowskiEngine was asked for and cannot be imported;

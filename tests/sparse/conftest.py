@@ -7,6 +7,7 @@ import multiprocessing
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -29,18 +30,31 @@ def library() -> ctypes.CDLL:
     return library
 
 
+@contextmanager
+def _chosen(name: str) -> Iterator[str]:
+    before = kernel_library.instruction_set()
+    assert kernel_library.choose_instruction_set(name) == name
+    yield name
+    kernel_library.choose_instruction_set(before)
+
+
+@pytest.fixture(params=kernel_library.instruction_sets())
+def compiled(request: pytest.FixtureRequest, library: ctypes.CDLL) -> Iterator[str]:
+    """Each instruction set of the compiled kernels that runs here."""
+    with _chosen(request.param) as name:
+        yield name
+
+
 @pytest.fixture(params=[*kernel_library.instruction_sets(), "torch"])
 def arithmetic(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Each instruction set of the compiled kernels that runs here, and torch alone."""
+    """Those, and torch alone."""
     if request.param == "torch":
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(kernel_library, "available", lambda: False)
             yield "torch"
         return
-    before = kernel_library.instruction_set()
-    assert kernel_library.choose_instruction_set(request.param) == request.param
-    yield request.param
-    kernel_library.choose_instruction_set(before)
+    with _chosen(request.param) as name:
+        yield name
 
 
 @pytest.fixture

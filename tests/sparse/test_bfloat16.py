@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,18 +24,6 @@ from pointcontrast.sparse.coordinates import KernelMap
 
 SHAPES = ((1, 1), (3, 32), (5, 7), (32, 17), (13, 100), (64, 33), (1, 40))
 LAYERS = {"3x3x3": (3, 1), "2x2x2, strided": (2, 2), "1x1x1, strided": (1, 2)}
-
-
-@pytest.fixture(params=kernel_library.instruction_sets())
-def instructions(request: pytest.FixtureRequest, library: ctypes.CDLL) -> Iterator[str]:
-    """Each instruction set that runs here."""
-    before = kernel_library.instruction_set()
-    try:
-        yield kernel_library.choose_instruction_set(request.param)
-    except InputError as error:
-        pytest.skip(str(error))
-    finally:
-        kernel_library.choose_instruction_set(before)
 
 
 @pytest.fixture(autouse=True)
@@ -116,7 +104,7 @@ def relative(actual: torch.Tensor, expected: torch.Tensor) -> float:
 
 
 @pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
-def test_integers_are_exact(layer: tuple[int, int], instructions: str) -> None:
+def test_integers_are_exact(layer: tuple[int, int], compiled: str) -> None:
     """No pair is torn: where nothing is rounded every bit is right, for odd sizes too."""
     for num, shape in itertools.product((1, 2, 60), SHAPES):
         kernel_map = map_of(num, *layer)
@@ -127,7 +115,7 @@ def test_integers_are_exact(layer: tuple[int, int], instructions: str) -> None:
             assert torch.equal(actual, value.float()), (num, shape)
 
 
-def test_sums_have_the_digits_of_float32(instructions: str) -> None:
+def test_sums_have_the_digits_of_float32(compiled: str) -> None:
     """The error is that of float32 sums of rounded operands: some 2^-24 a term, and no 2^-8."""
     kernel_map = map_of(300, 3, 1)
     for shape in SHAPES:
@@ -139,7 +127,7 @@ def test_sums_have_the_digits_of_float32(instructions: str) -> None:
             assert ((actual - value).abs() <= 2**-24 * 4 * math.sqrt(most) * size).all(), shape
 
 
-def test_transposed_convolution_and_epilogue(instructions: str) -> None:
+def test_transposed_convolution_and_epilogue(compiled: str) -> None:
     """Layers as networks use them, and the one pass of evaluation."""
     coordinates = random_coordinates(80)
     torch.manual_seed(0)
@@ -160,7 +148,7 @@ def test_transposed_convolution_and_epilogue(instructions: str) -> None:
     assert 2**-14 < relative(one_pass, full) < 2**-7
 
 
-def test_no_voxels(instructions: str) -> None:
+def test_no_voxels(compiled: str) -> None:
     x = native.sparse_tensor(torch.zeros(0, 4, dtype=torch.int32), torch.zeros(0, 3))
     layer = native.Convolution(3, 5, kernel_size=3)
     with autocast():
@@ -171,7 +159,7 @@ def test_no_voxels(instructions: str) -> None:
     assert not layer.kernel.grad.any()
 
 
-def test_weights_are_rounded_as_torch_does(instructions: str) -> None:
+def test_weights_are_rounded_as_torch_does(compiled: str) -> None:
     """To the nearest, ties to even, beyond the largest to infinity; NaN and zeros stay."""
     tiny, largest = 2.0**-126, torch.finfo(torch.float32).max
     special = [0.0, -0.0, 1 + 2**-8, 1 + 3 * 2**-8, -1 - 2**-8, tiny, largest, -largest]
@@ -197,7 +185,7 @@ def test_weights_are_rounded_as_torch_does(instructions: str) -> None:
 
 @pytest.mark.parametrize("shape", [(33, 70), (96, 96)], ids=str)
 def test_any_number_of_threads_gives_the_same_bits(
-    shape: tuple[int, int], instructions: str, set_threads: Callable[[int], None]
+    shape: tuple[int, int], compiled: str, set_threads: Callable[[int], None]
 ) -> None:
     kernel_map = map_of(1500, 3, 1)
     given = operands(kernel_map, *shape, normals)
@@ -291,14 +279,14 @@ def test_double_precision_stays() -> None:
         assert torch.equal(sparse_convolution(features, kernel, kernel_map), expected)
 
 
-def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch, instructions: str) -> None:
+def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch, compiled: str) -> None:
     assert kernel_library.bfloat16_runs()
     monkeypatch.setenv(BFLOAT16_SWITCH, "0")
     assert not kernel_library.bfloat16_runs()
     assert not differs_under(autocast())
     for unset in (lambda: monkeypatch.setenv(BFLOAT16_SWITCH, ""), monkeypatch.undo):
         unset()
-        assert kernel_library.bfloat16_runs() == (instructions == "avx512_bf16")
+        assert kernel_library.bfloat16_runs() == (compiled == "avx512_bf16")
     monkeypatch.setenv(BFLOAT16_SWITCH, "1")
     with pytest.raises(InputError, match=f"{BFLOAT16_SWITCH} is '1'; use emulate, 0, or"):
         kernel_library.bfloat16_runs()

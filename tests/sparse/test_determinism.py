@@ -19,13 +19,6 @@ THREADS = (1, 2, 3, 5)
 
 
 @pytest.fixture
-def compiled(arithmetic: str) -> str:
-    if arithmetic == "torch":
-        pytest.skip("torch's products are not ours to promise")
-    return arithmetic
-
-
-@pytest.fixture
 def lend_threads(library: ctypes.CDLL) -> Iterator[Callable[[bool], None]]:
     """Whether the kernels borrow torch's OpenMP threads, as they do, or start their own."""
     try:

@@ -31,6 +31,44 @@ void pack_panel(const Convolution<T>& work, std::int64_t tap, std::int64_t first
     std::fill(panel + k * width + columns, panel + (k + 1) * width, T(0));
 }
 
+// Adds the `count` meetings from `begin` on, all of one tap, to some panels of columns. `packed`:
+// all panels of the tap.
+template <typename T>
+void multiply_tap(const Convolution<T>& work, const T* packed, std::int64_t begin,
+                  std::int64_t count, std::int64_t first_panel, std::int64_t last_panel) {
+  const std::int64_t depth = divide_up(work.depth, kTerms<T>), channels = work.channels;
+  const std::int32_t* read_rows = work.meetings.read_rows + begin;
+  const std::int32_t* write_rows = work.meetings.write_rows + begin;
+  const EvenTiles cut(count);
+  for (std::int64_t panel = first_panel; panel < last_panel; ++panel) {
+    const std::int64_t column = panel * kPanel<T>;
+    const std::int64_t columns = std::min<std::int64_t>(channels - column, kPanel<T>);
+    const int vectors = vectors_for<T>(columns);
+    const auto& multiply = kTable<T>.by_rows[vectors - 1];
+    const RowTiles<T> tiles{work.features, packed + panel * depth * kPanel<T>,
+                            work.out + column, depth, channels, panel == first_panel};
+    if (columns == vectors * kLanes<T>) {
+      const std::int64_t done = cut.num_higher * (cut.height + 1);
+      if (done > 0) multiply[cut.height](tiles, read_rows, write_rows, cut.num_higher);
+      multiply[cut.height - 1](tiles, read_rows + done, write_rows + done,
+                               cut.count - cut.num_higher);
+      continue;
+    }
+    for (std::int64_t tile = 0, at = 0; tile < cut.count; at += cut.size(tile), ++tile) {
+      const std::int64_t size = cut.size(tile);
+      Sum<T>* write[kRows];
+      for (std::int64_t r = 0; r < size; ++r)
+        write[r] = tiles.out + write_rows[at + r] * channels;
+      on_padded_rows(write, size, columns, [&](Sum<T>(*rows)[kPanel<T>]) {
+        RowTiles<T> padded = tiles;
+        padded.out = rows[0];
+        padded.channels = kPanel<T>;
+        multiply[size - 1](padded, read_rows + at, kInOrder, 1);
+      });
+    }
+  }
+}
+
 template <typename T>
 void finish_row(const Epilogue<T>& epilogue, T* out, const T* shortcut, std::int64_t first,
                 std::int64_t last) {
@@ -84,42 +122,8 @@ int convolve(const Convolution<T>& work, int num_threads) {
       const std::int64_t begin = meetings.tap_starts[tap] + cuts[first_block];
       const std::int64_t count = cuts[last_block] - cuts[first_block];
       if (count == 0) continue;
-      const std::int32_t* read_rows = meetings.read_rows + begin;
-      const std::int32_t* write_rows = meetings.write_rows + begin;
-      const EvenTiles cut(count);
-      for (std::int64_t panel = first_panel; panel < last_panel; ++panel) {
-        const std::int64_t column = panel * kPanel<T>;
-        const std::int64_t columns = std::min<std::int64_t>(channels - column, kPanel<T>);
-        const int vectors = vectors_for<T>(columns);
-        const bool whole = columns == vectors * kLanes<T>;
-        const auto& multiply = kTable<T>.by_rows[vectors - 1];
-        RowTiles<T> tiles{work.features,
-                          packed + (tap * num_panels + panel) * panel_size,
-                          work.out + column,
-                          depth,
-                          channels,
-                          panel == first_panel};
-        if (whole) {
-          const std::int64_t done = cut.num_higher * (cut.height + 1);
-          if (done > 0) multiply[cut.height](tiles, read_rows, write_rows, cut.num_higher);
-          multiply[cut.height - 1](tiles, read_rows + done, write_rows + done,
-                                   cut.count - cut.num_higher);
-          continue;
-        }
-        for (std::int64_t tile = 0, at = 0; tile < cut.count; ++tile) {
-          const std::int64_t size = cut.size(tile);
-          Sum<T>* write[kRows];
-          for (std::int64_t r = 0; r < size; ++r)
-            write[r] = tiles.out + write_rows[at + r] * channels;
-          on_padded_rows(write, size, columns, [&](Sum<T>(*rows)[kPanel<T>]) {
-            RowTiles<T> padded = tiles;
-            padded.out = rows[0];
-            padded.channels = kPanel<T>;
-            multiply[size - 1](padded, read_rows + at, kInOrder, 1);
-          });
-          at += size;
-        }
-      }
+      multiply_tap(work, packed + tap * num_panels * panel_size, begin, count, first_panel,
+                   last_panel);
     }
     const Epilogue<Sum<T>>& epilogue = work.epilogue;
     if (epilogue.scale || epilogue.shortcut || epilogue.rectify)
