@@ -34,7 +34,7 @@ def load() -> ctypes.CDLL | None:
     if library is None:
         warnings.warn(
             f"no compiled kernels for sparse convolutions: {reason}. The same results come from "
-            f"torch, several times more slowly ({SWITCH}=0 says that this is meant)",
+            f"torch, more slowly ({SWITCH}=0 says that this is meant)",
             RuntimeWarning,
             stacklevel=2,
         )
