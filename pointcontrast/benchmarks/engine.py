@@ -81,7 +81,7 @@ def benchmark_engine(
         figures |= _compared(times, size)
         fractions |= measure_passes(coordinates, variant, rounds, size)
         figures |= peak_memory(coordinates, variant, size)
-        if count == 40_000:
+        if count == 40_000 and "avx2" in kernel_library.instruction_sets():
             kernel_library.choose_instruction_set("avx2")
             try:
                 avx2 = _measure_steps(

@@ -45,7 +45,7 @@ def sparse_convolution(
         (num_outputs, out), same dtype. Differentiable in features and kernel.
     """
     meetings = _flattened(kernel_map)
-    if _rounds(features, meetings):
+    if _rounds(features, kernel_map):
         return _convolve_bfloat16(features, kernel, meetings)[0]
     return _convolve(features, kernel, meetings, False)
 
@@ -75,11 +75,10 @@ def sparse_convolution_and_normalization(
     Returns:
         (num_outputs, out).
     """
-    meetings = _flattened(kernel_map)
     return kernels.convolve(
-        kernels.rounded(features) if _rounds(features, meetings) else features.contiguous(),
+        kernels.rounded(features) if _rounds(features, kernel_map) else features.contiguous(),
         kernel.contiguous(),
-        _for_kernels(meetings),
+        kernel_map.for_kernels(),
         scale=scale.contiguous(),
         shift=shift.contiguous(),
         # a 1x1 layer under autocast gives half precision
@@ -257,19 +256,17 @@ def _convolution_gradient_bfloat16(ctx: Any, grad: torch.Tensor, _: Any) -> tupl
 
 _convolve.register_autograd(_convolution_gradient, setup_context=_save_convolution)
 _kernel_gradient.register_autograd(_kernel_gradient_gradient, setup_context=_save_kernel_gradient)
-
-
 _convolve_bfloat16.register_autograd(_convolution_gradient_bfloat16, setup_context=_save_bfloat16)
 
 
-def _rounds(features: torch.Tensor, meetings: Meetings) -> bool:
+def _rounds(features: torch.Tensor, kernel_map: KernelMap) -> bool:
     """Whether these products are to be of bfloat16."""
     return (
         torch.is_autocast_enabled("cpu")
         and torch.get_autocast_dtype("cpu") == torch.bfloat16
         and features.dtype == torch.float32
         and features.device.type == "cpu"
-        and meetings[6].numel() > 0
+        and kernel_map.outputs.cuts is not None
         and kernel_library.bfloat16_runs()
     )
 

@@ -21,8 +21,9 @@ T = TypeVar("T", bound=SparseTensor)
 class BatchNorm(pointwise.BatchNorm):
     """Batch norm that does what follows it, and in evaluation what precedes it, in the same pass.
 
-    Where the compiled kernels serve: on the CPU. The statistics are summed in double precision, and
-    in the same order for any number of threads.
+    Where the compiled kernels serve: on the CPU. The statistics are summed in the features' own
+    precision over a few hundred rows at a time and in double precision beyond, in the same order
+    for any number of threads.
     """
 
     def after(

@@ -118,11 +118,17 @@ class Convolution(KernelLayer):
         Raises:
             ValueError: ``x`` or the weights do not fit the layer; the message names what differs.
         """
+        self._check(x)
+        return self._meetings(x)
+
+    def _meetings(self, x: NativeSparseTensor) -> tuple[KernelMap, tuple[int, ...]]:
+        return self._up(x) if self._transposed else self._down(x)
+
+    def _check(self, x: NativeSparseTensor) -> None:
         check_dimension(x.stride, self.dimension)
         check_num_rows(x.features, len(x.coordinates))
         volume = () if self.is_linear else (self.kernel_volume,)
         check_features(x.features, self.kernel, (*volume, self.in_channels, self.out_channels))
-        return self._up(x) if self._transposed else self._down(x)
 
     @property
     def taps(self) -> torch.Tensor:
@@ -131,11 +137,12 @@ class Convolution(KernelLayer):
 
     def forward(self, x: NativeSparseTensor) -> NativeSparseTensor:
         """Convolve ``x`` (N, in) to (N', out)."""
-        kernel_map, stride = self.meetings(x)
+        self._check(x)
         autocast = torch.is_autocast_enabled(x.features.device.type)
         if self.is_linear and (autocast or not kernel_library.run_on(x.features)):
-            features = x.features @ self.kernel
+            features, stride = x.features @ self.kernel, x.stride
         else:
+            kernel_map, stride = self._meetings(x)
             # Under autocast a 1x1 layer before this one may have given half precision.
             features = x.features.to(self.kernel.dtype)
             features = sparse_convolution(features, self.taps, kernel_map)
