@@ -21,7 +21,7 @@ from tqdm import tqdm
 from pointcontrast.errors import InputError, run_command
 from pointcontrast.pairs import PAIRS_FILE, read_pairs, write_pairs
 from pointcontrast.prepare_scene import SceneSummary, Settings, no_pairs_reason, prepare_scene
-from pointcontrast.rgbd import find_sequences, open_merged, open_sequence
+from pointcontrast.layouts import find_sequences, open_merged, open_sequence
 from pointcontrast.types import Pair
 
 

@@ -32,7 +32,7 @@ from pointcontrast.pairs import (
     read_pairs,
     write_pairs,
 )
-from pointcontrast.rgbd import PosedSequence
+from pointcontrast.sequence import PosedSequence
 from pointcontrast.scene_meta import SceneMeta
 from pointcontrast.view_store import ViewStore, fill_view_store
 from pointcontrast.views import MAX_DEPTH, STORAGE_GRID, SkippedFrame, View, read_views, thin

@@ -5,6 +5,7 @@ Legend
 Frames of reference
     ``world``   the scene's own frame, metres; its up direction is in the scene's ``meta.json``.
     ``camera``  x right, y down, z forward (OpenCV), metres.
+    ``sensor``  a LiDAR's own, as its files have it, metres.
     A transform is a 4x4 float64 matrix named ``dst_from_src`` that acts on column vectors:
     ``world_from_camera @ [x, y, z, 1]``.
 Sizes
@@ -73,6 +74,21 @@ class PointCloud:
             colors=None if self.colors is None else self.colors[rows],
             normals=None if self.normals is None else self.normals[rows],
         )
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One posed point cloud: what a LiDAR sees in a turn, or a camera of a whole reconstruction.
+
+    Attributes:
+        frame_id: name of the sweep within its scene.
+        cloud: its points in the sensor's own frame, metres, N >= 1, all finite.
+        world_from_sensor: (4, 4) float64 rigid transform, metres.
+    """
+
+    frame_id: str
+    cloud: PointCloud
+    world_from_sensor: NDArray[np.float64]
 
 
 @dataclass(frozen=True)

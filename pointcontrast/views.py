@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.geometry import pixel_rays, sort_by_cell, transform_points
-from pointcontrast.rgbd.sequence import FrameError, PosedSequence
+from pointcontrast.sequence import FrameError, PosedSequence
 from pointcontrast.types import Frame, PointCloud
 
 STORAGE_GRID = 0.0125

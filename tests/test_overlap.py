@@ -5,7 +5,7 @@ import pytest
 from oracles.overlap import overlap_of_two
 
 from pointcontrast.overlap import count_matched, overlap_matrix, voxel_means
-from pointcontrast.rgbd import open_sequence
+from pointcontrast.layouts import open_sequence
 from pointcontrast.types import PointCloud
 from pointcontrast.views import frame_to_view
 

@@ -16,7 +16,7 @@ from pointcontrast.errors import InputError
 from pointcontrast.pairs import read_pairs
 from pointcontrast.prepare import main, prepare
 from pointcontrast.prepare_scene import Settings
-from pointcontrast.rgbd import open_sequence
+from pointcontrast.layouts import open_sequence
 from pointcontrast.types import Pair
 from pointcontrast.view_store import ViewStore
 from pointcontrast.views import frame_to_view

@@ -6,7 +6,7 @@ from small_scenes import look, walk
 
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import rotation_about
-from pointcontrast.rgbd import find_sequences, open_sequence
+from pointcontrast.layouts import find_sequences, open_sequence
 from pointcontrast.up_direction import estimate_up, given_up
 from pointcontrast.views import frame_to_view
 

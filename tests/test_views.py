@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from small_scenes import HIGH, LOW, look, render, walk
 
-from pointcontrast.rgbd import FrameError, open_sequence
+from pointcontrast.layouts import open_sequence
+from pointcontrast.sequence import FrameError
 from pointcontrast.types import Frame, PointCloud
 from pointcontrast.views import depth_normals, frame_to_view, thin
 

@@ -14,7 +14,7 @@ from pointcontrast.errors import InputError
 from pointcontrast.network_input import NetworkInput
 from pointcontrast.pair_dataset import PairDataset
 from pointcontrast.pairs import PAIRS_FILE, read_pairs
-from pointcontrast.rgbd import open_merged
+from pointcontrast.layouts import open_merged
 from pointcontrast.types import Pair
 from pointcontrast.view_store import ViewStore
 from pointcontrast.views import frame_to_view

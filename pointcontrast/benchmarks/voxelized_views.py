@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from pointcontrast.network_input import NetworkInput
-from pointcontrast.rgbd import find_sequences, open_sequence
-from pointcontrast.rgbd.sequence import FrameError
+from pointcontrast.layouts import find_sequences, open_sequence
+from pointcontrast.sequence import FrameError
 from pointcontrast.views import frame_to_view
 
 SHARED_SCANS = Path(__file__).resolve().parents[2].with_name("shared") / "data"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from pointcontrast.errors import InputError
-from pointcontrast.rgbd.sequence import FrameError
+from pointcontrast.sequence import FrameError
 
 INVALID_DEPTHS = (0, 65535)  # "no measurement" in the 7-Scenes and in most other sensors' files
 _DEPTH_MODES = ("I;16", "I;16B", "I;16L", "I")  # Pillow before 11 opens 16-bit PNGs as "I"

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import rigid_problem
 from pointcontrast.rgbd.files import depth_size, read_color, read_depth, read_intrinsics
-from pointcontrast.rgbd.sequence import FrameError, PosedSequence
+from pointcontrast.sequence import FrameError, Layout
 from pointcontrast.types import Frame
 
 _IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
-class ImageFolderSequence(PosedSequence):
+class ImageFolderSequence(Layout):
     """One folder of ``images/``, ``depth/``, ``poses.txt`` and ``K.txt``."""
 
     layout = "image_folder"
@@ -57,7 +57,7 @@ class ImageFolderSequence(PosedSequence):
         self._size = depth_size(list(self._depths.values()), self._intrinsics)
 
     def read(self, index: int) -> Frame:
-        """Read one frame; see :meth:`PosedSequence.read`."""
+        """Read one frame; see :meth:`~pointcontrast.sequence.PosedSequence.read`."""
         frame_id = self.frame_ids[index]
         for folder, files in (("depth", self._depths), ("images", self._colors)):
             if files and frame_id not in files:

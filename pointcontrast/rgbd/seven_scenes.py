@@ -25,14 +25,14 @@ from pointcontrast.rgbd.files import (
     read_intrinsics,
     read_matrix,
 )
-from pointcontrast.rgbd.sequence import FrameError, PosedSequence
+from pointcontrast.sequence import FrameError, Layout
 from pointcontrast.types import Frame
 
 _FILE = re.compile(r"(frame-\d+)\.(color\.(?:png|jpe?g)|depth\.png|pose\.txt)", re.IGNORECASE)
 INTRINSICS_FILE = "camera-intrinsics.txt"
 
 
-class SevenScenesSequence(PosedSequence):
+class SevenScenesSequence(Layout):
     """One folder of ``frame-NNNNNN.{color,depth,pose}`` files."""
 
     layout = "seven_scenes"
@@ -70,7 +70,7 @@ class SevenScenesSequence(PosedSequence):
         self._size = depth_size(depths, self._intrinsics)
 
     def read(self, index: int) -> Frame:
-        """Read one frame; see :meth:`PosedSequence.read`."""
+        """Read one frame; see :meth:`~pointcontrast.sequence.PosedSequence.read`."""
         frame_id = self.frame_ids[index]
         files = self._paths[frame_id]
         for kind in ("depth", "pose", *(("color",) if self._has_color else ())):

@@ -16,7 +16,8 @@ from small_scenes import (
 )
 
 from pointcontrast.errors import InputError
-from pointcontrast.rgbd import FrameError, find_sequences, open_merged, open_sequence
+from pointcontrast.layouts import find_sequences, open_merged, open_sequence
+from pointcontrast.sequence import FrameError
 
 WRITERS = {"seven_scenes": write_seven_scenes, "image_folder": write_image_folder}
 
@@ -202,7 +203,7 @@ def test_folders_that_hold_nothing(tmp_path):
     with pytest.raises(InputError, match="gone does not exist"):
         find_sequences(tmp_path / "gone")
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="not a folder"):
+    with pytest.raises(InputError, match="no frames in a known layout"):
         open_sequence(tmp_path / "file")
     (tmp_path / "empty").mkdir()
     for function in (find_sequences, open_sequence):

@@ -1,17 +1,19 @@
-"""What every reader of posed RGB-D data offers."""
+"""What every reader of registered recordings offers: posed RGB-D, posed sweeps."""
 
 from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
-from pointcontrast.types import Frame
+from pointcontrast.types import Frame, Sweep
 
 
 class FrameError(InputError):
@@ -22,19 +24,19 @@ class FrameError(InputError):
 
 
 class PosedSequence(ABC):
-    """Posed RGB-D frames of one scene, in one world frame; frames are read one at a time.
+    """Posed frames or sweeps of one scene, in one world frame; they are read one at a time.
 
     Attributes:
-        name: name of the sequence, for messages.
         layout: name of the layout on disk.
-        folder: where it lies.
+        name: name of the sequence, for messages.
+        folder: where it lies; a file, where one file is the whole scene.
         frame_ids: names of all frames, unique, in order, also of those that turn out unusable.
         up: (3,) float64 unit vector, the world's up direction where the source states it, or
             None.
     """
 
-    name: str
     layout: str
+    name: str
     folder: Path
     frame_ids: tuple[str, ...]
     up: NDArray[np.float64] | None = None
@@ -44,8 +46,8 @@ class PosedSequence(ABC):
         return len(self.frame_ids)
 
     @abstractmethod
-    def read(self, index: int) -> Frame:
-        """Read one frame.
+    def read(self, index: int) -> Frame | Sweep:
+        """Read one frame or sweep.
 
         Raises:
             FrameError: this frame cannot be used; the message names the file and the reason.
@@ -66,6 +68,35 @@ class PosedSequence(ABC):
                 f"{path.relative_to(self.folder.parent)} {path.stat().st_size}\n".encode()
             )
         return digest.hexdigest()
+
+
+class Layout(PosedSequence):
+    """A :class:`PosedSequence` in one layout on disk; ``pointcontrast.layouts`` lists them all.
+
+    Attributes:
+        description: of the layout in words, for messages.
+        is_file: whether a scene is one file, not a folder.
+    """
+
+    description: ClassVar[str]
+    is_file: ClassVar[bool] = False
+
+    @staticmethod
+    @abstractmethod
+    def recognises(folder: Path) -> bool:
+        """Whether ``folder`` (a file, where ``is_file``) is in this layout; a quick look."""
+
+    @abstractmethod
+    def __init__(self, folder: Path, intrinsics: NDArray[np.float64] | None = None) -> None:
+        """Open a scene; no frame is read.
+
+        Args:
+            folder: the folder or file.
+            intrinsics: (3, 3) pinhole matrix of the depth images, in place of the scene's own.
+
+        Raises:
+            InputError: the scene cannot be used as a whole.
+        """
 
 
 class MergedSequence(PosedSequence):
@@ -98,17 +129,10 @@ class MergedSequence(PosedSequence):
             )
         self.up = stated[0] if stated else None
 
-    def read(self, index: int) -> Frame:
+    def read(self, index: int) -> Frame | Sweep:
         """Read frame ``index`` of all; see :meth:`PosedSequence.read`."""
         sequence, row = self._rows[index]
-        frame = self._sequences[sequence].read(row)
-        return Frame(
-            frame_id=self.frame_ids[index],
-            depth=frame.depth,
-            color=frame.color,
-            intrinsics=frame.intrinsics,
-            world_from_camera=frame.world_from_camera,
-        )
+        return replace(self._sequences[sequence].read(row), frame_id=self.frame_ids[index])
 
     def files(self) -> list[Path]:
         """The files of all sequences."""
