@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -9,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pointcontrast.errors import InputError
 
@@ -32,7 +33,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
         yield partial
         partial.chmod(0o666 & ~_umask())  # mkstemp makes private files; give the usual rights
         with open(partial, "rb") as file:
-            os.fsync(file.fileno())
+            sync(file)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
@@ -58,6 +59,21 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             os.replace(partial, path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def sync(file: IO[bytes]) -> None:
+    """Have what was written to ``file`` on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal."""
+    with open(path, "rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def write_json(path: Path, value: Any) -> None:

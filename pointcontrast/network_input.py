@@ -15,9 +15,10 @@ from pointcontrast.augment import (
     jitter_colors,
     vertical_rotation,
 )
+from pointcontrast.depth_cloud import DepthCloud
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import rotation_between
-from pointcontrast.types import PointCloud, VoxelizedView
+from pointcontrast.types import Cloud, PointCloud, VoxelizedView
 from pointcontrast.voxelize import voxelize
 
 FeatureName = Literal["ones", "color", "normal", "height"]
@@ -93,7 +94,7 @@ class NetworkInput:
 
     def __call__(
         self,
-        cloud: PointCloud,
+        cloud: Cloud,
         up: NDArray[np.float64],
         floor_height: float,
         rng: np.random.Generator | None = None,
@@ -115,11 +116,7 @@ class NetworkInput:
             InputError: the view lacks colours or normals that the features need.
         """
         rotation = self._draw_rotation(up, rng)
-        rotated = rotation.astype(np.float32) @ cloud.points.T  # (3, N): quicker than (N, 3)
-        # The released code centres the rotated cloud as well: translation = -R @ mean.
-        rotated -= rotated.mean(axis=1, dtype=np.float64, keepdims=True).astype(np.float32)
-        rows, coordinates = voxelize(rotated.T, self.voxel_size)
-        kept = cloud[rows]
+        kept, coordinates = _turn_and_voxelize(cloud, rotation, self.voxel_size)
         features = self._features(kept, rotation, up, floor_height, rng)
         return VoxelizedView(coordinates=coordinates, features=features, points=kept.points)
 
@@ -161,6 +158,18 @@ class NetworkInput:
                 columns.append(height[:, None])
         features = np.concatenate(columns, axis=1)
         return features if rng is None else add_noise(features, rng, self.feature_noise)
+
+
+def _turn_and_voxelize(
+    cloud: Cloud, rotation: NDArray[np.float64], voxel_size: float
+) -> tuple[PointCloud, NDArray[np.int32]]:
+    """Turn a cloud about its mean, as the released code does (translation = -R @ mean)."""
+    if isinstance(cloud, DepthCloud):
+        return cloud.voxelize(rotation, voxel_size)
+    rotated = rotation.astype(np.float32) @ cloud.points.T  # (3, N): quicker than (N, 3)
+    rotated -= rotated.mean(axis=1, dtype=np.float64, keepdims=True).astype(np.float32)
+    rows, coordinates = voxelize(rotated.T, voxel_size)
+    return cloud[rows], coordinates
 
 
 def _missing(feature: str, what: str) -> str:

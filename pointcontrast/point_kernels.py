@@ -31,7 +31,7 @@ def load_kernels() -> ctypes.CDLL | None:
     if library is not None:
         library.pointcontrast_voxelize.restype = ctypes.c_int64
         library.pointcontrast_voxelize.argtypes = [
-            _FLOAT32, ctypes.c_int64, _INT64, _INT64, _INT64, _INT32,
+            _FLOAT32, ctypes.c_int64, ctypes.c_float, _INT64, _INT64, _INT64, _INT32,
         ]  # fmt: skip
         library.pointcontrast_match.restype = ctypes.c_int64
         library.pointcontrast_match.argtypes = [
@@ -43,7 +43,8 @@ def load_kernels() -> ctypes.CDLL | None:
 
 def first_of_each_voxel(
     library: ctypes.CDLL,
-    floored: NDArray[np.float32],
+    points: NDArray[np.float32],
+    voxel_size: float,
     lower: NDArray[np.int64],
     extent: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
@@ -51,16 +52,19 @@ def first_of_each_voxel(
 
     Args:
         library: of :func:`load_kernels`.
-        floored: (3, N) whole numbers as float32.
-        lower: (3,) their minima.
-        extent: (3,) their ranges, a product below 2**62.
+        points: (3, N) finite.
+        voxel_size: in the unit of the points.
+        lower: (3,) the smallest voxels.
+        extent: (3,) how many there are along each axis, a product below 2**62.
 
     Returns:
         (M,) int64 and (M, 3) int32.
     """
-    count = floored.shape[1]
+    count = points.shape[1]
     rows, voxels = np.empty(count, np.int64), np.empty((count, 3), np.int32)
-    count = _checked(library.pointcontrast_voxelize(floored, count, lower, extent, rows, voxels))
+    count = checked(
+        library.pointcontrast_voxelize(points, count, voxel_size, lower, extent, rows, voxels)
+    )
     return rows[:count].copy(), voxels[:count].copy()
 
 
@@ -83,7 +87,7 @@ def match(
     room = 8 * max(len(points0), len(points1))
     while True:
         pairs = np.empty((room, 2), np.int64)
-        count = _checked(
+        count = checked(
             library.pointcontrast_match(
                 points0,
                 len(points0),
@@ -102,7 +106,8 @@ def match(
         room = count
 
 
-def _checked(count: int) -> int:
+def checked(count: int) -> int:
+    """What a kernel returned, or the error that it stands for."""
     if count < 0:
-        raise MemoryError("not enough memory to match points")
+        raise MemoryError("not enough memory for points")
     return count

@@ -4,8 +4,8 @@ The folder holds the view store (``pointcontrast.view_store``), ``overlap.npy`` 
 the scene's own ``pairs.parquet``. It is there whole or not at all, and one that was finished with
 the same settings is not made again; another threshold only chooses the pairs again.
 
-Overlaps are computed from the frames at full resolution, as the authors do, not from the thinned
-points that are stored.
+Overlaps are computed from the frames at full resolution, as the authors do, also where thinned
+points are stored.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,10 @@ from pointcontrast.pairs import (
 )
 from pointcontrast.sequence import PosedSequence
 from pointcontrast.scene_meta import SceneMeta
-from pointcontrast.view_store import ViewStore, fill_view_store
-from pointcontrast.views import MAX_DEPTH, STORAGE_GRID, SkippedFrame, View, read_views, thin
+from pointcontrast.view_store import STORAGE_GRID, Storage, ViewStore, fill_view_store
+from pointcontrast.views import MAX_DEPTH, SkippedFrame, View, read_views
 
-_RECIPE = 1  # raised when the code comes to make other scenes from the same settings
+_RECIPE = 2  # raised when the code comes to make other scenes from the same settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +46,10 @@ class Settings:
 
     Attributes:
         frame_skip: take every n-th frame; the authors' 25 is for ScanNet's 30 Hz.
-        max_depth: farther points are dropped, metres; infinity keeps all.
-        storage_grid: the views keep one point per cell of this side, metres; 0 keeps all.
+        max_depth: farther points of a depth image are dropped, metres; infinity keeps all.
+        storage: "depth" keeps depth images whole, "points" their points, thinned; sweeps are
+            always points.
+        storage_grid: stored points are one per cell of this side, metres; 0 keeps all.
         voxel_size: of the clouds whose overlap is computed, metres; points match within 1.5.
         overlap_threshold: the smallest overlap of a pair.
         up: the world's up direction, in place of the source's or the estimated one.
@@ -56,6 +58,7 @@ class Settings:
 
     frame_skip: int = 1
     max_depth: float = MAX_DEPTH
+    storage: Storage = "depth"
     storage_grid: float = STORAGE_GRID
     voxel_size: float = VOXEL_SIZE
     overlap_threshold: float = OVERLAP_THRESHOLD
@@ -154,12 +157,13 @@ def _fill_scene(
     if up is None and sequence.up is not None:
         up, how = sequence.up, "stated by the source"
     coarse: list[NDArray[np.float64]] = []
-    frames = read_views(sequence, settings.frame_skip, settings.max_depth, storage_grid=0)
+    frames = read_views(sequence, settings.frame_skip, settings.max_depth)
     count = len(range(0, len(sequence), settings.frame_skip))
     meta = fill_view_store(
         folder,
-        _thinned(_bar(frames, count, title, "frame"), settings, coarse),
+        _noting(_bar(frames, count, title, "frame"), settings, coarse),
         source={"layout": sequence.layout, "folder": str(sequence.folder)},
+        storage=settings.storage,
         storage_grid=settings.storage_grid,
         settings=wanted,
         up=up,
@@ -177,15 +181,13 @@ def _fill_scene(
     return meta
 
 
-def _thinned(
+def _noting(
     views: Iterable[View | SkippedFrame], settings: Settings, coarse: list[NDArray[np.float64]]
 ) -> Iterator[View | SkippedFrame]:
-    """Thin the views for the store; note each one's voxel means for the overlaps on the way."""
+    """Hand on the views; note each one's voxel means for the overlaps on the way."""
     for view in views:
         if isinstance(view, View):
             coarse.append(voxel_means(view.cloud.points, settings.voxel_size))
-            if settings.storage_grid:
-                view = replace(view, cloud=thin(view.cloud, settings.storage_grid))
         yield view
 
 

@@ -13,7 +13,7 @@ from pointcontrast.errors import InputError
 from pointcontrast.files import read_json, write_json
 from pointcontrast.views import SkippedFrame
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 REDO = "run prepare_pairs again"
 
 
@@ -24,12 +24,12 @@ class SceneMeta:
     Attributes:
         format_version: of the store.
         source: layout and place of the frames, for people.
-        scale: metres per unit of ``points.npy``.
-        origin: (3,) float64 world metres of the value 0 0 0.
-        storage_grid: metres; the views hold one point per cell of it (0: all points).
+        storage: how views are kept: "depth" (``pointcontrast.packed_images``) or "points"
+            (``pointcontrast.packed_points``).
+        content: the index of the arrays, as the storage's module describes it.
         frame_ids: of the V views.
-        poses: (V, 4, 4) float64 ``world_from_camera``.
-        num_points: of each view.
+        poses: (V, 4, 4) float64 ``world_from_camera`` (of a LiDAR, ``world_from_sensor``).
+        num_points: of each view as it is stored.
         up: (3,) float64 unit vector, the scene's up direction in the world frame.
         up_support: the share of normals along it, 0..1 (``pointcontrast.up_direction``).
         up_how: where it comes from.
@@ -41,9 +41,8 @@ class SceneMeta:
 
     format_version: int
     source: dict[str, str]
-    scale: float
-    origin: NDArray[np.float64]
-    storage_grid: float
+    storage: str
+    content: dict[str, Any]
     frame_ids: tuple[str, ...]
     poses: NDArray[np.float64]
     num_points: tuple[int, ...]
@@ -78,10 +77,12 @@ def read_meta(path: Path) -> SceneMeta:
         up = value.pop("up")
         value |= {"up": up["direction"], "up_support": up["support"], "up_how": up["how"]}
         value["skipped"] = tuple(SkippedFrame(**frame) for frame in value["skipped"])
-        for key, shape in (("origin", (3,)), ("up", (3,)), ("poses", (-1, 4, 4))):
+        for key, shape in (("up", (3,)), ("poses", (-1, 4, 4))):
             value[key] = np.array(value[key], dtype=np.float64).reshape(shape)
         for key in ("frame_ids", "num_points"):
             value[key] = tuple(value[key])
+        if not len(value["frame_ids"]) == len(value["num_points"]) == len(value["poses"]) > 0:
+            raise ValueError("as many frame_ids, num_points and poses as views")
         return SceneMeta(**{each.name: value[each.name] for each in fields(SceneMeta)})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{file} is incomplete or damaged ({error!r}); {REDO}") from None
@@ -90,8 +91,7 @@ def read_meta(path: Path) -> SceneMeta:
 def write_meta(path: Path, meta: SceneMeta) -> None:
     """Write the ``meta.json`` of the store in folder ``path``."""
     value = {each.name: getattr(meta, each.name) for each in fields(SceneMeta)}
-    for key in ("origin", "poses"):
-        value[key] = value[key].tolist()
+    value["poses"] = meta.poses.tolist()
     value["skipped"] = [asdict(frame) for frame in meta.skipped]
     value["up"] = {
         "direction": meta.up.tolist(),

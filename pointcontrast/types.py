@@ -24,6 +24,7 @@ Arrays
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -49,6 +50,23 @@ class Frame:
     world_from_camera: NDArray[np.float64]
 
 
+class Cloud(Protocol):
+    """Points whose colours and normals need not be there before they are asked for."""
+
+    @property
+    def points(self) -> NDArray[np.float32]:
+        """(N, 3) float32 metres."""
+        ...
+
+    def __len__(self) -> int:
+        """The number of points."""
+        ...
+
+    def __getitem__(self, rows: NDArray[Any] | slice) -> PointCloud:
+        """The points at ``rows``, with their colours and normals."""
+        ...
+
+
 @dataclass(frozen=True)
 class PointCloud:
     """Points in metres with what is known of each; every array has the same first size N.
@@ -67,8 +85,8 @@ class PointCloud:
         """The number of points."""
         return len(self.points)
 
-    def __getitem__(self, rows: NDArray) -> PointCloud:
-        """The points at ``rows`` (indices or a mask), with their colours and normals."""
+    def __getitem__(self, rows: NDArray[Any] | slice) -> PointCloud:
+        """The points at ``rows`` (indices, a mask or a slice), with their colours and normals."""
         return PointCloud(
             points=self.points[rows],
             colors=None if self.colors is None else self.colors[rows],
@@ -106,6 +124,23 @@ class Pair:
     view0: int
     view1: int
     overlap: float
+
+
+@dataclass(frozen=True)
+class RegisteredViews:
+    """The two views of a pair in one world frame, before augmentation.
+
+    Attributes:
+        view0: the first view, world metres.
+        view1: the second view, world metres.
+        up: (3,) float64 unit vector, the scene's up direction.
+        floor_height: the floor's place along ``up``, metres.
+    """
+
+    view0: Cloud
+    view1: Cloud
+    up: NDArray[np.float64]
+    floor_height: float
 
 
 @dataclass(frozen=True)

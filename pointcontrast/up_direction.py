@@ -1,6 +1,7 @@
 """Which way is up in a scene: stated by its source or by the user, or estimated.
 
-People hold cameras nearly level, so the cameras' mean up is a good first guess; floors and tables
+People hold cameras nearly level and cars drive nearly level, so the sensors' mean up is a good first
+guess; floors and tables
 are the surfaces whose normals lie near it, and they say exactly where up is.
 """
 
@@ -31,7 +32,7 @@ class UpDirection:
         support: the share of the scene's known normals within 5 degrees of it or of its
             opposite (ceilings, undersides), 0..1.
         how: "given", "stated by the source", "estimated from horizontal surfaces" or "mean
-            camera up" (where too few surfaces are horizontal to refine it).
+            sensor up" (where too few surfaces are horizontal to refine it).
     """
 
     direction: NDArray[np.float64]
@@ -59,31 +60,29 @@ def given_up(
     return UpDirection(up / length, _support(up / length, normals), how)
 
 
-def estimate_up(
-    world_from_camera: NDArray[np.float64], normals: NDArray[np.floating[Any]]
-) -> UpDirection:
-    """Estimate a scene's up direction from its cameras and surfaces.
+def estimate_up(sensor_ups: NDArray[np.float64], normals: NDArray[np.floating[Any]]) -> UpDirection:
+    """Estimate a scene's up direction from its sensors and surfaces.
 
-    Starts at the mean camera up (-y of the cameras), then moves to the mean of the normals
+    Starts at the sensors' mean up, then moves to the mean of the normals
     within a cone around it, again and again while the cone shrinks from 45 to 5 degrees. Normals
     that point down (ceilings) count turned around.
 
     Args:
-        world_from_camera: (V, 4, 4) float64 poses, V >= 1.
+        sensor_ups: (V, 3) float64 unit vectors, V >= 1, world frame (``View.sensor_up``).
         normals: (N, 3) unit vectors or 0 0 0, world frame; N may be 0.
 
     Raises:
-        InputError: the cameras' up directions cancel out, so there is nothing to start from.
+        InputError: the sensors' up directions cancel out, so there is nothing to start from.
     """
-    mean = -world_from_camera[:, :3, 1].mean(axis=0)
+    mean = sensor_ups.mean(axis=0)
     if np.linalg.norm(mean) < 0.1:
         raise InputError(
-            "the cameras point every which way, so the up direction cannot be estimated; "
+            "the cameras turn every which way, so the up direction cannot be estimated; "
             "pass --up x y z"
         )
-    cameras_up = mean / np.linalg.norm(mean)
+    sensors_up = mean / np.linalg.norm(mean)
     normals = normals[np.any(normals != 0, axis=1)].astype(np.float64)
-    up = cameras_up
+    up = sensors_up
     for cone in _CONES:
         cosine = normals @ up
         near = np.abs(cosine) > np.cos(np.deg2rad(cone))
@@ -95,7 +94,7 @@ def estimate_up(
         support = _support(up, normals)
         if support >= _MIN_SUPPORT:
             return UpDirection(up, support, "estimated from horizontal surfaces")
-    return UpDirection(cameras_up, _support(cameras_up, normals), "mean camera up")
+    return UpDirection(sensors_up, _support(sensors_up, normals), "mean sensor up")
 
 
 def _support(up: NDArray[np.float64], normals: NDArray[np.floating[Any]]) -> float:

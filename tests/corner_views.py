@@ -46,6 +46,6 @@ def write_checkpoint_and_scene(folder: Path) -> tuple[Path, Path]:
     save_backbone(folder / "backbone.safetensors", backbone, recipe, {})
     corners = CornerViews(2)
     views = [View(str(i), corners.meta.poses[i], corners[i]) for i in range(2)]
-    source = {"layout": "test", "path": "nowhere"}
+    source = {"layout": "test", "folder": "nowhere"}
     write_view_store(folder / "corner", views, source=source, storage_grid=0, up=corners.meta.up)
     return folder / "backbone.safetensors", folder / "corner"

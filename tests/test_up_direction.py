@@ -8,7 +8,7 @@ from pointcontrast.errors import InputError
 from pointcontrast.geometry import rotation_about
 from pointcontrast.layouts import find_sequences, open_sequence
 from pointcontrast.up_direction import estimate_up, given_up
-from pointcontrast.views import frame_to_view
+from pointcontrast.views import to_view
 
 DATA = Path(__file__).resolve().parents[1] / "../shared/data"
 
@@ -23,12 +23,12 @@ def test_a_room_s_up_is_found_in_any_world_frame(seed):
     rotation = rotation_about(rng.normal(size=3), rng.uniform(-3, 3))
     turned = np.eye(4)
     turned[:3, :3] = rotation
-    views = [frame_to_view(frame) for frame in walk(5)]
+    views = [to_view(frame).cloud[::10] for frame in walk(5)]
     normals = np.concatenate([view.normals for view in views])
     normals += rng.normal(scale=0.05, size=normals.shape).astype(np.float32)
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     poses = np.stack([turned @ frame.world_from_camera for frame in walk(5)])
-    up = estimate_up(poses, normals @ rotation.T)
+    up = estimate_up(-poses[:, :3, 1], normals @ rotation.T)
     assert _degrees(up.direction, rotation @ [0, 0, 1]) < 0.5
     assert 0.1 < up.support < 0.9
     assert "estimated" in up.how
@@ -39,16 +39,16 @@ def test_without_horizontal_surfaces_the_cameras_decide():
     mean = -poses[:, :3, 1].mean(axis=0)
     walls = np.tile(np.eye(3, dtype=np.float32)[:2], (500, 1))
     for normals in (walls, np.zeros((500, 3), np.float32), np.empty((0, 3), np.float32)):
-        up = estimate_up(poses, normals)
+        up = estimate_up(-poses[:, :3, 1], normals)
         np.testing.assert_allclose(up.direction, mean / np.linalg.norm(mean))
-        assert up.how == "mean camera up"
+        assert up.how == "mean sensor up"
         assert up.support == 0
 
 
 def test_cameras_that_cancel_out_are_an_error():
     poses = np.stack([np.eye(4), np.diag([1.0, -1, -1, 1])])
     with pytest.raises(InputError, match="--up"):
-        estimate_up(poses, np.empty((0, 3)))
+        estimate_up(-poses[:, :3, 1], np.empty((0, 3)))
 
 
 def test_a_given_direction_is_normalised_and_its_support_counted():
@@ -82,9 +82,9 @@ def test_real_up_is_that_of_the_floor_or_table(scene):
     sequences = [open_sequence(folder) for folder in find_sequences(DATA / scene)]
     step = 5 if len(sequences) > 1 else 12
     frames = [each.read(i) for each in sequences for i in range(0, len(each), step)]
-    views = [frame_to_view(frame, storage_grid=0.03) for frame in frames]
+    views = [to_view(frame).cloud[::60] for frame in frames]
     poses = np.stack([frame.world_from_camera for frame in frames])
-    up = estimate_up(poses, np.concatenate([view.normals for view in views]))
+    up = estimate_up(-poses[:, :3, 1], np.concatenate([view.normals for view in views]))
     points = np.concatenate([view.points for view in views]).astype(np.float64)
     plane = _horizontal_plane(points, -poses[:, :3, 1].mean(axis=0))
     assert _degrees(up.direction, plane) < 2

@@ -6,8 +6,8 @@ from small_scenes import HIGH, LOW, look, render, walk
 
 from pointcontrast.layouts import open_sequence
 from pointcontrast.sequence import FrameError
-from pointcontrast.types import Frame, PointCloud
-from pointcontrast.views import depth_normals, frame_to_view, thin
+from pointcontrast.types import Frame, PointCloud, Sweep
+from pointcontrast.views import thin, to_view
 
 DATA = Path(__file__).resolve().parents[1] / "../shared/data"
 
@@ -20,39 +20,13 @@ def _wall_normals(points):
 
 
 def test_points_lie_on_the_walls_and_normals_are_theirs():
-    view = frame_to_view(render(look(0.4)), storage_grid=0)
+    view = to_view(render(look(0.4))).cloud[:]
     assert len(view) == 160 * 120
     expected, distance = _wall_normals(view.points.astype(np.float64))
-    assert np.abs(distance.min(axis=1)).max() < 1e-5
+    assert np.abs(distance.min(axis=1)).max() < 1.2e-3  # depth is kept in whole millimetres
     away = np.sort(distance, axis=1)[:, 1] > 0.3  # of the room's edges
     assert away.mean() > 0.4
-    assert (view.normals[away] * expected[away]).sum(axis=1).min() > 0.9999
-
-
-def test_normals_are_unit_or_zero_and_face_the_camera():
-    rng = np.random.default_rng(0)
-    depth = rng.choice([0, 1.0, 1.01, 1.02, 3.0], size=(60, 80)).astype(np.float32)
-    frame = render(look(0.4))
-    normals = depth_normals(depth, frame.intrinsics)
-    lengths = np.linalg.norm(normals, axis=-1)
-    known = lengths > 0
-    assert np.isfinite(normals).all()
-    np.testing.assert_allclose(lengths[known], 1, atol=1e-5)
-    assert not known[depth == 0].any()
-    assert 0 < known.sum() < known.size
-    only_one = np.zeros((60, 80), np.float32)
-    only_one[30, 40] = 2
-    assert not depth_normals(only_one, frame.intrinsics).any()
-
-
-def test_normals_face_the_camera_and_do_not_blend_across_an_edge():
-    intrinsics = render(look(0)).intrinsics
-    depth = np.full((60, 80), 3.0, np.float32)
-    depth[:, 40:] = 1.0
-    normals = depth_normals(depth, intrinsics)
-    known = np.any(normals != 0, axis=-1)
-    assert known.mean() > 0.95
-    np.testing.assert_allclose(normals[known], np.tile([0, 0, -1.0], (known.sum(), 1)), atol=1e-3)
+    assert (view.normals[away] * expected[away]).sum(axis=1).min() > 0.999
 
 
 def test_depth_that_is_missing_not_finite_or_far_is_dropped():
@@ -60,7 +34,7 @@ def test_depth_that_is_missing_not_finite_or_far_is_dropped():
     depth = frame.depth.copy()
     depth[0, :4] = 0, np.nan, np.inf, 11
     frame = Frame("f", depth, frame.color, frame.intrinsics, frame.world_from_camera)
-    view = frame_to_view(frame, max_depth=10, storage_grid=0)
+    view = to_view(frame, max_depth=10).cloud[:]
     assert len(view) == depth.size - 4
     assert np.isfinite(view.points).all()
     assert np.isfinite(view.normals).all()
@@ -70,9 +44,22 @@ def test_a_frame_without_depth_is_an_error_of_that_frame():
     frame = walk(1)[0]
     empty = Frame("f7", frame.depth * 0, None, frame.intrinsics, frame.world_from_camera)
     with pytest.raises(FrameError, match="f7 has no valid depth"):
-        frame_to_view(empty)
+        to_view(empty)
     with pytest.raises(FrameError, match=r"within 0\.1 m"):
-        frame_to_view(frame, max_depth=0.1)
+        to_view(frame, max_depth=0.1)
+
+
+def test_a_sweep_moves_to_the_world_and_keeps_far_points():
+    pose = look(0.7, pitch=0.3, position=(10.0, -4.0, 2.0))
+    points = np.array([[1, 2, 3], [80, 0, 0]], np.float32)
+    normals = np.array([[1, 0, 0], [0, 0, 1]], np.float32)
+    colors = np.array([[1, 2, 3], [4, 5, 6]], np.uint8)
+    view = to_view(Sweep("s", PointCloud(points, colors, normals), pose), max_depth=10)
+    world = [pose[:3, :3] @ point + pose[:3, 3] for point in points]
+    np.testing.assert_allclose(view.cloud.points, world, atol=1e-5)
+    np.testing.assert_allclose(view.cloud[:].normals, normals @ pose[:3, :3].T, atol=1e-6)
+    np.testing.assert_array_equal(view.cloud[:].colors, colors)
+    np.testing.assert_array_equal(view.sensor_up, pose[:3, 2])
 
 
 def test_thin_keeps_the_point_nearest_to_the_centre_of_each_cell():
@@ -104,7 +91,7 @@ def test_real_views_fit_together_in_the_world(scene):
     from scipy.spatial import KDTree
 
     sequence = open_sequence(DATA / scene)
-    view0, view1 = (frame_to_view(sequence.read(i), storage_grid=0.03) for i in (10, 11))
+    view0, view1 = (thin(to_view(sequence.read(i)).cloud, 0.03) for i in (10, 11))
     distance, rows = KDTree(view0.points).query(view1.points)
     near = distance < 0.1
     assert near.mean() > 0.6

@@ -17,7 +17,7 @@ from pointcontrast.pairs import PAIRS_FILE, read_pairs
 from pointcontrast.layouts import open_merged
 from pointcontrast.types import Pair
 from pointcontrast.view_store import ViewStore
-from pointcontrast.views import frame_to_view
+from pointcontrast.views import to_view
 
 
 def benchmark_pairs(root: Path, num_pairs: int, voxel_size: float, rounds: int) -> Figures:
@@ -86,6 +86,6 @@ def _write_full_resolution(root: Path, pair: Pair, folder: Path) -> tuple[Path, 
         path = folder / f"{pair.scene.replace('/', '_')}_{view}.npz"
         if not path.exists():
             frame = sequence.read(sequence.frame_ids.index(store.meta.frame_ids[view]))
-            np.savez(path, pcd=frame_to_view(frame, storage_grid=0).points.astype(np.float64))
+            np.savez(path, pcd=to_view(frame).cloud.points.astype(np.float64))
         written.append(path)
     return written[0], written[1]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pointcontrast.network_input import NetworkInput
 from pointcontrast.layouts import find_sequences, open_sequence
 from pointcontrast.sequence import FrameError
-from pointcontrast.views import frame_to_view
+from pointcontrast.views import to_view
 
 SHARED_SCANS = Path(__file__).resolve().parents[2].with_name("shared") / "data"
 """Real scans beside the checkout, where there are any."""
@@ -70,7 +70,7 @@ def _views(sequences: list[Path], voxel_size: float) -> Iterator[NDArray[np.int3
             if frame is None:
                 continue
             try:
-                view = frame_to_view(opened[which].read(frame), storage_grid=0)
+                view = to_view(opened[which].read(frame)).cloud
             except FrameError:
                 continue
             yield network_input(view, UP, 0.0, rng).coordinates

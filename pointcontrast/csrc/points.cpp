@@ -4,56 +4,16 @@
 // SciPy code beside the calls, to the bit.
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <new>
 #include <vector>
 
+#include "seen_voxels.h"
+
 namespace {
 
-// Open addressing over 64-bit keys. Keys are voxel numbers below 2^63; -1 marks a free slot.
-class KeyTable {
- public:
-  explicit KeyTable(std::size_t num_keys) {
-    std::size_t size = 16;
-    while (size < 2 * num_keys) size *= 2;
-    mask_ = size - 1;
-    slots_.assign(size, Slot{-1, -1});
-  }
-
-  // The value of a key; a new key gets `value` and sets `is_new`.
-  std::int32_t& insert(std::int64_t key, std::int32_t value, bool& is_new) {
-    Slot* slot = look_up(key);
-    is_new = slot->key == -1;
-    if (is_new) *slot = Slot{key, value};
-    return slot->value;
-  }
-
-  // The value of a key, or -1.
-  std::int32_t find(std::int64_t key) const {
-    return const_cast<KeyTable*>(this)->look_up(key)->value;
-  }
-
- private:
-  struct Slot {
-    std::int64_t key;
-    std::int32_t value;
-  };
-
-  // The slot of a key, or the free one where it would go.
-  Slot* look_up(std::int64_t key) {
-    // Neighbouring voxels have neighbouring keys: multiply, and let the high bits decide.
-    std::size_t at = static_cast<std::size_t>(
-                         (static_cast<std::uint64_t>(key) * 0x9E3779B97F4A7C15ull) >> 24) &
-                     mask_;
-    while (slots_[at].key != -1 && slots_[at].key != key) at = (at + 1) & mask_;
-    return &slots_[at];
-  }
-
-  std::size_t mask_;
-  std::vector<Slot> slots_;
-};
+using pointcontrast::KeyTable;
 
 // A point and the row it had.
 struct Place {
@@ -61,32 +21,160 @@ struct Place {
   std::int32_t row;
 };
 
+// A grid of cells over points, each cell a range of `places`; cells that follow one another along z
+// are one range.
+class DenseCells {
+ public:
+  static constexpr double kMaxCells = 1 << 22;  // 16 MB
+  DenseCells(const std::vector<std::int64_t>& key_of, std::int64_t num_cells)
+      : start_(static_cast<std::size_t>(num_cells) + 1, 0) {
+    for (const std::int64_t key : key_of) ++start_[static_cast<std::size_t>(key) + 1];
+    for (std::size_t id = 1; id < start_.size(); ++id) start_[id] += start_[id - 1];
+  }
+  std::size_t id_of(std::int64_t key) const { return static_cast<std::size_t>(key); }
+  const std::vector<std::int32_t>& start() const { return start_; }
+
+  template <class Visit>
+  void between(std::int64_t first_key, std::int64_t last_key, Visit visit) const {
+    visit(start_[static_cast<std::size_t>(first_key)], start_[static_cast<std::size_t>(last_key) + 1]);
+  }
+
+ private:
+  std::vector<std::int32_t> start_;
+};
+
+// The same where most of many cells are empty.
+class HashedCells {
+ public:
+  explicit HashedCells(const std::vector<std::int64_t>& key_of) : start_(1, 0) {
+    for (const std::int64_t key : key_of) {
+      bool is_new;
+      const auto id = ids_.insert(key, static_cast<std::int32_t>(start_.size()) - 1, is_new);
+      if (is_new) start_.push_back(0);
+      ++start_[static_cast<std::size_t>(id) + 1];
+    }
+    for (std::size_t id = 1; id < start_.size(); ++id) start_[id] += start_[id - 1];
+  }
+  std::size_t id_of(std::int64_t key) const { return static_cast<std::size_t>(ids_.find(key)); }
+  const std::vector<std::int32_t>& start() const { return start_; }
+
+  template <class Visit>
+  void between(std::int64_t first_key, std::int64_t last_key, Visit visit) const {
+    for (std::int64_t key = first_key; key <= last_key; ++key) {
+      const std::int32_t id = ids_.find(key);
+      if (id >= 0) visit(start_[static_cast<std::size_t>(id)], start_[static_cast<std::size_t>(id) + 1]);
+    }
+  }
+
+ private:
+  KeyTable ids_;
+  std::vector<std::int32_t> start_;
+};
+
+// floor, where it fits, without a call to the library.
+inline std::int64_t floor_of(double value) {
+  const auto cut = static_cast<std::int64_t>(value);
+  return cut - (value < static_cast<double>(cut));
+}
+
+// A few numbers in order: those of one point's neighbours.
+inline void sort_few(std::vector<std::int32_t>& numbers) {
+  if (numbers.size() > 32) return std::sort(numbers.begin(), numbers.end());
+  for (std::size_t i = 1; i < numbers.size(); ++i) {
+    const std::int32_t number = numbers[i];
+    std::size_t at = i;
+    for (; at > 0 && numbers[at - 1] > number; --at) numbers[at] = numbers[at - 1];
+    numbers[at] = number;
+  }
+}
+
+// See pointcontrast_match; key_of: the cell of each of points1.
+template <class Cells>
+std::int64_t match(const float* points0, std::int64_t n0, const float* points1,
+                   const std::vector<std::int64_t>& key_of, const Cells& cells, double radius,
+                   double cell, const double* lower, const std::int64_t* extent, std::int64_t room,
+                   std::int64_t* pairs) {
+  std::vector<Place> places(key_of.size());
+  {
+    std::vector<std::int32_t> next(cells.start());
+    for (std::size_t row = 0; row < key_of.size(); ++row) {
+      const float* q = points1 + 3 * row;
+      places[static_cast<std::size_t>(next[cells.id_of(key_of[row])]++)] =
+          Place{q[0], q[1], q[2], static_cast<std::int32_t>(row)};
+    }
+  }
+  const double scale = 1.0 / cell, limit = radius * radius;
+  std::int64_t count = 0;
+  std::vector<std::int32_t> found;
+  for (std::int64_t i = 0; i < n0; ++i) {
+    const float* p = points0 + 3 * i;
+    // A ball of one radius reaches, in each dimension, its own cell and the nearer neighbour.
+    std::int64_t from[3], to[3];
+    for (int d = 0; d < 3; ++d) {
+      const double at = (p[d] - lower[d]) * scale;
+      const std::int64_t own = floor_of(at);
+      const bool is_low = at - static_cast<double>(own) < 0.5;
+      from[d] = std::max<std::int64_t>(is_low ? own - 1 : own, 0);
+      to[d] = std::min<std::int64_t>(is_low ? own : own + 1, extent[d] - 1);
+    }
+    if (from[2] > to[2]) continue;
+    found.clear();
+    for (std::int64_t x = from[0]; x <= to[0]; ++x)
+      for (std::int64_t y = from[1]; y <= to[1]; ++y) {
+        const std::int64_t column = (x * extent[1] + y) * extent[2];
+        cells.between(column + from[2], column + to[2], [&](std::int32_t first, std::int32_t last) {
+          for (const Place* q = places.data() + first; q != places.data() + last; ++q) {
+            const double dx = static_cast<double>(p[0]) - q->x,
+                         dy = static_cast<double>(p[1]) - q->y,
+                         dz = static_cast<double>(p[2]) - q->z;
+            if (dx * dx + dy * dy + dz * dz <= limit) found.push_back(q->row);
+          }
+        });
+      }
+    sort_few(found);
+    for (const std::int32_t j : found) {
+      if (count < room) {
+        pairs[2 * count] = i;
+        pairs[2 * count + 1] = j;
+      }
+      ++count;
+    }
+  }
+  return count;
+}
+
 }  // namespace
 
 extern "C" {
 
-// One point a voxel, the first. floored: (3, n) whole numbers as float32; lower: their minima;
-// extent: their ranges, a product below 2^62. Writes the rows that stay, rising, and their voxels
-// (int32, three a row); there is room for n. Returns how many, or -1 where memory ran out.
-std::int64_t pointcontrast_voxelize(const float* floored, std::int64_t n, const std::int64_t* lower,
-                                    const std::int64_t* extent, std::int64_t* rows,
-                                    std::int32_t* voxels) try {
-  KeyTable seen(static_cast<std::size_t>(n));
-  std::int64_t count = 0;
-  for (std::int64_t row = 0; row < n; ++row) {
-    const auto x = static_cast<std::int64_t>(floored[row]);
-    const auto y = static_cast<std::int64_t>(floored[n + row]);
-    const auto z = static_cast<std::int64_t>(floored[2 * n + row]);
-    bool is_new;
-    seen.insert(((x - lower[0]) * extent[1] + (y - lower[1])) * extent[2] + (z - lower[2]), 0, is_new);
-    if (!is_new) continue;
-    rows[count] = row;
-    voxels[3 * count] = static_cast<std::int32_t>(x);
-    voxels[3 * count + 1] = static_cast<std::int32_t>(y);
-    voxels[3 * count + 2] = static_cast<std::int32_t>(z);
-    ++count;
-  }
-  return count;
+// One point a voxel, the first. points: (3, n) finite, voxels of side `size`; lower: the smallest
+// voxel along each axis; extent: how many there are, a product below 2^62. Writes the rows that stay,
+// rising, and their voxels (int32, three a row); there is room for n. Returns how many, or -1 where
+// memory ran out.
+std::int64_t pointcontrast_voxelize(const float* points, std::int64_t n, float size,
+                                    const std::int64_t* lower, const std::int64_t* extent,
+                                    std::int64_t* rows, std::int32_t* voxels) try {
+  const pointcontrast::VoxelBox box{lower, extent};
+  constexpr std::int64_t kBlock = 1024;
+  std::int32_t x[kBlock], y[kBlock], z[kBlock];
+  return pointcontrast::with_empty_set(box, [&](auto seen) {
+    std::int64_t count = 0;
+    for (std::int64_t first = 0; first < n; first += kBlock) {
+      const std::int64_t num = std::min(kBlock, n - first);
+      pointcontrast::voxels_of(points + first, num, size, x);
+      pointcontrast::voxels_of(points + n + first, num, size, y);
+      pointcontrast::voxels_of(points + 2 * n + first, num, size, z);
+      for (std::int64_t i = 0; i < num; ++i) {
+        if (!seen.insert(box.key(x[i], y[i], z[i]))) continue;
+        rows[count] = first + i;
+        voxels[3 * count] = x[i];
+        voxels[3 * count + 1] = y[i];
+        voxels[3 * count + 2] = z[i];
+        ++count;
+      }
+    }
+    return count;
+  });
 } catch (const std::bad_alloc&) {
   return -1;
 }
@@ -99,70 +187,18 @@ std::int64_t pointcontrast_match(const float* points0, std::int64_t n0, const fl
                                  std::int64_t n1, double radius, double cell, const double* lower,
                                  const std::int64_t* extent, std::int64_t room,
                                  std::int64_t* pairs) try {
-  const double scale = 1.0 / cell, limit = radius * radius;
-
-  // points1 in the order of their cells, each cell a range of `start`.
-  KeyTable cells(static_cast<std::size_t>(n1));
-  std::vector<std::int32_t> cell_of(static_cast<std::size_t>(n1)), start(1, 0);
-  for (std::int64_t row = 0; row < n1; ++row) {
-    std::int64_t key = 0;
+  const double scale = 1.0 / cell;
+  std::vector<std::int64_t> key_of(static_cast<std::size_t>(n1), 0);
+  for (std::size_t row = 0; row < key_of.size(); ++row)
     for (int d = 0; d < 3; ++d)
-      key = key * extent[d] +
-            static_cast<std::int64_t>(std::floor((points1[3 * row + d] - lower[d]) * scale));
-    bool is_new;
-    const auto id = cells.insert(key, static_cast<std::int32_t>(start.size()) - 1, is_new);
-    if (is_new) start.push_back(0);
-    cell_of[static_cast<std::size_t>(row)] = id;
-    ++start[static_cast<std::size_t>(id) + 1];
-  }
-  for (std::size_t id = 1; id < start.size(); ++id) start[id] += start[id - 1];
-  std::vector<Place> places(static_cast<std::size_t>(n1));
-  {
-    std::vector<std::int32_t> end(start);
-    for (std::int64_t row = 0; row < n1; ++row) {
-      const float* q = points1 + 3 * row;
-      places[static_cast<std::size_t>(end[static_cast<std::size_t>(cell_of[static_cast<std::size_t>(row)])]++)] =
-          Place{q[0], q[1], q[2], static_cast<std::int32_t>(row)};
-    }
-  }
-
-  std::int64_t count = 0;
-  std::vector<std::int32_t> found;
-  for (std::int64_t i = 0; i < n0; ++i) {
-    const float* p = points0 + 3 * i;
-    // A ball of one radius reaches, in each dimension, its own cell and the nearer neighbour.
-    std::int64_t from[3], to[3];
-    for (int d = 0; d < 3; ++d) {
-      const double at = (p[d] - lower[d]) * scale, own = std::floor(at);
-      const auto index = static_cast<std::int64_t>(own);
-      from[d] = std::max<std::int64_t>(at - own < 0.5 ? index - 1 : index, 0);
-      to[d] = std::min<std::int64_t>(at - own < 0.5 ? index : index + 1, extent[d] - 1);
-    }
-    found.clear();
-    for (std::int64_t x = from[0]; x <= to[0]; ++x)
-      for (std::int64_t y = from[1]; y <= to[1]; ++y)
-        for (std::int64_t z = from[2]; z <= to[2]; ++z) {
-          const std::int32_t id = cells.find((x * extent[1] + y) * extent[2] + z);
-          if (id < 0) continue;
-          const auto first = static_cast<std::size_t>(start[static_cast<std::size_t>(id)]);
-          const auto last = static_cast<std::size_t>(start[static_cast<std::size_t>(id) + 1]);
-          for (std::size_t k = first; k < last; ++k) {
-            const Place& q = places[k];
-            const double dx = static_cast<double>(p[0]) - q.x, dy = static_cast<double>(p[1]) - q.y,
-                         dz = static_cast<double>(p[2]) - q.z;
-            if (dx * dx + dy * dy + dz * dz <= limit) found.push_back(q.row);
-          }
-        }
-    std::sort(found.begin(), found.end());
-    for (const std::int32_t j : found) {
-      if (count < room) {
-        pairs[2 * count] = i;
-        pairs[2 * count + 1] = j;
-      }
-      ++count;
-    }
-  }
-  return count;
+      key_of[row] = key_of[row] * extent[d] +
+                    floor_of((points1[3 * row + static_cast<std::size_t>(d)] - lower[d]) * scale);
+  const auto with = [&](const auto& cells) {
+    return match(points0, n0, points1, key_of, cells, radius, cell, lower, extent, room, pairs);
+  };
+  const pointcontrast::VoxelBox box{nullptr, extent};
+  if (box.num_voxels() > DenseCells::kMaxCells) return with(HashedCells(key_of));
+  return with(DenseCells(key_of, extent[0] * extent[1] * extent[2]));
 } catch (const std::bad_alloc&) {
   return -1;
 }
