@@ -64,9 +64,10 @@ class DepthCloud:
     @property
     def points(self) -> NDArray[np.float32]:
         """(N, 3) float32 world metres, in the order of the pixels, row by row."""
-        if self._points is None:
-            self._points = unproject(self.millimetres, self._world_from_pixels()).T
-        return self._points
+        points = self._points
+        if points is None:
+            points = self._points = unproject(self.millimetres, self._world_from_pixels()).T
+        return points
 
     @property
     def color(self) -> NDArray[np.uint8] | None:

@@ -29,7 +29,7 @@ from pointcontrast.types import Cloud
 from pointcontrast.views import View
 
 DEPTH_FILE, COLOR_FILE = "depth.bin", "colors.bin"
-_JPEG = {"format": "JPEG", "quality": 90, "subsampling": 0}
+_JPEG = {"format": "JPEG", "quality": 90}
 
 
 class ImageWriter:
