@@ -96,8 +96,7 @@ class DepthCloud:
         if self._with_normals:
             turn = self.world_from_camera[:3, :3].T.astype(np.float32)
             normals = depth_normals(self.millimetres, self.intrinsics, pixels) @ turn
-        height, width = self.millimetres.shape
-        rows, columns = np.divmod(pixels, width)
+        rows, columns = np.divmod(pixels, self.millimetres.shape[1])
         depth = self.millimetres.ravel()[pixels]
         points = _points(self._world_from_pixels(), columns, rows, depth)
         return PointCloud(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
@@ -33,6 +34,8 @@ class PosedSequence(ABC):
         frame_ids: names of all frames, unique, in order, also of those that turn out unusable.
         up: (3,) float64 unit vector, the world's up direction where the source states it, or
             None.
+        problem: what is wrong with the recording as a whole though frames of it can be read, in
+            words, naming the file; or None.
     """
 
     layout: str
@@ -40,6 +43,7 @@ class PosedSequence(ABC):
     folder: Path
     frame_ids: tuple[str, ...]
     up: NDArray[np.float64] | None = None
+    problem: str | None = None
 
     def __len__(self) -> int:
         """The number of frames, usable or not."""
@@ -64,9 +68,8 @@ class PosedSequence(ABC):
         """
         digest = hashlib.sha256()
         for path in self.files():
-            digest.update(
-                f"{path.relative_to(self.folder.parent)} {path.stat().st_size}\n".encode()
-            )
+            name = os.path.relpath(path, self.folder.parent)  # some lie beside the folder
+            digest.update(f"{name} {path.stat().st_size}\n".encode())
         return digest.hexdigest()
 
 
@@ -128,6 +131,7 @@ class MergedSequence(PosedSequence):
                 "world frame; prepare them without --merge, or pass --up x y z"
             )
         self.up = stated[0] if stated else None
+        self.problem = "; ".join(each.problem for each in sequences if each.problem) or None
 
     def read(self, index: int) -> Frame | Sweep:
         """Read frame ``index`` of all; see :meth:`PosedSequence.read`."""

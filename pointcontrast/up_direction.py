@@ -1,8 +1,8 @@
 """Which way is up in a scene: stated by its source or by the user, or estimated.
 
-People hold cameras nearly level and cars drive nearly level, so the sensors' mean up is a good first
-guess; floors and tables
-are the surfaces whose normals lie near it, and they say exactly where up is.
+People hold cameras nearly level and cars drive nearly level, so the sensors' mean up is a good
+first guess; floors and tables are the surfaces whose normals lie near it, and they say exactly
+where up is.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def test_it_takes_a_twentieth_of_the_authors_files(frames, store, tmp_path):
 
 
 def test_training_finds_as_many_correspondences_as_in_full_resolution_points(frames, store):
-    recipe = NetworkInput(voxel_size=0.025)
+    recipe = NetworkInput(voxel_size=0.025, feature_noise=0)  # the same rotations for both
     counts = []
     for i in range(len(frames) - 1):
         stored = [store.read(j) for j in (i, i + 1)]
@@ -55,4 +55,4 @@ def test_training_finds_as_many_correspondences_as_in_full_resolution_points(fra
             counts.append(len(find_correspondences(views[0].points, views[1].points, 0.0375)))
     ours, theirs = np.array(counts).reshape(-1, 2).T
     assert theirs.min() > 1000
-    assert np.abs(ours / theirs - 1).max() < 0.02
+    assert np.abs(ours / theirs - 1).max() < 0.001  # only rounding differs

@@ -130,8 +130,7 @@ def check_intrinsics(matrix: NDArray[np.float64], where: str) -> NDArray[np.floa
 def depth_size(paths: Sequence[Path], intrinsics: NDArray[np.float64]) -> tuple[int, int]:
     """The size of a sequence's depth images: the commonest among up to 32 of them.
 
-    Only headers are read. The size is held against the intrinsics, because a matrix that belongs
-    to an image of another size bends every point cloud without any other sign.
+    Only headers are read. The size is held against the intrinsics.
 
     Args:
         paths: the depth images.
@@ -153,15 +152,31 @@ def depth_size(paths: Sequence[Path], intrinsics: NDArray[np.float64]) -> tuple[
             continue
     if not sizes:
         raise InputError(f"{paths[0].parent}: none of its depth images can be read")
-    width, height = sizes.most_common(1)[0][0]
-    center = (float(intrinsics[0, 2]), float(intrinsics[1, 2]))
-    if abs(center[0] / width - 0.5) > 0.2 or abs(center[1] / height - 0.5) > 0.2:
+    size = sizes.most_common(1)[0][0]
+    check_center(f"{paths[0].parent}: its depth", size, intrinsics)
+    return size
+
+
+def check_center(whose: str, size: tuple[int, int], intrinsics: NDArray[np.float64]) -> None:
+    """Refuse intrinsics that belong to images of another size.
+
+    Such a matrix bends every point cloud without any other sign.
+
+    Args:
+        whose: starts the message: the place and the kind of the images.
+        size: (width, height) in pixels.
+        intrinsics: (3, 3) pinhole matrix.
+
+    Raises:
+        InputError: the principal point is far from the middle of the image.
+    """
+    center = intrinsics[:2, 2]
+    if np.any(np.abs(center / size - 0.5) > 0.2):
         raise InputError(
-            f"{paths[0].parent}: its depth images are {width} x {height} pixels, but the "
-            f"intrinsics have their principal point at {center[0]:.1f}, {center[1]:.1f}: they "
-            "belong to another image size; give the depth camera's own"
+            f"{whose} images are {size[0]} x {size[1]} pixels, but the intrinsics have their "
+            f"principal point at {center[0]:.1f}, {center[1]:.1f}: they belong to another image "
+            "size; give the camera's own"
         )
-    return width, height
 
 
 def _open(path: Path) -> Image.Image:

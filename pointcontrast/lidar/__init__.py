@@ -1,0 +1,1 @@
+"""Readers of posed LiDAR sweeps; ``pointcontrast.layouts`` lists them with the others."""
