@@ -15,11 +15,6 @@ from pointcontrast.synthetic.shell import Opening, make_shell
 from pointcontrast.synthetic.solids import rotation_about
 from pointcontrast.synthetic.textures import Material
 
-BOX_COLUMNS = ("x", "y", "z", "size_x", "size_y", "size_z", "yaw", "class")
-"""The columns of ``boxes``: centre and full size in metres, the heading in radians
-counter-clockwise about +z from world +x to the box's own x axis (its front), the semantic id.
-``size_x`` is measured along the heading, ``size_y`` to its left, ``size_z`` upwards."""
-
 
 @dataclass(frozen=True)
 class Light:
@@ -50,8 +45,8 @@ class Room:
         instance: (T,) int32 ids from 0, one a piece: floor, ceiling, each wall, then the rest.
         material: (T,) int32 rows of ``materials``.
         materials: the textures.
-        boxes: (K, 8) float32, columns ``BOX_COLUMNS``; every instance but floor, ceiling and
-            walls; the box is the tightest at the piece's own heading.
+        boxes: (K, 8) float32, columns ``labelled_scene_checks.BOX_COLUMNS``; every instance but
+            floor, ceiling and walls; the box is the tightest at the piece's own heading.
         box_instances: (K,) int32, the instance in each box.
         lights: what lights the room.
     """

@@ -13,10 +13,12 @@ from tqdm import tqdm
 
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_folder, read_json, write_json
+from pointcontrast.labelled_scene import FORMAT_VERSION as SCENE_FORMAT_VERSION
+from pointcontrast.labelled_scene import LabelledScene, write_labelled_scene
 from pointcontrast.synthetic.camera_walk import walk
 from pointcontrast.synthetic.pieces import CLASS_NAMES
 from pointcontrast.synthetic.render import LabelledFrame, Renderer, SurfacePoints, pinhole
-from pointcontrast.synthetic.rooms import BOX_COLUMNS, Room, make_room
+from pointcontrast.synthetic.rooms import Room, make_room
 
 FORMAT_VERSION = 1
 """Raise it with every change of what a seed gives: folders of an older version are made anew."""
@@ -84,7 +86,7 @@ def write_rooms(
         seed: of the set.
         first_room: number of the first room.
         labelled_output: where to write labelled scenes of the same names
-            (:func:`write_labelled_scene`); None writes none.
+            (``pointcontrast.labelled_scene``); None writes none.
         width: of an image, pixels.
         height: of an image, pixels.
         field_of_view: horizontal, degrees.
@@ -157,35 +159,31 @@ def write_rgbd_folder(folder: Path, frames: Sequence[LabelledFrame], meta: dict[
         write_json(partial / "meta.json", meta)
 
 
-def write_labelled_scene(
-    folder: Path, room: Room, points: SurfacePoints, meta: dict[str, Any]
-) -> None:
-    """Write one labelled scene, atomically.
-
-    ``coord.npy`` (N, 3) float32 metres, ``color.npy`` (N, 3) uint8 RGB, ``normal.npy`` (N, 3)
-    float32, ``semantic.npy`` (N,) int32, ``instance.npy`` (N,) int32, ``boxes.npy`` (K, 8)
-    float32 with the columns of ``rooms.BOX_COLUMNS``, ``meta.json``.
+def labelled_scene(room: Room, points: SurfacePoints, meta: dict[str, Any]) -> LabelledScene:
+    """Points on the surfaces of a room as a labelled scene.
 
     Args:
-        folder: replaced if it is there.
         room: where the points come from.
         points: points on its surfaces.
-        meta: joins what describes the arrays in ``meta.json``.
+        meta: the scene's ``source`` and ``settings``.
     """
-    with atomic_folder(folder) as partial:
-        np.save(partial / "coord.npy", points.points)
-        np.save(partial / "color.npy", points.colors)
-        np.save(partial / "normal.npy", points.normals)
-        np.save(partial / "semantic.npy", points.semantic)
-        np.save(partial / "instance.npy", points.instance)
-        np.save(partial / "boxes.npy", room.boxes)
-        boxes = {"box_columns": BOX_COLUMNS, "box_instances": room.box_instances.tolist()}
-        write_json(partial / "meta.json", {**meta, **boxes})
+    return LabelledScene(
+        coord=points.points,
+        color=points.colors,
+        normal=points.normals,
+        semantic=points.semantic,
+        instance=points.instance,
+        boxes=room.boxes,
+        box_instances=room.box_instances,
+        class_names=CLASS_NAMES,
+        source=meta["source"],
+        settings=meta["settings"],
+    )
 
 
 def _write_room(folder: Path, scene: Path | None, number: int, settings: RoomSettings) -> None:
-    rgbd_meta = _meta(number, settings, without=("density",))
-    scene_meta = _meta(number, settings, kept=("seed", "density"))
+    rgbd_meta = _rgbd_meta(number, settings)
+    scene_meta = _scene_meta(number, settings)
     wants_frames = not _is_there(folder, rgbd_meta)
     wants_points = scene is not None and not _is_there(scene, scene_meta)
     if not (wants_frames or wants_points):
@@ -210,20 +208,12 @@ def _write_room(folder: Path, scene: Path | None, number: int, settings: RoomSet
         write_rgbd_folder(folder, frames, rgbd_meta)
     if scene is not None and wants_points:
         points = renderer.sample_points(settings.density, points_rng)
-        write_labelled_scene(scene, room, points, scene_meta)
+        write_labelled_scene(scene, labelled_scene(room, points, scene_meta))
 
 
-def _meta(
-    number: int,
-    settings: RoomSettings,
-    kept: tuple[str, ...] | None = None,
-    without: tuple[str, ...] = (),
-) -> dict[str, Any]:
-    values = {
-        name: value
-        for name, value in asdict(settings).items()
-        if name not in without and (kept is None or name in kept)
-    }
+def _rgbd_meta(number: int, settings: RoomSettings) -> dict[str, Any]:
+    values = asdict(settings)
+    del values["density"]
     return {
         "format_version": FORMAT_VERSION,
         "source": "pointcontrast.synthetic",
@@ -232,6 +222,16 @@ def _meta(
         "class_names": list(CLASS_NAMES),
         "room": number,
         "settings": values,
+    }
+
+
+def _scene_meta(number: int, settings: RoomSettings) -> dict[str, Any]:
+    """What the ``meta.json`` of a labelled scene holds if it need not be made again."""
+    dataset = "pointcontrast.synthetic"
+    return {
+        "format_version": SCENE_FORMAT_VERSION,
+        "source": {"dataset": dataset, "version": FORMAT_VERSION, "room": number},
+        "settings": {"seed": settings.seed, "density": settings.density},
     }
 
 

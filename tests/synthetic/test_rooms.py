@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pointcontrast.labelled_scene_checks import BOX_COLUMNS
 from pointcontrast.synthetic.clutter import book_row, carton, ceiling_lamp, lamp, plant, waste_bin
 from pointcontrast.synthetic.floorplan import FloorPlan, footprint, overlap
 from pointcontrast.synthetic.furniture import bookcase, cabinet, desk, table
 from pointcontrast.synthetic.pieces import CLASS_NAMES, FURNITURE_NAMES
-from pointcontrast.synthetic.rooms import BOX_COLUMNS, Room, make_room
+from pointcontrast.synthetic.rooms import Room, make_room
 from pointcontrast.synthetic.seating import bed, chair, sofa
 from pointcontrast.synthetic.shell import make_shell
 

@@ -1,0 +1,129 @@
+"""ScanNet's meshes: PLY files of coloured triangles, and of a label per vertex."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from plyfile import PlyData, PlyParseError
+
+from pointcontrast.errors import InputError
+
+_SHIFT = 1e-3  # metres that the two meshes of a scan may differ by
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """A coloured triangle mesh.
+
+    Attributes:
+        vertices: (N, 3) float32 metres, in the frame of the scan.
+        colors: (N, 3) uint8 RGB.
+        triangles: (T, 3) int32 rows of ``vertices``.
+    """
+
+    vertices: NDArray[np.float32]
+    colors: NDArray[np.uint8]
+    triangles: NDArray[np.int32]
+
+
+def read_mesh(path: Path) -> Mesh:
+    """Read ``_vh_clean_2.ply``.
+
+    Raises:
+        InputError: missing, cut short, not a PLY file, without colours, with NaN, or with
+            triangles of vertices that are not there.
+    """
+    ply = _read_ply(path)
+    vertices = _vertices(path, ply)
+    colors = np.stack([_column(path, ply, name) for name in ("red", "green", "blue")], axis=1)
+    if colors.dtype != np.uint8:
+        raise InputError(f"{path}: its colours are {colors.dtype}, not uchar; download it again")
+    return Mesh(vertices, colors, _triangles(path, ply, len(vertices)))
+
+
+def read_vertex_labels(path: Path, vertices: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Read the labels of ``_vh_clean_2.labels.ply``.
+
+    Args:
+        path: the file.
+        vertices: (N, 3) of the scan's mesh, which it must have too.
+
+    Returns:
+        (N,) int64, what its property ``label`` holds.
+
+    Raises:
+        InputError: missing, cut short, without labels, or of another mesh.
+    """
+    ply = _read_ply(path)
+    labels = _column(path, ply, "label")
+    found = _vertices(path, ply)
+    if len(found) != len(vertices):
+        raise InputError(
+            f"{path} has {len(found)} vertices, the scan's mesh {len(vertices)}: they do not "
+            "belong together; download both again"
+        )
+    if np.abs(found - vertices).max() > _SHIFT:
+        raise InputError(f"{path} has other vertices than the scan's mesh; download both again")
+    return labels.astype(np.int64)
+
+
+def vertex_normals(mesh: Mesh) -> NDArray[np.float32]:
+    """Normals of the vertices: of the triangles around each, weighted by their areas.
+
+    Returns:
+        (N, 3) float32 unit vectors, on the side from which triangles run counter-clockwise;
+        0 0 0 at a vertex with no triangle of any area.
+    """
+    corners = mesh.vertices.astype(np.float64)[mesh.triangles]  # (T, 3, 3)
+    # as long as twice the area: the sum weighs by itself
+    cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    rows, weights = mesh.triangles.ravel(), np.repeat(cross, 3, axis=0)
+    count = len(mesh.vertices)
+    total = np.stack([np.bincount(rows, weights[:, k], minlength=count) for k in range(3)], axis=1)
+    length = np.linalg.norm(total, axis=1, keepdims=True)
+    return np.divide(total, length, out=np.zeros_like(total), where=length > 1e-14).astype(
+        np.float32
+    )
+
+
+def _read_ply(path: Path) -> PlyData:
+    try:
+        # knowing that all faces are triangles, plyfile reads them as one block
+        return PlyData.read(path, known_list_len={"face": {"vertex_indices": 3}})
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; download it") from None
+    except (PlyParseError, ValueError, OverflowError, MemoryError) as error:
+        reason = str(error) or type(error).__name__
+        raise InputError(f"{path} is not a whole PLY file ({reason}); download it again") from None
+
+
+def _column(path: Path, ply: PlyData, name: str) -> NDArray[Any]:
+    if "vertex" not in ply or name not in (vertex := ply["vertex"].data).dtype.names:
+        raise InputError(f"{path} has no property {name!r} of its vertices; download it again")
+    return np.asarray(vertex[name])
+
+
+def _vertices(path: Path, ply: PlyData) -> NDArray[np.float32]:
+    vertices = np.stack([_column(path, ply, axis) for axis in "xyz"], axis=1).astype(np.float32)
+    if not len(vertices):
+        raise InputError(f"{path} has no vertices; download it again")
+    if not np.isfinite(vertices).all():
+        raise InputError(f"{path} has vertices at NaN or infinity; download it again")
+    return vertices
+
+
+def _triangles(path: Path, ply: PlyData, num_vertices: int) -> NDArray[np.int32]:
+    faces: NDArray[Any] = ply["face"].data if "face" in ply else np.zeros(0)
+    if not len(faces) or "vertex_indices" not in (faces.dtype.names or ()):
+        raise InputError(f"{path} has no faces of 'vertex_indices'; download it again")
+    triangles = np.asarray(faces["vertex_indices"]).astype(np.int64).reshape(-1, 3)
+    if triangles.min() < 0 or triangles.max() >= num_vertices:
+        raise InputError(
+            f"{path} has faces of vertices {triangles.min()}..{triangles.max()}, and only "
+            f"{num_vertices} vertices; download it again"
+        )
+    return triangles.astype(np.int32)

@@ -1,0 +1,203 @@
+"""One ScanNet scan as one labelled scene, and all scans of a release.
+
+A scene has the vertices, colours and normals of ``_vh_clean_2.ply``, a row of the benchmark's 20
+classes per vertex, the annotated objects as instances, and an axis-aligned box about each object
+(as VoteNet's are: the extremes of its vertices in the aligned frame).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from pointcontrast.errors import InputError
+from pointcontrast.geometry import transform_points
+from pointcontrast.labelled_scene import LabelledScene, read_labelled_scene, write_labelled_scene
+from pointcontrast.scannet.alignment import read_axis_alignment
+from pointcontrast.scannet.classes import CLASS_NAMES
+from pointcontrast.scannet.labelling import labelled
+from pointcontrast.scannet.mesh import read_mesh, vertex_normals
+from pointcontrast.scannet.release import (
+    AGGREGATION,
+    INFO,
+    LABELS,
+    MESH,
+    SEGMENTS,
+    check_scan_id,
+    is_test_scan,
+    label_map_path,
+    scan_file,
+)
+
+_RECIPE = 1  # raised when the code comes to make other scenes from the same files
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneSettings:
+    """How scans become scenes.
+
+    Attributes:
+        align: turn the walls along the axes, as the scan's ``.txt`` says.
+        labels: take the labels; without them, only pretraining can use the scenes.
+        label_map: the map from raw categories to NYU40, in place of the release's own.
+    """
+
+    align: bool = True
+    labels: bool = True
+    label_map: Path | None = None
+
+
+@dataclass(frozen=True)
+class SceneSummary:
+    """What became of one scan that is finished.
+
+    Attributes:
+        scene: the scan's id, and its folder's name.
+        num_points: N.
+        num_boxes: K; 0 where objects are not known.
+        num_bytes: on disk.
+        reused: it was finished before with the same settings.
+        notes: what was odd about its files.
+    """
+
+    scene: str
+    num_points: int
+    num_boxes: int
+    num_bytes: int
+    reused: bool
+    notes: tuple[str, ...]
+
+
+def convert_scan(scan: Path, output: Path, settings: SceneSettings) -> SceneSummary:
+    """Make the labelled scene of one scan, unless it is there already.
+
+    Args:
+        scan: the scan's folder in the release; its name is the scan's id.
+        output: the scene becomes ``output/<id>``, whole or not at all.
+        settings: how.
+
+    Raises:
+        InputError: a file of the scan is missing or wrong; the message names it.
+    """
+    name = check_scan_id(scan.name, str(scan))
+    folder = output / name
+    wanted = _settings_of(scan, settings)
+    scene = _finished(folder, wanted)
+    reused = scene is not None
+    if scene is None:
+        _refuse_foreign(folder)
+        _sweep(folder)
+        scene = replace(_read_scan(scan, settings), settings=wanted)
+        write_labelled_scene(folder, scene)
+    return SceneSummary(
+        scene=name,
+        num_points=len(scene),
+        num_boxes=0 if scene.boxes is None else len(scene.boxes),
+        num_bytes=sum(path.stat().st_size for path in folder.iterdir()),
+        reused=reused,
+        notes=tuple(scene.details["notes"]),
+    )
+
+
+def convert_scans(
+    scans: Sequence[Path], output: Path, settings: SceneSettings, *, progress: bool = False
+) -> tuple[list[SceneSummary], dict[str, str]]:
+    """Make the labelled scenes of many scans; one that fails does not stop the others.
+
+    Args:
+        scans: their folders (``release.find_scans``).
+        output: folder of the scenes.
+        settings: how.
+        progress: show a progress bar.
+
+    Returns:
+        What is finished, and scan -> reason for what is not.
+    """
+    finished: list[SceneSummary] = []
+    failures: dict[str, str] = {}
+    for scan in tqdm(scans, desc="scans", unit="scan", disable=None if progress else True):
+        try:
+            finished.append(convert_scan(scan, output, settings))
+        except InputError as error:
+            failures[scan.name] = str(error)
+    return finished, failures
+
+
+def _read_scan(scan: Path, settings: SceneSettings) -> LabelledScene:
+    """One scan as a scene without settings."""
+    mesh = read_mesh(scan_file(scan, MESH))
+    coord, normal = mesh.vertices, vertex_normals(mesh)
+    alignment = read_axis_alignment(scan_file(scan, INFO)) if settings.align else None
+    if alignment is not None:
+        rotation = np.eye(4)
+        rotation[:3, :3] = alignment[:3, :3]
+        coord, normal = transform_points(alignment, coord), transform_points(rotation, normal)
+    scene = LabelledScene(
+        coord=coord,
+        color=mesh.colors,
+        normal=normal,
+        class_names=CLASS_NAMES,
+        source={"dataset": "ScanNet v2", "scan": scan.name, "folder": scan.parent.name},
+        details={
+            # None: the file has no such line (test scans), or it was not asked for
+            "axis_alignment": None if alignment is None else alignment.tolist(),
+            "notes": [],
+        },
+    )
+    if settings.labels and not is_test_scan(scan):
+        scene = labelled(scene, scan, _label_map(scan, settings), mesh.vertices)
+    return scene
+
+
+def _label_map(scan: Path, settings: SceneSettings) -> Path:
+    return settings.label_map or label_map_path(scan)
+
+
+def _settings_of(scan: Path, settings: SceneSettings) -> dict[str, Any]:
+    """What decides the content of a scene: the switches, and which files there are."""
+    files = [scan_file(scan, MESH)]
+    if settings.align:
+        files.append(scan_file(scan, INFO))
+    if settings.labels and not is_test_scan(scan):
+        files += [scan_file(scan, ending) for ending in (LABELS, SEGMENTS, AGGREGATION)]
+        files.append(_label_map(scan, settings))
+    digest = hashlib.sha256()
+    for path in files:  # sizes: reading the files would take as long as the work it may save
+        digest.update(f"{path.name} {path.stat().st_size if path.exists() else None}\n".encode())
+    return {
+        "recipe": _RECIPE,
+        "align": settings.align,
+        "labels": settings.labels,
+        "files": digest.hexdigest(),
+    }
+
+
+def _finished(folder: Path, wanted: dict[str, Any]) -> LabelledScene | None:
+    """The scene in ``folder`` if it is whole and was made with these settings."""
+    if not folder.exists():
+        return None
+    try:
+        scene = read_labelled_scene(folder)
+    except InputError:
+        return None  # damaged, or no scene: made again
+    return scene if scene.settings == wanted else None
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Never replace a folder that is not a scene, such as the raw scan itself."""
+    if folder.exists() and not (folder / "meta.json").exists() and any(folder.iterdir()):
+        raise InputError(f"{folder} holds other files, not a scene; give another --output")
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed runs left of this scene."""
+    for left in folder.parent.glob(f".{folder.name}.*"):
+        if left.suffix in (".partial", ".old"):
+            shutil.rmtree(left, ignore_errors=True)
