@@ -32,8 +32,8 @@ from pointcontrast.pairs import (
     read_pairs,
     write_pairs,
 )
-from pointcontrast.sequence import PosedSequence
 from pointcontrast.scene_meta import SceneMeta
+from pointcontrast.sequence import PosedSequence
 from pointcontrast.view_store import STORAGE_GRID, Storage, ViewStore, fill_view_store
 from pointcontrast.views import MAX_DEPTH, SkippedFrame, View, read_views
 
@@ -166,6 +166,7 @@ def _fill_scene(
         storage=settings.storage,
         storage_grid=settings.storage_grid,
         settings=wanted,
+        problem=sequence.problem,
         up=up,
         up_how=how,
     )

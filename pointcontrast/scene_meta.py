@@ -35,6 +35,7 @@ class SceneMeta:
         up_how: where it comes from.
         floor_height: 1st percentile of the points along ``up``, metres.
         skipped: frames that were left out, each with its reason.
+        problem: what is wrong with the recording as a whole though it could be read, or None.
         settings: what the store was made with, to tell whether it must be made again.
         files: name -> {"bytes", "sha256"} of the arrays.
     """
@@ -51,6 +52,7 @@ class SceneMeta:
     up_how: str
     floor_height: float
     skipped: tuple[SkippedFrame, ...]
+    problem: str | None
     settings: dict[str, Any]
     files: dict[str, dict[str, Any]]
 

@@ -119,6 +119,7 @@ def write_view_store(
     storage: Storage = "depth",
     storage_grid: float = STORAGE_GRID,
     settings: dict[str, Any] | None = None,
+    problem: str | None = None,
     up: ArrayLike | None = None,
     up_how: str = "given",
 ) -> SceneMeta:
@@ -134,6 +135,7 @@ def write_view_store(
             "points" keeps points of all.
         storage_grid: points are thinned to one a cell of this side, metres; 0 keeps all.
         settings: what the views were made with.
+        problem: what is wrong with the recording as a whole (``PosedSequence.problem``).
         up: (3,) the up direction; None estimates it.
         up_how: where ``up`` comes from.
 
@@ -152,6 +154,7 @@ def write_view_store(
             storage=storage,
             storage_grid=storage_grid,
             settings=settings,
+            problem=problem,
             up=up,
             up_how=up_how,
         )
@@ -165,6 +168,7 @@ def fill_view_store(
     storage: Storage = "depth",
     storage_grid: float = STORAGE_GRID,
     settings: dict[str, Any] | None = None,
+    problem: str | None = None,
     up: ArrayLike | None = None,
     up_how: str = "given",
 ) -> SceneMeta:
@@ -196,6 +200,7 @@ def fill_view_store(
         up_how=known.how,
         floor_height=round(float(np.percentile(points @ known.direction, 1)), 4),
         skipped=tuple(packer.skipped),
+        problem=problem,
         settings=settings or {},
         files={
             each.name: {"bytes": each.stat().st_size, "sha256": sha256(each)}

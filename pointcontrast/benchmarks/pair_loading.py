@@ -11,10 +11,10 @@ from tqdm import tqdm
 
 from pointcontrast.benchmarks.timing import Figures, interleaved, spread
 from pointcontrast.errors import InputError
+from pointcontrast.layouts import open_merged
 from pointcontrast.network_input import NetworkInput
 from pointcontrast.pair_dataset import PairDataset
 from pointcontrast.pairs import PAIRS_FILE, read_pairs
-from pointcontrast.layouts import open_merged
 from pointcontrast.types import Pair
 from pointcontrast.view_store import ViewStore
 from pointcontrast.views import to_view

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pointcontrast.network_input import NetworkInput
 from pointcontrast.layouts import find_sequences, open_sequence
+from pointcontrast.network_input import NetworkInput
 from pointcontrast.sequence import FrameError
 from pointcontrast.views import to_view
 
