@@ -73,18 +73,29 @@ def match(
     points0: NDArray[np.float32],
     points1: NDArray[np.float32],
     radius: float,
+    lower: NDArray[np.float32],
+    upper: NDArray[np.float32],
 ) -> NDArray[np.int64] | None:
-    """All rows (M, 2) of two finite clouds within ``radius``, sorted.
+    """All rows (M, 2) of two clouds within ``radius``, sorted.
 
-    Returns None where points1 spans too many cells of that size to be numbered.
+    Args:
+        library: of :func:`load_kernels`.
+        points0: (N0, 3).
+        points1: (N1, 3).
+        radius: in the unit of the points.
+        lower: (3,) finite: all points of both are between this
+        upper: and this.
+
+    Returns:
+        The rows, or None where there are too many cells of that size to be numbered.
     """
     cell = 2 * radius * (1 + 1e-9)  # a ball never reaches over two cells, rounding included
-    lower = points1.min(axis=0).astype(np.float64)
-    extent = np.floor((points1.max(axis=0) - lower) / cell) + 1
-    if np.log2(extent).sum() >= 62 or not np.abs(points0).max() / radius < 2**52:
+    origin = lower.astype(np.float64)
+    extent = np.floor((upper - origin) / cell) + 1
+    if np.log2(extent).sum() >= 62 or not np.abs([lower, upper]).max() / radius < 2**52:
         return None
     cells = extent.astype(np.int64)
-    room = 8 * max(len(points0), len(points1))
+    room = 4 * max(len(points0), len(points1))
     while True:
         pairs = np.empty((room, 2), np.int64)
         count = checked(
@@ -95,7 +106,7 @@ def match(
                 len(points1),
                 radius,
                 cell,
-                lower,
+                origin,
                 cells,
                 room,
                 pairs,

@@ -35,7 +35,13 @@ def without(monkeypatch: pytest.MonkeyPatch, call: Callable[[], object]) -> obje
         return call()
 
 
-@pytest.mark.parametrize("voxel_size", [0.02, 0.3, 50.0])
+def bounds(*clouds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    points = np.concatenate(clouds)
+    return points.min(axis=0), points.max(axis=0)
+
+
+# 0.002: too many voxels for a bit each
+@pytest.mark.parametrize("voxel_size", [0.002, 0.02, 0.3, 50.0])
 @pytest.mark.parametrize("num_points", [1, 2, 5000])
 def test_voxelize(
     library: ctypes.CDLL, num_points: int, voxel_size: float, monkeypatch: pytest.MonkeyPatch
@@ -70,14 +76,14 @@ def test_match(seed: int, num0: int, num1: int, spread: float, radius: float, sh
     points0 = (rng.normal(size=(num0, 3)) * spread).astype(np.float32)
     points1 = (rng.normal(size=(num1, 3)) * spread + shift).astype(np.float32)
     points1[: num1 // 3] = points0[rng.integers(0, num0, num1 // 3)]  # some at distance 0
-    found = match(library, points0, points1, radius)
+    found = match(library, points0, points1, radius, *bounds(points0, points1))
     np.testing.assert_array_equal(found, _match_by_trees(points0, points1, radius))
 
 
 def test_match_at_exactly_the_radius_on_a_grid(library: ctypes.CDLL) -> None:
     grid = np.stack(np.meshgrid(*[np.arange(-4, 5)] * 3), axis=-1).reshape(-1, 3) * 0.25
     points = grid.astype(np.float32)  # quarters are exact: neighbours lie at the radius itself
-    found = match(library, points, points, 0.25)
+    found = match(library, points, points, 0.25, *bounds(points))
     assert found is not None
     gap = points[found[:, 0]] - points[found[:, 1]]
     assert set(np.abs(gap).sum(axis=1).tolist()) == {0.0, 0.25}
@@ -88,7 +94,7 @@ def test_match_at_exactly_the_radius_on_a_grid(library: ctypes.CDLL) -> None:
 
 def test_more_matches_than_there_is_room_for_at_first(library: ctypes.CDLL) -> None:
     points = np.random.default_rng(0).uniform(0, 0.01, (60, 3)).astype(np.float32)
-    found = match(library, points, points, 1.0)
+    found = match(library, points, points, 1.0, *bounds(points))
     assert found is not None
     assert len(found) == 3600
     np.testing.assert_array_equal(found, _match_by_trees(points, points, 1.0))
@@ -96,7 +102,7 @@ def test_more_matches_than_there_is_room_for_at_first(library: ctypes.CDLL) -> N
 
 def test_clouds_too_wide_for_the_kernel_are_matched_all_the_same(library: ctypes.CDLL) -> None:
     points = np.array([[0, 0, 0], [1e9, 1e9, 1e9]], np.float32)
-    assert match(library, points, points, 1e-3) is None
+    assert match(library, points, points, 1e-3, *bounds(points)) is None
     assert find_correspondences(points, points, 1e-3).tolist() == [[0, 0], [1, 1]]
 
 

@@ -10,13 +10,41 @@
 
 namespace {
 
-// One coordinate of the points of row `v`: matrix (4,) times (u z, v z, z, 1), for every pixel.
-inline void unproject_row(const std::uint16_t* z, std::int64_t v, std::int64_t width,
-                          const float* matrix, float* out) {
+// 0, 1, 2, ... as floats: the columns of an image.
+std::vector<float> columns(std::int64_t width) {
+  std::vector<float> numbers(static_cast<std::size_t>(width));
+  for (std::size_t u = 0; u < numbers.size(); ++u) numbers[u] = static_cast<float>(u);
+  return numbers;
+}
+
+// One coordinate of the points of row `v`: matrix (4,) times (u z, v z, z, 1), for every pixel;
+// `u` of columns().
+POINTCONTRAST_WIDE void unproject_row(const std::uint16_t* z, const float* u, std::int64_t v,
+                                      std::int64_t width, const float* matrix, float* out) {
+  const float along = matrix[0], place = matrix[3];
   const float row = matrix[1] * static_cast<float>(v) + matrix[2];
-  for (std::int64_t u = 0; u < width; ++u)
-    out[u] = static_cast<float>(z[u]) * (matrix[0] * static_cast<float>(static_cast<std::int32_t>(u)) + row) +
-             matrix[3];
+  for (std::int64_t i = 0; i < width; ++i)
+    out[i] = static_cast<float>(static_cast<std::int32_t>(z[i])) * (along * u[i] + row) + place;
+}
+
+// The smallest and largest of `n` values, a multiple of 8, and of what stands there already.
+constexpr std::int64_t kLanes = 8;  // comparisons in step, which a compiler makes into one
+POINTCONTRAST_WIDE void extend(const float* values, std::int64_t n, float* low, float* high) {
+  float lows[kLanes], highs[kLanes];
+  for (int k = 0; k < kLanes; ++k) lows[k] = low[k];
+  for (int k = 0; k < kLanes; ++k) highs[k] = high[k];
+  for (std::int64_t at = 0; at < n; at += kLanes)
+    for (int k = 0; k < kLanes; ++k) {
+      lows[k] = values[at + k] < lows[k] ? values[at + k] : lows[k];
+      highs[k] = values[at + k] > highs[k] ? values[at + k] : highs[k];
+    }
+  for (int k = 0; k < kLanes; ++k) low[k] = lows[k];
+  for (int k = 0; k < kLanes; ++k) high[k] = highs[k];
+}
+
+POINTCONTRAST_WIDE void voxels_of_row(const float* values, std::int64_t n, float size,
+                                      std::int32_t* voxels) {
+  pointcontrast::voxels_of(values, n, size, voxels);
 }
 
 }  // namespace
@@ -59,12 +87,13 @@ void pointcontrast_depth_sums(const std::uint16_t* depth, std::int64_t height, s
 std::int64_t pointcontrast_unproject(const std::uint16_t* depth, std::int64_t height,
                                      std::int64_t width, const float* matrix, std::int64_t count,
                                      float* points) try {
+  const std::vector<float> u_of = columns(width);
   std::vector<float> row(static_cast<std::size_t>(width));
   for (int d = 0; d < 3; ++d) {
     float* out = points + d * count;
     for (std::int64_t v = 0; v < height; ++v) {
       const std::uint16_t* z = depth + v * width;
-      unproject_row(z, v, width, matrix + 4 * d, row.data());
+      unproject_row(z, u_of.data(), v, width, matrix + 4 * d, row.data());
       for (std::int64_t u = 0; u < width; ++u)
         if (z[u]) *out++ = row[static_cast<std::size_t>(u)];
     }
@@ -79,8 +108,8 @@ std::int64_t pointcontrast_unproject(const std::uint16_t* depth, std::int64_t he
 std::int64_t pointcontrast_depth_bounds(const std::uint16_t* depth, std::int64_t height,
                                         std::int64_t width, const float* matrix,
                                         float* bounds) try {
-  constexpr std::int64_t kLanes = 8;  // comparisons in step, which a compiler makes into one
   const std::int64_t padded = (width + kLanes - 1) / kLanes * kLanes;
+  const std::vector<float> u_of = columns(width);
   std::vector<float> row(static_cast<std::size_t>(padded));
   for (int d = 0; d < 3; ++d) {
     const float camera = matrix[4 * d + 3];  // where a pixel without a point lies, too
@@ -88,12 +117,8 @@ std::int64_t pointcontrast_depth_bounds(const std::uint16_t* depth, std::int64_t
     for (int k = 0; k < kLanes; ++k) low[k] = high[k] = camera;
     for (std::int64_t u = width; u < padded; ++u) row[static_cast<std::size_t>(u)] = camera;
     for (std::int64_t v = 0; v < height; ++v) {
-      unproject_row(depth + v * width, v, width, matrix + 4 * d, row.data());
-      for (const float* at = row.data(); at != row.data() + padded; at += kLanes)
-        for (int k = 0; k < kLanes; ++k) {
-          low[k] = at[k] < low[k] ? at[k] : low[k];
-          high[k] = at[k] > high[k] ? at[k] : high[k];
-        }
+      unproject_row(depth + v * width, u_of.data(), v, width, matrix + 4 * d, row.data());
+      extend(row.data(), padded, low, high);
     }
     for (int k = 1; k < kLanes; ++k) {
       low[0] = low[k] < low[0] ? low[k] : low[0];
@@ -115,6 +140,7 @@ std::int64_t pointcontrast_voxelize_depth(const std::uint16_t* depth, std::int64
                                           const std::int64_t* lower, const std::int64_t* extent,
                                           std::int32_t* pixels, std::int32_t* voxels) try {
   const pointcontrast::VoxelBox box{lower, extent};
+  const std::vector<float> u_of = columns(width);
   std::vector<float> row(static_cast<std::size_t>(width));
   std::vector<std::int32_t> x(row.size()), y(row.size()), z(row.size());
   std::int32_t* const out[3] = {x.data(), y.data(), z.data()};
@@ -123,8 +149,8 @@ std::int64_t pointcontrast_voxelize_depth(const std::uint16_t* depth, std::int64
     for (std::int64_t v = 0; v < height; ++v) {
       const std::uint16_t* measured = depth + v * width;
       for (int d = 0; d < 3; ++d) {
-        unproject_row(measured, v, width, matrix + 4 * d, row.data());
-        pointcontrast::voxels_of(row.data(), width, size, out[d]);
+        unproject_row(measured, u_of.data(), v, width, matrix + 4 * d, row.data());
+        voxels_of_row(row.data(), width, size, out[d]);
       }
       for (std::size_t u = 0; u < row.size(); ++u) {
         if (!measured[u] || !seen.insert(box.key(x[u], y[u], z[u]))) continue;

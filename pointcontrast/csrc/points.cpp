@@ -78,9 +78,9 @@ inline std::int64_t floor_of(double value) {
 }
 
 // A few numbers in order: those of one point's neighbours.
-inline void sort_few(std::vector<std::int32_t>& numbers) {
-  if (numbers.size() > 32) return std::sort(numbers.begin(), numbers.end());
-  for (std::size_t i = 1; i < numbers.size(); ++i) {
+inline void sort_few(std::int32_t* numbers, std::size_t count) {
+  if (count > 32) return std::sort(numbers, numbers + count);
+  for (std::size_t i = 1; i < count; ++i) {
     const std::int32_t number = numbers[i];
     std::size_t at = i;
     for (; at > 0 && numbers[at - 1] > number; --at) numbers[at] = numbers[at - 1];
@@ -108,6 +108,7 @@ std::int64_t match(const float* points0, std::int64_t n0, const float* points1,
   std::vector<std::int32_t> found;
   for (std::int64_t i = 0; i < n0; ++i) {
     const float* p = points0 + 3 * i;
+    const double x0 = p[0], y0 = p[1], z0 = p[2];
     // A ball of one radius reaches, in each dimension, its own cell and the nearer neighbour.
     std::int64_t from[3], to[3];
     for (int d = 0; d < 3; ++d) {
@@ -118,26 +119,26 @@ std::int64_t match(const float* points0, std::int64_t n0, const float* points1,
       to[d] = std::min<std::int64_t>(is_low ? own : own + 1, extent[d] - 1);
     }
     if (from[2] > to[2]) continue;
-    found.clear();
+    std::size_t num_found = 0;
     for (std::int64_t x = from[0]; x <= to[0]; ++x)
       for (std::int64_t y = from[1]; y <= to[1]; ++y) {
         const std::int64_t column = (x * extent[1] + y) * extent[2];
         cells.between(column + from[2], column + to[2], [&](std::int32_t first, std::int32_t last) {
+          const auto num_more = static_cast<std::size_t>(last - first);
+          if (found.size() < num_found + num_more) found.resize(2 * (num_found + num_more));
+          // One in seven is near enough, in no order: a branch would be guessed wrong for each.
           for (const Place* q = places.data() + first; q != places.data() + last; ++q) {
-            const double dx = static_cast<double>(p[0]) - q->x,
-                         dy = static_cast<double>(p[1]) - q->y,
-                         dz = static_cast<double>(p[2]) - q->z;
-            if (dx * dx + dy * dy + dz * dz <= limit) found.push_back(q->row);
+            const double dx = x0 - q->x, dy = y0 - q->y, dz = z0 - q->z;
+            found[num_found] = q->row;
+            num_found += dx * dx + dy * dy + dz * dz <= limit;
           }
         });
       }
-    sort_few(found);
-    for (const std::int32_t j : found) {
-      if (count < room) {
-        pairs[2 * count] = i;
-        pairs[2 * count + 1] = j;
-      }
-      ++count;
+    sort_few(found.data(), num_found);
+    for (std::size_t k = 0; k < num_found; ++k, ++count) {
+      if (count >= room) continue;
+      pairs[2 * count] = i;
+      pairs[2 * count + 1] = found[k];
     }
   }
   return count;
