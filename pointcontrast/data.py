@@ -1,4 +1,4 @@
-"""Prepared pairs to batches: what is held out, and the LightningDataModule."""
+"""Pairs to batches: what is held out, and the LightningDataModule."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pointcontrast.collate import collate_pairs
 from pointcontrast.errors import InputError
 from pointcontrast.network_input import FeatureName, NetworkInput
 from pointcontrast.pair_dataset import PairDataset
-from pointcontrast.pairs import PAIRS_FILE, read_pairs
+from pointcontrast.pair_readers import PairReader, StoredPairs
 from pointcontrast.sources import DataSource
 from pointcontrast.stream import PairStream
 from pointcontrast.types import Pair, PairBatch
@@ -75,6 +75,7 @@ class PairDataModule(pl.LightningDataModule):
     def __init__(
         self,
         root: str,
+        pairs: PairReader | None = None,
         source: DataSource | None = None,
         batch_size: int = 4,
         num_workers: int = 2,
@@ -96,7 +97,10 @@ class PairDataModule(pl.LightningDataModule):
         ``pretrain/pointcontrast/lib/ddp_data_loaders.py`` at commit 47e8682).
 
         Args:
-            root: folder of prepared scenes, as tools/prepare_pairs.py makes it.
+            root: folder of the data: of prepared scenes, as tools/prepare_pairs.py makes it,
+                unless ``pairs`` says otherwise.
+            pairs: what reads pairs from that folder (``pointcontrast.pair_readers``); None takes
+                prepared scenes.
             source: what makes that folder where it is not there or not complete; None where it
                 must be there.
             batch_size: pairs a process and step.
@@ -108,13 +112,15 @@ class PairDataModule(pl.LightningDataModule):
             color_jitter: strength of the change of colours, drawn for each view; 0 is none.
             feature_noise: standard deviation of the noise on the features.
             match_radius: correspondences are closer than this many voxels.
-            holdout: what is held out for validation: the last views of each scene, or scenes.
+            holdout: what is held out for validation: the last views of each scene, or scenes
+                (the only way where pairs are cut anew at each step).
             holdout_fraction: how much is held out.
             num_validation_pairs: at most this many of the held-out pairs are scored.
             seed: of order and augmentation; set from seed_everything.
         """
         super().__init__()
         self.root = Path(root)
+        self.reader: PairReader = StoredPairs() if pairs is None else pairs
         self.source = source
         self.batch_size = batch_size
         self.num_workers = num_workers
@@ -147,20 +153,26 @@ class PairDataModule(pl.LightningDataModule):
         """Read the pair list and split it.
 
         Raises:
-            InputError: there is no pair list, or a split without a pair.
+            InputError: there is no pair list, or a split without a pair or that would hold
+                nothing out.
         """
         if self._train is not None:
             return
-        if not (self.root / PAIRS_FILE).exists():
+        if (
+            self.holdout == "views"
+            and self.holdout_fraction > 0
+            and not self.reader.views_are_fixed
+        ):
             raise InputError(
-                f"data.root {self.root} holds no {PAIRS_FILE}; make it with "
-                f"`python tools/prepare_pairs.py RAW_FOLDER --output {self.root}`"
+                f"data.holdout views holds nothing out with {type(self.reader).__name__}: its "
+                "views are cut anew from whole scans at each step; set data.holdout to scenes, or "
+                "data.holdout_fraction to 0"
             )
-        pairs = read_pairs(self.root / PAIRS_FILE)
+        pairs = self.reader.list_pairs(self.root, self.network_input.features)
         train, held_out = split_pairs(pairs, self.holdout, self.holdout_fraction)
         if not train:
             raise InputError(
-                f"{self.root / PAIRS_FILE} leaves no pair to train on ({len(pairs)} in all, "
+                f"data.root {self.root} leaves no pair to train on ({len(pairs)} in all, "
                 f"{len(held_out)} held out); add scenes or lower data.holdout_fraction"
             )
         self._train = self._dataset(train)
@@ -173,6 +185,7 @@ class PairDataModule(pl.LightningDataModule):
             self.network_input,
             match_radius=self.match_radius,
             seed=self.seed,
+            reader=self.reader,
         )
 
     @property

@@ -1,6 +1,7 @@
 """The layouts of raw data that can be read, and which of them a folder or a file is in.
 
-A new layout is one new file with a :class:`~pointcontrast.sequence.Layout` and one more entry in ``LAYOUTS``.
+A new layout is one new file with a :class:`~pointcontrast.sequence.Layout`, and one more entry in
+``LAYOUTS``.
 Each scene folder, in any layout, may hold ``up.txt``: three numbers, the world's up direction.
 """
 
@@ -13,12 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
+from pointcontrast.lidar.sweep_folder import KittiSequence, SweepFolderSequence
+from pointcontrast.reconstruction.scan_views import ScanFileSequence
 from pointcontrast.rgbd.files import check_intrinsics, read_matrix
 from pointcontrast.rgbd.image_folder import ImageFolderSequence
+from pointcontrast.rgbd.sens import SensSequence
 from pointcontrast.rgbd.seven_scenes import SevenScenesSequence
 from pointcontrast.sequence import Layout, MergedSequence, PosedSequence
 
-LAYOUTS: tuple[type[Layout], ...] = (SevenScenesSequence, ImageFolderSequence)
+LAYOUTS: tuple[type[Layout], ...] = (
+    SevenScenesSequence,
+    ImageFolderSequence,
+    SensSequence,
+    KittiSequence,
+    SweepFolderSequence,
+    ScanFileSequence,
+)
 _MAX_DEPTH = 4  # folders of folders searched; also ends loops of links
 
 

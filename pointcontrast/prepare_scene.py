@@ -123,6 +123,8 @@ def prepare_scene(
         InputError: fewer than two usable frames, or something else that the user must mend.
     """
     folder = output / scene
+    if settings.up is not None:  # simulated cameras stand upright by it
+        sequence.up = np.asarray(settings.up) / np.linalg.norm(settings.up)
     _refuse_foreign(folder, output)
     wanted = _scene_settings(sequence, settings)
     threshold = {"overlap_threshold": settings.overlap_threshold}

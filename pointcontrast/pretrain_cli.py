@@ -19,6 +19,7 @@ from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file, write_json
 from pointcontrast.last_checkpoint import LastCheckpoint
 from pointcontrast.network_input import num_channels
+from pointcontrast.pair_readers import StoredPairs
 from pointcontrast.pretrain import PointContrast
 from pointcontrast.report import draw_curves, format_scores
 from pointcontrast.run_folder import (
@@ -207,6 +208,8 @@ class PretrainCLI(LightningCLI):
 
         curves, features = self.folder / "curves.png", self.folder / "features.png"
         draw_curves(curves, {self.config.name: metrics})
+        if not isinstance(self.datamodule.reader, StoredPairs):
+            return [curves]  # features are drawn from a view store
         dataset = self.datamodule.validation_dataset
         pair = (dataset.pairs or self.datamodule.train_dataset.pairs)[0]
         draw_features(

@@ -114,8 +114,8 @@ class Pair:
     """Two views of one scene that overlap.
 
     Attributes:
-        scene: the scene's folder, relative to the root of the prepared data.
-        view0: index of the first view in the scene's view store.
+        scene: the scene's folder, relative to the root of the data.
+        view0: number of the first view in the scene.
         view1: index of the second view.
         overlap: the larger of the two matched fractions, 0..1 (``pointcontrast.overlap``).
     """

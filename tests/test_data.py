@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,10 @@ import torch
 
 from pointcontrast.data import PairDataModule, split_pairs, spread
 from pointcontrast.errors import InputError
-from pointcontrast.types import Pair, PairBatch
+from pointcontrast.network_input import NetworkInput
+from pointcontrast.pair_dataset import PairDataset
+from pointcontrast.pair_readers import SceneCrops, StoredPairs
+from pointcontrast.types import Pair, PairBatch, PointCloud, RegisteredViews
 
 
 def module(root: Path, **arguments) -> PairDataModule:
@@ -123,9 +127,9 @@ def test_a_damaged_store_is_named(prepared_copy: Path) -> None:
     data = module(prepared_copy)
     data.setup("fit")
     scene = prepared_copy / data.train_dataset.pairs[0].scene
-    points = scene / "points.npy"
-    points.write_bytes(points.read_bytes()[:-100])
-    with pytest.raises(InputError, match=r"points\.npy is damaged"):
+    largest = max(scene.iterdir(), key=lambda path: path.stat().st_size)
+    largest.write_bytes(largest.read_bytes()[:-100])
+    with pytest.raises(InputError, match=rf"{re.escape(largest.name)} is damaged"):
         list(data.train_dataloader())
 
 
@@ -139,3 +143,51 @@ def test_up_comes_from_the_scene(prepared_copy: Path) -> None:
     np.testing.assert_allclose(sample.view0.features[:, 0], height, atol=1e-4)
     shift = sample.view0.coordinates[:, 2] * 0.1 - height
     assert np.ptp(shift) < 0.11
+
+
+class DrawnPairs(StoredPairs):
+    """Stored pairs whose first view is a random half: what the reader draws, it draws alone."""
+
+    def read(self, root, pair, features, rng):
+        views = super().read(root, pair, features, rng)
+        rows = np.sort(rng.permutation(len(views.view0))[: len(views.view0) // 2])
+        return RegisteredViews(views.view0[rows], views.view1, views.up, views.floor_height)
+
+
+def test_a_sample_is_a_function_of_seed_epoch_and_index(prepared: Path) -> None:
+    pairs = StoredPairs().list_pairs(prepared, ("ones",))[:2]
+    recipe = NetworkInput(voxel_size=0.1)
+
+    def dataset(seed: int) -> PairDataset:
+        return PairDataset(
+            prepared, pairs, recipe, match_radius=1.5, seed=seed, reader=DrawnPairs()
+        )
+
+    one, other = dataset(0), dataset(0)
+    _ = other[3, 1], other[2, 0]  # what was read before has no say
+    for field in ("points", "coordinates", "features"):
+        assert np.array_equal(getattr(one[3, 0].view0, field), getattr(other[3, 0].view0, field))
+    for sample in (one[4, 0], dataset(1)[3, 0]):
+        assert not np.array_equal(sample.view0.points, one[3, 0].view0.points)
+
+
+def test_what_a_reader_draws_changes_no_augmentation(prepared: Path) -> None:
+    """The second view is rotated as ever, though the reader drew thousands of numbers."""
+    pairs = StoredPairs().list_pairs(prepared, ("ones",))[:1]
+    recipe = NetworkInput(voxel_size=0.1, feature_noise=0.0)
+    arguments = {"match_radius": 1.5, "seed": 0}
+    plain = PairDataset(prepared, pairs, recipe, **arguments)[0, 0]
+    drawn = PairDataset(prepared, pairs, recipe, **arguments, reader=DrawnPairs())[0, 0]
+    assert len(drawn.view0.points) < len(plain.view0.points)
+    assert np.array_equal(drawn.view1.coordinates, plain.view1.coordinates)
+    # and it is that of default_rng([seed, epoch, index]), as before there were readers
+    rng = np.random.default_rng([0, 0, 0])
+    views = StoredPairs().read(prepared, pairs[0], ("ones",), rng)
+    for view, sample in ((views.view0, plain.view0), (views.view1, plain.view1)):
+        made = recipe(PointCloud(view.points), views.up, views.floor_height, rng)
+        assert np.array_equal(made.coordinates, sample.coordinates)
+
+
+def test_views_that_are_cut_anew_cannot_be_held_out(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holdout views holds nothing out with SceneCrops"):
+        module(tmp_path, pairs=SceneCrops()).setup("fit")

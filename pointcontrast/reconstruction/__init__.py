@@ -1,0 +1,1 @@
+"""Reconstructions as raw data: a mesh or point-cloud file, seen through simulated cameras."""
