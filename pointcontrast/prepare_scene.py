@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_folder
-from pointcontrast.overlap import VOXEL_SIZE, match_fractions, voxel_means
+from pointcontrast.overlap import VOXEL_SIZE, OverlapMode, Overlaps, new_overlaps
 from pointcontrast.pairs import (
     OVERLAP_THRESHOLD,
     PAIRS_FILE,
@@ -50,6 +49,7 @@ class Settings:
         storage: "depth" keeps depth images whole, "points" their points, thinned; sweeps are
             always points.
         storage_grid: stored points are one per cell of this side, metres; 0 keeps all.
+        overlap: "exact" is the authors', "fast" nearly so (``pointcontrast.overlap``).
         voxel_size: of the clouds whose overlap is computed, metres; points match within 1.5.
         overlap_threshold: the smallest overlap of a pair.
         up: the world's up direction, in place of the source's or the estimated one.
@@ -60,6 +60,7 @@ class Settings:
     max_depth: float = MAX_DEPTH
     storage: Storage = "depth"
     storage_grid: float = STORAGE_GRID
+    overlap: OverlapMode = "fast"
     voxel_size: float = VOXEL_SIZE
     overlap_threshold: float = OVERLAP_THRESHOLD
     up: tuple[float, float, float] | None = None
@@ -158,12 +159,12 @@ def _fill_scene(
     up, how = settings.up, "given"
     if up is None and sequence.up is not None:
         up, how = sequence.up, "stated by the source"
-    coarse: list[NDArray[np.float64]] = []
+    overlaps = new_overlaps(settings.overlap, settings.voxel_size)
     frames = read_views(sequence, settings.frame_skip, settings.max_depth)
     count = len(range(0, len(sequence), settings.frame_skip))
     meta = fill_view_store(
         folder,
-        _noting(_bar(frames, count, title, "frame"), settings, coarse),
+        _noting(_bar(frames, count, title, "frame"), overlaps),
         source={"layout": sequence.layout, "folder": str(sequence.folder)},
         storage=settings.storage,
         storage_grid=settings.storage_grid,
@@ -172,25 +173,27 @@ def _fill_scene(
         up=up,
         up_how=how,
     )
-    if len(coarse) < 2:
+    if len(overlaps) < 2:
         reason = f"; the first that was left out: {meta.skipped[0].reason}" if meta.skipped else ""
         raise InputError(
             f"{sequence.folder} has one usable view only, and a pair needs two: give more frames "
             f"or a smaller --frame-skip (now {settings.frame_skip}){reason}"
         )
-    with _bar(None, len(coarse), title, "overlap") as bar:
-        overlap = match_fractions(coarse, 1.5 * settings.voxel_size, bar.update)
-    np.save(folder / "overlap.npy", overlap)
+    with _bar(None, len(overlaps), title, "overlap") as bar:
+        np.save(folder / "overlap.npy", overlaps.matrix(bar.update))
     return meta
 
 
 def _noting(
-    views: Iterable[View | SkippedFrame], settings: Settings, coarse: list[NDArray[np.float64]]
+    views: Iterable[View | SkippedFrame], overlaps: Overlaps
 ) -> Iterator[View | SkippedFrame]:
-    """Hand on the views; note each one's voxel means for the overlaps on the way."""
+    """Hand on the views; add each one to the overlaps on the way."""
     for view in views:
         if isinstance(view, View):
-            coarse.append(voxel_means(view.cloud.points, settings.voxel_size))
+            try:
+                overlaps.add(view.cloud.points)
+            except InputError as error:  # a pose so wrong that its points cannot be numbered
+                view = SkippedFrame(view.frame_id, f"{view.frame_id}: {error}")
         yield view
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pointcontrast.benchmarks
 from pointcontrast.benchmarks.engine import benchmark_engine
+from pointcontrast.benchmarks.overlap import benchmark_overlap
 from pointcontrast.benchmarks.pair_loading import benchmark_pairs
 from pointcontrast.benchmarks.timing import Figures
 from pointcontrast.errors import run_command
@@ -23,6 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     _add_pairs(commands.add_parser("pairs", help="loading a training pair"))
     _add_engine(commands.add_parser("engine", help="native and MinkowskiEngine, a training step"))
+    _add_overlap(commands.add_parser("overlap", help="the overlaps of all pairs of a scene"))
     for command in commands.choices.values():
         command.add_argument("--json", type=Path, help="write the figures here")
     arguments = vars(parser.parse_args(argv))
@@ -60,3 +62,17 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--voxel-size", type=float, default=0.025, help="metres")
     parser.add_argument("--variant", default="34C", help="of Res16UNet")
+
+
+def _add_overlap(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(benchmark=benchmark_overlap)
+    parser.add_argument(
+        "--frames", type=Path, nargs="+",
+        help="folders of posed RGB-D frames in one world frame (the kitchen in ../shared/data, "
+        "else a generated room)",
+    )  # fmt: skip
+    parser.add_argument("--views", type=int, default=300, help="of the scene")
+    parser.add_argument(
+        "--sample-pairs", type=int, default=200, help="that the authors' way is timed on"
+    )
+    parser.add_argument("--rounds", type=int, default=5)
