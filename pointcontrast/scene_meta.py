@@ -28,6 +28,7 @@ class SceneMeta:
             (``pointcontrast.packed_points``).
         content: the index of the arrays, as the storage's module describes it.
         frame_ids: of the V views.
+        sensor: "camera", or "lidar" where one of the views is no camera's.
         poses: (V, 4, 4) float64 ``world_from_camera`` (of a LiDAR, ``world_from_sensor``).
         num_points: of each view as it is stored.
         up: (3,) float64 unit vector, the scene's up direction in the world frame.
@@ -45,6 +46,7 @@ class SceneMeta:
     storage: str
     content: dict[str, Any]
     frame_ids: tuple[str, ...]
+    sensor: str
     poses: NDArray[np.float64]
     num_points: tuple[int, ...]
     up: NDArray[np.float64]
@@ -55,6 +57,10 @@ class SceneMeta:
     problem: str | None
     settings: dict[str, Any]
     files: dict[str, dict[str, Any]]
+
+    def camera_pose(self, view: int) -> NDArray[np.float64] | None:
+        """(4, 4) ``world_from_camera`` of the camera that took a view; None of a LiDAR."""
+        return self.poses[view] if self.sensor == "camera" else None
 
 
 def read_meta(path: Path) -> SceneMeta:

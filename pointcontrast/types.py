@@ -102,11 +102,13 @@ class Sweep:
         frame_id: name of the sweep within its scene.
         cloud: its points in the sensor's own frame, metres, N >= 1, all finite.
         world_from_sensor: (4, 4) float64 rigid transform, metres.
+        is_camera: whether the sensor's frame is a camera's (z forward); a LiDAR's has z up.
     """
 
     frame_id: str
     cloud: PointCloud
     world_from_sensor: NDArray[np.float64]
+    is_camera: bool = False
 
 
 @dataclass(frozen=True)

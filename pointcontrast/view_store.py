@@ -193,6 +193,7 @@ def fill_view_store(
         storage=packer.storage,
         content=packer.content,
         frame_ids=tuple(packer.frame_ids),
+        sensor="camera" if packer.all_cameras else "lidar",
         poses=np.stack(packer.poses),
         num_points=tuple(packer.num_points),
         up=known.direction,
@@ -222,6 +223,7 @@ class _Packer:
         self.num_points: list[int] = []
         self.skipped: list[SkippedFrame] = []
         self.content: dict[str, Any] = {}
+        self.all_cameras = True
         self._folder = folder
         self._storage_grid = storage_grid
         self._writer: ImageWriter | PointWriter | None = None
@@ -256,6 +258,7 @@ class _Packer:
         self.frame_ids.append(view.frame_id)
         self.poses.append(view.world_from_camera)
         self.sensor_ups.append(view.sensor_up)
+        self.all_cameras &= view.is_camera
         self._sample.append(view.cloud[:: max(1, len(view.cloud) // _SAMPLE)])
 
     def sample(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

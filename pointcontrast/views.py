@@ -30,17 +30,19 @@ class View:
         world_from_camera: (4, 4) float64, metres; of a LiDAR, where a LiDAR saw it.
         cloud: its points in world metres, N >= 1: a :class:`DepthCloud` of a depth image, a
             :class:`PointCloud` of a sweep.
+        is_camera: whether a camera saw it, not a LiDAR.
     """
 
     frame_id: str
     world_from_camera: NDArray[np.float64]
     cloud: Cloud
+    is_camera: bool = True
 
     @property
     def sensor_up(self) -> NDArray[np.float64]:
         """(3,) float64 unit vector, world: -y of a camera, z of a LiDAR."""
-        axis = -self.world_from_camera[:3, 1]
-        return axis if isinstance(self.cloud, DepthCloud) else self.world_from_camera[:3, 2]
+        pose = self.world_from_camera
+        return -pose[:3, 1] if self.is_camera else pose[:3, 2]
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,8 @@ def to_view(recorded: Frame | Sweep, max_depth: float = MAX_DEPTH) -> View:
         normals = cloud.normals
         if normals is not None:
             normals = normals @ pose[:3, :3].T.astype(np.float32)
-        moved = transform_points(pose, cloud.points)
-        return View(recorded.frame_id, pose, PointCloud(moved, cloud.colors, normals))
+        moved = PointCloud(transform_points(pose, cloud.points), cloud.colors, normals)
+        return View(recorded.frame_id, pose, moved, recorded.is_camera)
     # Whole millimetres are what such sensors' files hold, and what is stored.
     near = (recorded.depth > 0) & (recorded.depth <= min(max_depth, 65.535))  # false for NaN
     millimetres = np.rint(np.where(near, recorded.depth, 0) * 1000).astype(np.uint16)

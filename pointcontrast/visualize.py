@@ -182,7 +182,8 @@ def draw_features(
     else:
         chosen = [_checked_index(i, store, scene) for i in views]
         clouds = [store[i] for i in chosen]
-        names, poses = [f"view {i}" for i in chosen], [store.meta.poses[i] for i in chosen]
+        names = [f"view {i}" for i in chosen]
+        poses = [store.meta.camera_pose(i) for i in chosen]
     networks = {"trained": trained.encode}
     if compare_untrained:
         untrained = load_encoder(checkpoint, store.meta, seed, calibration_views=clouds)
@@ -252,7 +253,7 @@ def draw_correspondences(
     )
     # a long lens: the second view, far to the right, must not look turned
     viewpoint = _Viewpoint(store.meta.up, size[0] / size[1], azimuth, elevation, focal=2.4)
-    pose = store.meta.poses[index0]
+    pose = store.meta.camera_pose(index0)
     panel = correspondence_panel(
         store[index0],
         store[index1],

@@ -24,7 +24,7 @@ class CornerViews:
         pose[:3, :3] = [[1, 0, 0], [0, 0, 1], [0, -1, 0]]
         pose[:3, 3] = [0.5, -1.0, 0.5]
         up = np.array([0.0, 0.0, 1.0])
-        self.meta = SimpleNamespace(up=up, poses=np.stack([pose] * (num_views + 1)))
+        self.meta = SimpleNamespace(up=up, camera_pose=lambda _: pose)
         self.num_views = num_views
 
     def __len__(self) -> int:
@@ -45,7 +45,7 @@ def write_checkpoint_and_scene(folder: Path) -> tuple[Path, Path]:
     recipe = NetworkInput(voxel_size=0.1, features=("ones", "color"), rotation="vertical")
     save_backbone(folder / "backbone.safetensors", backbone, recipe, {})
     corners = CornerViews(2)
-    views = [View(str(i), corners.meta.poses[i], corners[i]) for i in range(2)]
+    views = [View(str(i), corners.meta.camera_pose(i), corners[i]) for i in range(2)]
     source = {"layout": "test", "folder": "nowhere"}
     write_view_store(folder / "corner", views, source=source, storage_grid=0, up=corners.meta.up)
     return folder / "backbone.safetensors", folder / "corner"

@@ -123,7 +123,11 @@ def test_a_wide_sweep_gets_a_coarser_scale_and_a_far_one_does_not(tmp_path):
 
 def test_sweeps_are_points_whatever_is_asked_and_do_not_mix_with_frames(tmp_path):
     sweep = to_view(Sweep("s", PointCloud(np.eye(3, dtype=np.float32)), look(0.0)))
-    assert _write(tmp_path / "s", [sweep], up=[0, 0, 1]).storage == "points"
+    meta = _write(tmp_path / "s", [sweep], up=[0, 0, 1])
+    assert (meta.storage, meta.sensor, meta.camera_pose(0)) == ("points", "lidar", None)
+    frames = _write(tmp_path / "frames", _views(1))
+    assert frames.sensor == "camera"
+    np.testing.assert_array_equal(frames.camera_pose(0), _views(1)[0].world_from_camera)
     with pytest.raises(InputError, match="s: the scene has depth images and sweeps"):
         _write(tmp_path / "mixed", [*_views(1), sweep])
 

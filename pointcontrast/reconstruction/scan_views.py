@@ -102,7 +102,8 @@ class ScanFileSequence(Layout):
         rows = visible_rows(scan.cloud.points, pose, scan.spacing, self._camera)
         if not len(rows):
             raise FrameError(f"{self.folder}: {self.frame_ids[index]} sees nothing of the scan")
-        return Sweep(self.frame_ids[index], _in_camera(scan.cloud[rows], pose), pose)
+        cloud = _in_camera(scan.cloud[rows], pose)
+        return Sweep(self.frame_ids[index], cloud, pose, is_camera=True)
 
     def files(self) -> list[Path]:
         """The one file."""
