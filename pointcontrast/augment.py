@@ -90,4 +90,6 @@ def add_noise(
     if standard_deviation == 0 or rng.random() >= probability:
         return features
     noise = rng.standard_normal(features.shape, dtype=np.float32)
-    return features + np.float32(standard_deviation) * noise
+    noise *= np.float32(standard_deviation)
+    noise += features
+    return noise

@@ -35,14 +35,16 @@ def find_correspondences(
     upper = np.minimum(columns0.max(axis=1), columns1.max(axis=1)) + np.float32(radius)
     # a step outwards, for rounding must not shut out a point that is just near enough
     lower, upper = np.nextafter(lower, -np.float32(np.inf)), np.nextafter(upper, np.float32(np.inf))
+    if not (lower <= upper).all():
+        return none
+    library = load_kernels()
+    close = None if library is None else match(library, points0, points1, radius, lower, upper)
+    if close is not None:
+        return close
     rows0, rows1 = (_rows_within(columns, lower, upper) for columns in (columns0, columns1))
     if len(rows0) == 0 or len(rows1) == 0:
         return none
-    near0, near1 = points0[rows0], points1[rows1]
-    library = load_kernels()
-    close = None if library is None else match(library, near0, near1, radius, lower, upper)
-    if close is None:
-        close = _match_by_trees(near0, near1, radius)
+    close = _match_by_trees(points0[rows0], points1[rows1], radius)
     return np.stack([rows0[close[:, 0]], rows1[close[:, 1]]], axis=1)
 
 

@@ -1,9 +1,10 @@
 """Depth images in few bytes, without loss, and quick to read.
 
-A sensor's depth is smooth along a row, so each pixel is stored as its difference from the pixel
-to its left; the differences' low and high bytes are then compressed apart, by Zstandard. On real
-frames that is 1/50 (HoloLens) to 1/100 (Kinect) of the authors' float64 points, a little smaller
-than PNG, and read several times as fast.
+A sensor's depth is smooth, so each pixel is stored as its difference from the pixel above; the
+differences' low and high bytes are then compressed apart, by Zstandard. On real frames that is 1/45
+(HoloLens) to 1/100 (Kinect) of the authors' float64 points, a little smaller than PNG, and read
+several times as fast. (Differences along the rows would be 3 to 10 % smaller, but have to be summed
+up one after another.)
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def encode_depth(millimetres: NDArray[np.uint16]) -> bytes:
     Returns:
         What :func:`decode_depth` turns back; the same image gives the same bytes.
     """
-    steps = np.diff(millimetres, axis=1, prepend=np.uint16(0)).astype(np.int16)
+    steps = np.diff(millimetres, axis=0, prepend=np.zeros_like(millimetres[:1]))
+    steps = steps.astype(np.int16)
     folded = ((steps << 1) ^ (steps >> 15)).astype(np.uint16)  # small of either sign: small
     planes = np.stack([folded & 0xFF, folded >> 8]).astype(np.uint8)
     codec = pa.Codec("zstd", compression_level=_LEVEL)
@@ -60,4 +62,4 @@ def decode_depth(data: bytes, shape: tuple[int, int]) -> NDArray[np.uint16]:
         return undo_differences(library, planes)
     folded = planes[0] | (planes[1].astype(np.uint16) << 8)
     steps = (folded >> 1) ^ -(folded & 1)  # uint16 wraps around, as in the encoder
-    return np.cumsum(steps, axis=1, dtype=np.uint16)
+    return np.cumsum(steps, axis=0, dtype=np.uint16)

@@ -68,7 +68,7 @@ def unproject_to_world(
 def depth_bounds(
     library: ctypes.CDLL, depth: NDArray[np.uint16], matrix: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """(2, 3) the smallest and largest coordinates of those points and of the camera's place."""
+    """(2, 3) the smallest and largest coordinates of those points, a little wide."""
     bounds = np.empty((2, 3), np.float32)
     checked(library.pointcontrast_depth_bounds(depth, *depth.shape, matrix, bounds))
     return bounds

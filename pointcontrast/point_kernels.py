@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from pointcontrast.compiled import load_library, switched_off
 
-_INT32, _INT64, _FLOAT32, _FLOAT64 = (
+_INT32, _INT64, _FLOAT32 = (
     np.ctypeslib.ndpointer(dtype, flags="C_CONTIGUOUS")
-    for dtype in (np.int32, np.int64, np.float32, np.float64)
+    for dtype in (np.int32, np.int64, np.float32)
 )
 
 
@@ -36,7 +36,7 @@ def load_kernels() -> ctypes.CDLL | None:
         library.pointcontrast_match.restype = ctypes.c_int64
         library.pointcontrast_match.argtypes = [
             _FLOAT32, ctypes.c_int64, _FLOAT32, ctypes.c_int64, ctypes.c_double,
-            ctypes.c_double, _FLOAT64, _INT64, ctypes.c_int64, _INT64,
+            ctypes.c_double, _FLOAT32, _FLOAT32, _INT64, ctypes.c_int64, _INT64,
         ]  # fmt: skip
     return library
 
@@ -76,26 +76,25 @@ def match(
     lower: NDArray[np.float32],
     upper: NDArray[np.float32],
 ) -> NDArray[np.int64] | None:
-    """All rows (M, 2) of two clouds within ``radius``, sorted.
+    """All rows (M, 2) of two clouds within ``radius``, sorted, of the points in a box.
 
     Args:
         library: of :func:`load_kernels`.
         points0: (N0, 3).
         points1: (N1, 3).
         radius: in the unit of the points.
-        lower: (3,) finite: all points of both are between this
-        upper: and this.
+        lower: (3,) the box's smallest coordinates, finite.
+        upper: (3,) its largest.
 
     Returns:
         The rows, or None where there are too many cells of that size to be numbered.
     """
     cell = 2 * radius * (1 + 1e-9)  # a ball never reaches over two cells, rounding included
-    origin = lower.astype(np.float64)
-    extent = np.floor((upper - origin) / cell) + 1
+    extent = np.floor((upper - lower.astype(np.float64)) / cell) + 1
     if np.log2(extent).sum() >= 62 or not np.abs([lower, upper]).max() / radius < 2**52:
         return None
     cells = extent.astype(np.int64)
-    room = 4 * max(len(points0), len(points1))
+    room = 12 * max(len(points0), len(points1))  # seldom more; what is not touched costs nothing
     while True:
         pairs = np.empty((room, 2), np.int64)
         count = checked(
@@ -106,7 +105,8 @@ def match(
                 len(points1),
                 radius,
                 cell,
-                origin,
+                lower,
+                upper,
                 cells,
                 room,
                 pairs,

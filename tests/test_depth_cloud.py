@@ -121,3 +121,21 @@ def test_a_real_view_is_that_of_the_frame(real_data, scene, arithmetic):
     expected = transform_points(frame.world_from_camera, camera)
     np.testing.assert_allclose(cloud.points, expected, atol=5e-6)
     np.testing.assert_array_equal(cloud[:].colors, frame.color[valid])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_bounds_hold_every_point(seed):
+    """A point beyond them would be written outside a bitmap."""
+    rng = np.random.default_rng(seed)
+    height, width = rng.integers(1, 40, 2)
+    depth = rng.choice([0, 1, 700, 701, 65534, 65535], (height, width)).astype(np.uint16)
+    depth[rng.integers(height), rng.integers(width)] = 1200
+    matrix = (rng.normal(size=(3, 4)) * rng.choice([1e-6, 1e-3, 1.0], (3, 4))).astype(np.float32)
+    library = depth_kernels.load_depth_kernels()
+    count = np.count_nonzero(depth)
+    points = depth_kernels.unproject_to_world(library, depth, matrix, count)
+    low, high = depth_kernels.depth_bounds(library, depth, matrix)
+    assert (low <= points.min(axis=1)).all()
+    assert (high >= points.max(axis=1)).all()
+    if height == width == 1:
+        np.testing.assert_array_equal(low, high)

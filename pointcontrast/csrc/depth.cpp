@@ -2,6 +2,7 @@
 // memory. Plain C functions on the caller's arrays, called through ctypes by
 // pointcontrast/depth_kernels.py; the results are those of the NumPy code beside the calls, to the bit.
 
+#include <algorithm>
 #include <cstdint>
 #include <new>
 #include <vector>
@@ -27,19 +28,46 @@ POINTCONTRAST_WIDE void unproject_row(const std::uint16_t* z, const float* u, st
     out[i] = static_cast<float>(static_cast<std::int32_t>(z[i])) * (along * u[i] + row) + place;
 }
 
-// The smallest and largest of `n` values, a multiple of 8, and of what stands there already.
-constexpr std::int64_t kLanes = 8;  // comparisons in step, which a compiler makes into one
-POINTCONTRAST_WIDE void extend(const float* values, std::int64_t n, float* low, float* high) {
-  float lows[kLanes], highs[kLanes];
-  for (int k = 0; k < kLanes; ++k) lows[k] = low[k];
-  for (int k = 0; k < kLanes; ++k) highs[k] = high[k];
-  for (std::int64_t at = 0; at < n; at += kLanes)
-    for (int k = 0; k < kLanes; ++k) {
-      lows[k] = values[at + k] < lows[k] ? values[at + k] : lows[k];
-      highs[k] = values[at + k] > highs[k] ? values[at + k] : highs[k];
+// A row of an image from the one above and the folded step between them.
+POINTCONTRAST_WIDE void add_step(const std::uint8_t* low, const std::uint8_t* high,
+                                 const std::uint16_t* above, std::int64_t width,
+                                 std::uint16_t* row) {
+  for (std::int64_t u = 0; u < width; ++u) {
+    const auto folded = static_cast<std::uint16_t>(low[u] | high[u] << 8);
+    const auto sign = static_cast<std::uint16_t>(-(folded & 1));
+    row[u] = static_cast<std::uint16_t>(above[u] + ((folded >> 1) ^ sign));
+  }
+}
+
+// Adds the sums of z and of u z over a row.
+POINTCONTRAST_WIDE void row_sums(const std::uint16_t* row, std::int64_t width, std::int64_t& of_z,
+                                 std::int64_t& of_uz) {
+  constexpr std::int64_t kBlock = 256;  // 256 * 256 / 2 * 65535 is below 2^32
+  for (std::int64_t first = 0; first < width; first += kBlock) {
+    const auto num = static_cast<std::uint32_t>(width - first < kBlock ? width - first : kBlock);
+    std::uint32_t z = 0, uz = 0;
+    for (std::uint32_t k = 0; k < num; ++k) {
+      const std::uint32_t value = row[first + k];
+      z += value;
+      uz += k * value;
     }
-  for (int k = 0; k < kLanes; ++k) low[k] = lows[k];
-  for (int k = 0; k < kLanes; ++k) high[k] = highs[k];
+    of_z += z;
+    of_uz += first * z + uz;
+  }
+}
+
+// The smallest depth that is measured and the largest, column by column, of some rows of an image.
+POINTCONTRAST_WIDE void depth_range(const std::uint16_t* rows, std::int64_t num_rows,
+                                    std::int64_t width, std::uint16_t* nearest,
+                                    std::uint16_t* farthest) {
+  for (std::int64_t u = 0; u < width; ++u) nearest[u] = 65535, farthest[u] = 0;
+  for (std::int64_t v = 0; v < num_rows; ++v)
+    for (std::int64_t u = 0; u < width; ++u) {
+      const std::uint16_t z = rows[v * width + u];
+      const auto measured = static_cast<std::uint16_t>(z - 1);  // 65535 where there is nothing
+      nearest[u] = measured < nearest[u] ? measured : nearest[u];
+      farthest[u] = z > farthest[u] ? z : farthest[u];
+    }
 }
 
 POINTCONTRAST_WIDE void voxels_of_row(const float* values, std::int64_t n, float size,
@@ -51,18 +79,15 @@ POINTCONTRAST_WIDE void voxels_of_row(const float* values, std::int64_t n, float
 
 extern "C" {
 
-// A depth image from its differences along the rows, folded to unsigned (0, -1, 1, -2, ...) and
+// A depth image from its differences down the columns, folded to unsigned (0, -1, 1, -2, ...) and
 // split in low and high bytes. planes: (2, height, width). Sums wrap around, as they did.
 void pointcontrast_undo_differences(const std::uint8_t* planes, std::int64_t height,
                                     std::int64_t width, std::uint16_t* depth) {
-  const std::uint8_t* high = planes + height * width;
+  const std::vector<std::uint16_t> none(static_cast<std::size_t>(width), 0);
   for (std::int64_t v = 0; v < height; ++v) {
-    std::uint32_t sum = 0;
-    for (std::int64_t at = v * width; at < (v + 1) * width; ++at) {
-      const std::uint32_t folded = planes[at] | static_cast<std::uint32_t>(high[at]) << 8;
-      sum += (folded >> 1) ^ (0u - (folded & 1u));
-      depth[at] = static_cast<std::uint16_t>(sum);
-    }
+    const std::uint8_t* low = planes + v * width;
+    add_step(low, low + height * width, v ? depth + (v - 1) * width : none.data(), width,
+             depth + v * width);
   }
 }
 
@@ -72,10 +97,7 @@ void pointcontrast_depth_sums(const std::uint16_t* depth, std::int64_t height, s
   sums[0] = sums[1] = sums[2] = 0;
   for (std::int64_t v = 0; v < height; ++v) {
     std::int64_t z = 0, uz = 0;
-    for (std::int64_t u = 0; u < width; ++u) {
-      z += depth[v * width + u];
-      uz += u * depth[v * width + u];
-    }
+    row_sums(depth + v * width, width, z, uz);
     sums[0] += uz;
     sums[1] += v * z;
     sums[2] += z;
@@ -103,29 +125,46 @@ std::int64_t pointcontrast_unproject(const std::uint16_t* depth, std::int64_t he
   return -1;
 }
 
-// Bounds (2, 3) of those points and of the camera's own place: the smallest and the largest
-// coordinates. Returns 0, or -1 without memory.
+// Bounds (2, 3) of those points, a little wide: the smallest and the largest coordinates of boxes of
+// 8 x 8 pixels between their nearest and farthest depth. A coordinate grows or falls along u, v and z,
+// rounding included, so it is extreme in a corner. Returns 0, or -1 without memory.
 std::int64_t pointcontrast_depth_bounds(const std::uint16_t* depth, std::int64_t height,
                                         std::int64_t width, const float* matrix,
                                         float* bounds) try {
-  const std::int64_t padded = (width + kLanes - 1) / kLanes * kLanes;
-  const std::vector<float> u_of = columns(width);
-  std::vector<float> row(static_cast<std::size_t>(padded));
+  constexpr std::int64_t kTile = 8;
+  std::vector<std::uint16_t> nearest(static_cast<std::size_t>(width)), farthest(nearest.size());
+  float low[3], high[3];
+  bool is_first = true;
+  for (std::int64_t v = 0; v < height; v += kTile) {
+    const std::int64_t num_rows = std::min(kTile, height - v);
+    depth_range(depth + v * width, num_rows, width, nearest.data(), farthest.data());
+    for (std::int64_t u = 0; u < width; u += kTile) {
+      const std::int64_t end = std::min(u + kTile, width);
+      std::uint16_t near = 65535, far = 0;
+      for (std::int64_t i = u; i < end; ++i) {
+        near = std::min(near, nearest[static_cast<std::size_t>(i)]);
+        far = std::max(far, farthest[static_cast<std::size_t>(i)]);
+      }
+      if (far == 0) continue;
+      const float z[2] = {static_cast<float>(near + 1), static_cast<float>(far)};
+      const float us[2] = {static_cast<float>(u), static_cast<float>(end - 1)};
+      const float vs[2] = {static_cast<float>(v), static_cast<float>(v + num_rows - 1)};
+      for (int d = 0; d < 3; ++d) {
+        const float* m = matrix + 4 * d;
+        for (int corner = 0; corner < 8; ++corner) {
+          const float value =
+              z[corner & 1] * (m[0] * us[corner >> 1 & 1] + (m[1] * vs[corner >> 2] + m[2])) + m[3];
+          if (is_first && corner == 0) low[d] = high[d] = value;
+          low[d] = std::min(low[d], value);
+          high[d] = std::max(high[d], value);
+        }
+      }
+      is_first = false;
+    }
+  }
   for (int d = 0; d < 3; ++d) {
-    const float camera = matrix[4 * d + 3];  // where a pixel without a point lies, too
-    float low[kLanes], high[kLanes];
-    for (int k = 0; k < kLanes; ++k) low[k] = high[k] = camera;
-    for (std::int64_t u = width; u < padded; ++u) row[static_cast<std::size_t>(u)] = camera;
-    for (std::int64_t v = 0; v < height; ++v) {
-      unproject_row(depth + v * width, u_of.data(), v, width, matrix + 4 * d, row.data());
-      extend(row.data(), padded, low, high);
-    }
-    for (int k = 1; k < kLanes; ++k) {
-      low[0] = low[k] < low[0] ? low[k] : low[0];
-      high[0] = high[k] > high[0] ? high[k] : high[0];
-    }
-    bounds[d] = low[0];
-    bounds[3 + d] = high[0];
+    bounds[d] = is_first ? 0.0f : low[d];
+    bounds[3 + d] = is_first ? 0.0f : high[d];
   }
   return 0;
 } catch (const std::bad_alloc&) {
