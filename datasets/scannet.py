@@ -12,9 +12,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from pointcontrast import prepare
 from pointcontrast.errors import InputError, run_command
 from pointcontrast.labelled_scene import find_labelled_scenes, problems_of_scene
+from pointcontrast.prepare_cli import add_worker_options, check_worker_options
+from pointcontrast.prepare_cli import main as prepare_pairs
 from pointcontrast.scannet.downloads import PURPOSES, download_list
 from pointcontrast.scannet.release import SENS, SPLITS, find_scans, read_split, scan_file
 from pointcontrast.scannet.scenes import SceneSettings, convert_scans
@@ -32,7 +33,7 @@ def _pairs(arguments: argparse.Namespace) -> int:
     _say_how_many(len(scans), len(ids), arguments.split)
     # what this script does not know itself is prepare_pairs' to judge; the last one counts
     defaults = ["--output", str(arguments.output), "--frame-skip", str(_FRAME_SKIP)]
-    return prepare.main([*map(str, scans), *defaults, *arguments.prepare])
+    return prepare_pairs([*map(str, scans), *defaults, *arguments.prepare])
 
 
 def _scenes(arguments: argparse.Namespace) -> int:
@@ -43,7 +44,16 @@ def _scenes(arguments: argparse.Namespace) -> int:
     settings = SceneSettings(
         align=arguments.align, labels=arguments.labels, label_map=arguments.label_map
     )
-    finished, failures = convert_scans(scans, arguments.output, settings, progress=True)
+    check_worker_options(vars(arguments))
+    finished, failures = convert_scans(
+        scans,
+        arguments.output,
+        settings,
+        num_workers=arguments.num_workers,
+        scheduler=arguments.scheduler,
+        memory_limit=arguments.memory_limit,
+        progress=True,
+    )
     for scene in finished:
         for note in scene.notes:
             print(f"note: {scene.scene}: {note}")
@@ -109,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
         "--labels", action=argparse.BooleanOptionalAction, default=True, help="take the labels"
     )
     scenes.add_argument("--label-map", type=Path, help="the .tsv, in place of the release's own")
+    add_worker_options(scenes)
     downloads = command("downloads", "print which files a purpose needs", _downloads)
     downloads.add_argument("--for", dest="purpose", choices=PURPOSES, required=True)
     downloads.add_argument("--files", action="store_true", help="name every single file")

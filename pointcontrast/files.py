@@ -53,7 +53,11 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         if path.exists():
             old = partial.with_suffix(".old")
             os.replace(path, old)
-            os.replace(partial, path)
+            try:
+                os.replace(partial, path)
+            except OSError:
+                os.replace(old, path)
+                raise
             shutil.rmtree(old)
         else:
             os.replace(partial, path)

@@ -11,7 +11,6 @@ points are stored.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,13 +21,14 @@ from tqdm import tqdm
 
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_folder
+from pointcontrast.leftovers import sweep_leftovers
 from pointcontrast.overlap import VOXEL_SIZE, OverlapMode, Overlaps, new_overlaps
 from pointcontrast.pairs import (
     OVERLAP_THRESHOLD,
     PAIRS_FILE,
-    choose_pairs,
+    choose_pair_table,
     read_pair_settings,
-    read_pairs,
+    read_pair_table,
     write_pairs,
 )
 from pointcontrast.scene_meta import SceneMeta
@@ -132,19 +132,19 @@ def prepare_scene(
     meta = _reusable(folder, wanted)
     reused = meta is not None
     if meta is None:
-        _sweep(folder)
+        sweep_leftovers([folder])
         with atomic_folder(folder) as partial:
             meta = _fill_scene(partial, sequence, settings, wanted, title)
             overlap = np.load(partial / "overlap.npy")
-            pairs = choose_pairs(overlap, settings.overlap_threshold, scene)
+            pairs = choose_pair_table(overlap, settings.overlap_threshold, scene)
             write_pairs(partial / PAIRS_FILE, pairs, threshold)
     elif _pair_settings(folder) != threshold:
         reused = False
         overlap = np.load(folder / "overlap.npy")
-        pairs = choose_pairs(overlap, settings.overlap_threshold, scene)
+        pairs = choose_pair_table(overlap, settings.overlap_threshold, scene)
         write_pairs(folder / PAIRS_FILE, pairs, threshold)
     num_bytes = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
-    num_pairs = len(read_pairs(folder / PAIRS_FILE))
+    num_pairs = len(read_pair_table(folder / PAIRS_FILE))
     return SceneSummary(scene, meta, num_pairs, num_bytes, reused)
 
 
@@ -234,7 +234,7 @@ def _reusable(folder: Path, wanted: dict[str, Any]) -> SceneMeta | None:
 
 def _pair_settings(folder: Path) -> dict[str, Any] | None:
     try:
-        read_pairs(folder / PAIRS_FILE)
+        read_pair_table(folder / PAIRS_FILE)
         return read_pair_settings(folder / PAIRS_FILE)
     except InputError:
         return None  # absent or damaged: made again
@@ -249,13 +249,6 @@ def _refuse_foreign(folder: Path, output: Path) -> None:
             return
         if (parent / "meta.json").exists():
             raise InputError(f"{parent} is a prepared scene itself; give another --output")
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what killed runs left of this scene; one run at a time works on an output."""
-    for left in folder.parent.iterdir() if folder.parent.exists() else ():
-        if left.name.startswith(f".{folder.name}.") and left.suffix in (".partial", ".old"):
-            shutil.rmtree(left, ignore_errors=True)
 
 
 def _bar(items: Iterable[Any] | None, total: int, title: str | None, unit: str) -> tqdm[Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from pointcontrast.views import SkippedFrame
 
 FORMAT_VERSION = 2
 REDO = "run prepare_pairs again"
+_CHECKSUM = "sha256"  # of the rest
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,8 @@ def read_meta(path: Path) -> SceneMeta:
         raise InputError(
             f"{file} is of format version {version}, this program reads {FORMAT_VERSION}; {REDO}"
         )
+    if value.pop(_CHECKSUM, None) != _digest(value):
+        raise InputError(f"{file} is damaged or was edited (its checksum differs); {REDO}")
     try:
         up = value.pop("up")
         value |= {"up": up["direction"], "up_support": up["support"], "up_how": up["how"]}
@@ -106,4 +111,10 @@ def write_meta(path: Path, meta: SceneMeta) -> None:
         "support": value.pop("up_support"),
         "how": value.pop("up_how"),
     }
-    write_json(path / "meta.json", value)
+    write_json(path / "meta.json", value | {_CHECKSUM: _digest(value)})
+
+
+def _digest(value: dict[str, Any]) -> str:
+    """The SHA-256 of what ``meta.json`` says, however it is laid out."""
+    content = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(content.encode()).hexdigest()

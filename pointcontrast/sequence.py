@@ -67,9 +67,12 @@ class PosedSequence(ABC):
         The contents are not read: that would take as long as the work it may save.
         """
         digest = hashlib.sha256()
+        base = f"{self.folder.parent}{os.sep}"
         for path in self.files():
-            name = os.path.relpath(path, self.folder.parent)  # some lie beside the folder
-            digest.update(f"{name} {path.stat().st_size}\n".encode())
+            name = str(path)
+            # quicker than relpath(), which is for those that lie beside the folder
+            name = name[len(base) :] if name.startswith(base) else os.path.relpath(name, base)
+            digest.update(f"{name} {os.stat(path).st_size}\n".encode())
         return digest.hexdigest()
 
 

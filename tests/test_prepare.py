@@ -11,17 +11,22 @@ import pytest
 from oracles.overlap import overlap_of_two
 from small_scenes import save_depth, walk, write_image_folder, write_seven_scenes
 
+import pointcontrast.prepare
+import pointcontrast.prepare_cli
 import pointcontrast.prepare_scene
 from pointcontrast.errors import InputError
-from pointcontrast.pairs import read_pairs
-from pointcontrast.prepare import main, prepare
-from pointcontrast.prepare_scene import Settings
 from pointcontrast.layouts import open_sequence
+from pointcontrast.pairs import read_pairs
+from pointcontrast.prepare import prepare
+from pointcontrast.prepare_cli import main
+from pointcontrast.prepare_scene import Settings
+from pointcontrast.rgbd.seven_scenes import SevenScenesSequence
 from pointcontrast.types import Pair
 from pointcontrast.view_store import ViewStore
-from pointcontrast.views import frame_to_view
+from pointcontrast.views import to_view
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+HERE = ["--num-workers", "1"]  # quicker than starting processes
 
 
 @pytest.fixture
@@ -42,7 +47,7 @@ def _snapshot(folder):
 
 def test_two_layouts_become_scenes_and_one_pair_list(raw, tmp_path, capsys):
     output = tmp_path / "out"
-    assert main([str(raw), "--output", str(output)]) == 0
+    assert main([str(raw), "--output", str(output), *HERE]) == 0
     printed = capsys.readouterr().out
     assert "2 scenes, 7 views" in printed
     assert f"--data.root {output}" in printed
@@ -58,9 +63,9 @@ def test_two_layouts_become_scenes_and_one_pair_list(raw, tmp_path, capsys):
 
 
 def test_overlaps_are_the_authors_at_full_resolution(raw, tmp_path):
-    prepare([raw / "a"], tmp_path / "out", Settings(overlap_threshold=0.2))
+    prepare([raw / "a"], tmp_path / "out", Settings(overlap="exact", overlap_threshold=0.2))
     sequence = open_sequence(raw / "a")
-    points = [frame_to_view(sequence.read(i), storage_grid=0).points for i in range(4)]
+    points = [to_view(sequence.read(i)).cloud.points for i in range(4)]
     found = read_pairs(tmp_path / "out" / "pairs.parquet")
     expected = []
     for i in range(4):
@@ -83,8 +88,8 @@ def test_a_second_run_changes_nothing_and_other_settings_do(raw, tmp_path):
     after = _snapshot(output / "raw")
     changed = {path.name for path in before if after[path] != before[path]}
     assert changed == {"pairs.parquet"}
-    # Another grid makes the scene again; so does a frame that was replaced.
-    summary = prepare([raw / "a"], tmp_path / "a", Settings(storage_grid=0.05))
+    # Another storage makes the scene again; so does a frame that was replaced.
+    summary = prepare([raw / "a"], tmp_path / "a", Settings(storage="points", storage_grid=0.05))
     sizes = [scene.meta.num_points[0] for scene in summary.scenes]
     assert sizes[0] < ViewStore(output / "raw" / "a").meta.num_points[0]
     save_depth(raw / "a" / "frame-000000.depth.png", np.ones((120, 160)))
@@ -96,7 +101,7 @@ def test_a_damaged_scene_is_made_again(raw, tmp_path):
     output = tmp_path / "out"
     prepare([raw / "a"], output)
     before = {k: v[0] for k, v in _snapshot(output).items()}
-    for name in ("points.npy", "overlap.npy", "pairs.parquet"):
+    for name in ("depth.bin", "overlap.npy", "pairs.parquet"):
         os.truncate(output / "a" / name, 50)
         prepare([raw / "a"], output)
         assert {k: v[0] for k, v in _snapshot(output).items()} == before
@@ -105,7 +110,10 @@ def test_a_damaged_scene_is_made_again(raw, tmp_path):
 def test_bad_frames_are_skipped_counted_and_listed(raw, tmp_path, capsys):
     (raw / "a" / "frame-000001.pose.txt").write_text("nan " * 16)
     save_depth(raw / "a" / "frame-000002.depth.png", np.zeros((120, 160)))
-    assert main([str(raw / "a"), "-o", str(tmp_path / "out"), "--overlap-threshold", "0.05"]) == 0
+    assert (
+        main([str(raw / "a"), "-o", str(tmp_path / "out"), "--overlap-threshold", "0.05", *HERE])
+        == 0
+    )
     assert "2 frames skipped" in capsys.readouterr().out
     skipped = json.loads((tmp_path / "out" / "a" / "meta.json").read_text())["skipped"]
     assert [frame["frame_id"] for frame in skipped] == ["frame-000001", "frame-000002"]
@@ -116,7 +124,7 @@ def test_bad_frames_are_skipped_counted_and_listed(raw, tmp_path, capsys):
 
 def test_a_scene_that_fails_does_not_stop_the_others(raw, tmp_path, capsys):
     (raw / "a" / "camera-intrinsics.txt").unlink()
-    assert main([str(raw), "-o", str(tmp_path / "out")]) == 1
+    assert main([str(raw), "-o", str(tmp_path / "out"), *HERE]) == 1
     captured = capsys.readouterr()
     assert "error: raw/a:" in captured.err
     assert "camera-intrinsics.txt" in captured.err
@@ -127,7 +135,7 @@ def test_a_scene_that_fails_does_not_stop_the_others(raw, tmp_path, capsys):
 def test_one_view_only_is_an_error_and_leaves_nothing(raw, tmp_path, capsys):
     for path in (raw / "a").glob("frame-00000[1-3]*"):
         path.unlink()
-    assert main([str(raw), "-o", str(tmp_path / "out")]) == 1
+    assert main([str(raw), "-o", str(tmp_path / "out"), *HERE]) == 1
     assert "one usable view only" in capsys.readouterr().err
     assert not (tmp_path / "out" / "raw" / "a").exists()
     assert (tmp_path / "out" / "raw" / "b").exists()
@@ -136,7 +144,7 @@ def test_one_view_only_is_an_error_and_leaves_nothing(raw, tmp_path, capsys):
 def test_no_pair_above_the_threshold_is_an_error_that_says_the_best(tmp_path, capsys):
     raw = write_seven_scenes(tmp_path / "apart", walk(2, step=np.pi))
     for _ in range(2):  # also when the scene is there already
-        assert main([str(raw), "-o", str(tmp_path / "out")]) == 1
+        assert main([str(raw), "-o", str(tmp_path / "out"), *HERE]) == 1
         assert "the best by 0." in capsys.readouterr().err
     assert not (tmp_path / "out" / "pairs.parquet").exists()
 
@@ -151,12 +159,15 @@ def test_no_pair_above_the_threshold_is_an_error_that_says_the_best(tmp_path, ca
         ([".", "--storage-grid", "-1"], "--storage-grid must be"),
         ([".", "--up", "0", "0", "0"], "--up must be not zero"),
         ([".", "--voxel-size", "nan"], "--voxel-size must be"),
+        ([".", "--max-pairs", "-1"], "--max-pairs must be at least 0"),
+        ([".", "--seed", "-1"], "--seed must be at least 0"),
+        ([".", "--num-workers", "2", "--scheduler", "tcp://a:1"], "--num-workers and --memory"),
     ],
 )
 def test_wrong_arguments_are_one_line(tmp_path, monkeypatch, capsys, arguments, reason):
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
-    assert main([*arguments, "--output", str(tmp_path / "out")]) == 2
+    assert main([*arguments, "--output", str(tmp_path / "out"), *HERE]) == 2
     error = capsys.readouterr().err
     assert reason in error
     assert error.count("\n") == 1
@@ -174,12 +185,12 @@ def test_a_full_disk_keeps_finished_scenes_and_leaves_no_half(raw, tmp_path, mon
             fill(folder, *args, **options),
         )[1],
     )
-    assert main([str(raw), "-o", str(output)]) == 74
+    assert main([str(raw), "-o", str(output), *HERE]) == 74
     assert "free some space" in capsys.readouterr().err
     monkeypatch.undo()
     ViewStore(output / "raw" / "a").verify()
     assert [path.name for path in (output / "raw").iterdir()] == ["a"]
-    assert main([str(raw), "-o", str(output)]) == 0
+    assert main([str(raw), "-o", str(output), *HERE]) == 0
     assert {pair.scene for pair in read_pairs(output / "pairs.parquet")} == {"raw/a", "raw/b"}
 
 
@@ -192,8 +203,8 @@ def _full_disk(monkeypatch):
 
 def test_what_a_killed_run_left_is_swept_away(raw, tmp_path):
     output = tmp_path / "out"
-    (output / ".a.xyz.partial").mkdir(parents=True)
-    (output / ".a.xyz.partial" / "points.spill").write_bytes(b"half")
+    (output / ".a.xyz12345.partial").mkdir(parents=True)
+    (output / ".a.xyz12345.partial" / "points.spill").write_bytes(b"half")
     prepare([raw / "a"], output)
     assert sorted(path.name for path in output.iterdir()) == ["a", "pairs.parquet"]
 
@@ -234,7 +245,128 @@ def test_the_source_may_state_up(raw, tmp_path):
 
 
 def test_the_script_runs(raw, tmp_path):
-    command = [sys.executable, REPOSITORY / "tools/prepare_pairs.py", raw, "-o", tmp_path / "out"]
+    command = [
+        sys.executable,
+        REPOSITORY / "tools/prepare_pairs.py",
+        raw,
+        "-o",
+        tmp_path / "out",
+        *HERE,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "pairs.parquet").exists()
+
+
+def _content(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.*")}
+
+
+def test_the_list_is_a_fair_choice_that_is_made_again_alone(raw, tmp_path, capsys):
+    output = tmp_path / "out"
+    command = [str(raw), "-o", str(output), "--overlap-threshold", "0.05", *HERE]
+    assert main([*command, "--max-pairs", "0"]) == 0
+    everything = read_pairs(output / "pairs.parquet")
+    own = {each: read_pairs(output / each / "pairs.parquet") for each in ("raw/a", "raw/b")}
+    assert everything == own["raw/a"] + own["raw/b"]
+    assert "stratified" not in capsys.readouterr().out
+    before = _snapshot(output / "raw")
+    lists = []
+    for seed in ("0", "1", "0"):
+        assert main([*command, "--max-pairs", "4", "--seed", seed]) == 0
+        assert f"4 of {len(everything)} pairs, stratified over 2 scenes" in capsys.readouterr().out
+        lists.append((output / "pairs.parquet").read_bytes())
+        pairs = read_pairs(output / "pairs.parquet")
+        assert [pair.scene for pair in pairs] == ["raw/a"] * 2 + ["raw/b"] * 2
+        assert set(pairs) < set(everything)
+    assert lists[0] == lists[2] != lists[1]
+    assert _snapshot(output / "raw") == before
+
+
+def test_every_setting_has_an_option(raw, tmp_path, monkeypatch):
+    caught = []
+    monkeypatch.setattr(
+        pointcontrast.prepare_cli,
+        "prepare",
+        lambda inputs, output, settings, **rest: caught.append((settings, rest)) or 1 / 0,
+    )
+    with pytest.raises(ZeroDivisionError):
+        main([str(raw), "-o", str(tmp_path)])
+    assert caught[0][0] == Settings()
+    words = ["--frame-skip", "3", "--up", "0", "0", "2", "--intrinsics", "1", "2", "3", "4"]
+    words += ["--max-depth", "inf", "--num-workers", "2"]
+    with pytest.raises(ZeroDivisionError):
+        main([str(raw), "-o", str(tmp_path), *words])
+    settings, rest = caught[1]
+    assert settings == Settings(
+        frame_skip=3, up=(0, 0, 2), intrinsics=(1, 2, 3, 4), max_depth=float("inf")
+    )
+    assert rest["num_workers"] == 2
+
+
+def test_a_file_that_is_a_scene_gives_its_name_without_the_suffix(tmp_path, monkeypatch):
+    found = [tmp_path / "raw" / "x" / "scan.v2.sens", tmp_path / "raw" / "y"]
+    found[1].mkdir(parents=True)
+    found[0].parent.mkdir()
+    found[0].touch()
+    monkeypatch.setattr(pointcontrast.prepare, "find_sequences", lambda given: found)
+    sources = pointcontrast.prepare._scene_sources([tmp_path / "raw"], merge=False)
+    assert sources == {"raw/x/scan.v2": found[0], "raw/y": found[1]}
+
+
+def test_leftovers_of_one_scene_are_not_those_of_another(raw, tmp_path):
+    output = tmp_path / "out"
+    prepare([raw / "a"], output)
+    ours = [".a.0123abc_.partial", ".a.0123abc_.old", ".pairs.0123abc_.partial.parquet"]
+    others = [".a.b.0123abc_.partial", ".a.partial", ".other.0123abc_.partial", "notes.partial"]
+    for name in ours + others:
+        (output / name).mkdir()
+    (output / "a" / ".pairs.0123abc_.partial.parquet").touch()
+    prepare([raw / "a"], output)
+    assert {path.name for path in output.iterdir()} == {"a", "pairs.parquet", *others}
+    assert not list((output / "a").glob(".*"))
+
+
+def test_two_at_one_scene_leave_it_whole(raw, tmp_path):
+    """What Dask brings about when it loses sight of a worker that is still at work."""
+    prepare([raw / "a"], tmp_path / "alone")
+    script = (
+        "import sys; from pathlib import Path; from pointcontrast.prepare import *; "
+        "from pointcontrast.prepare import _prepare_one, _Task; sys.stdin.read(1); "
+        "task = _Task(Path(sys.argv[1]), Path(sys.argv[2]), 'a', Settings(), False, None); "
+        "print(_prepare_one(task)[0].num_pairs)"
+    )
+    command = [sys.executable, "-c", script, raw / "a", tmp_path / "out"]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    running = [subprocess.Popen(command, text=True, **pipes) for _ in range(2)]
+    for each in running:
+        each.stdin.write(".")
+        each.stdin.flush()
+    ended = [each.communicate() for each in running]
+    assert any(each.returncode == 0 for each in running), ended
+    prepare([raw / "a"], tmp_path / "out")  # sweeps, and takes the scene as it is
+    assert _content(tmp_path / "out") == _content(tmp_path / "alone")
+
+
+def test_the_loser_of_a_race_takes_the_winners_scene(raw, tmp_path, monkeypatch):
+    real = pointcontrast.prepare.prepare_scene
+    attempts = []
+
+    def beaten(*arguments):
+        attempts.append(real(*arguments))
+        if len(attempts) == 1:
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), "a")
+        return attempts[-1]
+
+    monkeypatch.setattr(pointcontrast.prepare, "prepare_scene", beaten)
+    summary = prepare([raw / "a"], tmp_path / "out")
+    assert [scene.reused for scene in summary.scenes] == [True]
+    assert not summary.failures
+
+
+def test_a_damaged_recording_is_told_though_its_good_frames_are_kept(raw, tmp_path, monkeypatch):
+    monkeypatch.setattr(SevenScenesSequence, "problem", "a.sens is cut short", raising=False)
+    summary = prepare([raw], tmp_path / "out")
+    assert summary.failures == {"raw/a": "a.sens is cut short"}
+    assert [scene.scene for scene in summary.scenes] == ["raw/a", "raw/b"]
+    assert {pair.scene for pair in read_pairs(tmp_path / "out/pairs.parquet")} == {"raw/a", "raw/b"}

@@ -1,11 +1,11 @@
 import errno
-import json
 import os
 import pickle
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from edited_meta import edit_meta
 from small_scenes import LOW, look, walk
 
 from pointcontrast.errors import InputError
@@ -178,14 +178,16 @@ def _truncate(path):
 
 
 def _edit_meta(**changes):
-    def spoil(store):
-        meta = json.loads((store / "meta.json").read_text())
-        (store / "meta.json").write_text(json.dumps(meta | changes))
-
-    return spoil
+    return lambda store: edit_meta(store, **changes)
 
 
 DAMAGE = {
+    "an edited meta": (
+        lambda s: (s / "meta.json").write_text(
+            (s / "meta.json").read_text().replace('"up_how"', '"how"').replace("0", "1", 1)
+        ),
+        r"meta\.json.* was edited",
+    ),
     "no meta": (lambda s: (s / "meta.json").unlink(), r"meta\.json"),
     "half a meta": (lambda s: _truncate(s / "meta.json"), r"meta\.json"),
     "a list for a meta": (lambda s: (s / "meta.json").write_text("[]"), r"meta\.json"),

@@ -1,9 +1,10 @@
-"""Turn folders of posed RGB-D frames into scenes with a list of training pairs.
+"""Turn raw recordings into scenes with a list of training pairs, or check such a folder.
 
-Example: ``python tools/prepare_pairs.py RAW_FOLDER --output data/prepared``; ``--help`` says more.
+``python tools/prepare_pairs.py RAW_FOLDER --output data/prepared`` prepares,
+``python tools/prepare_pairs.py verify data/prepared`` checks; ``--help`` says more.
 """
 
-from pointcontrast.prepare import main
+from pointcontrast.prepare_cli import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

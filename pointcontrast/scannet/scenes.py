@@ -8,8 +8,9 @@ classes per vertex, the annotated objects as instances, and an axis-aligned box 
 from __future__ import annotations
 
 import hashlib
-import shutil
+import os
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from pointcontrast.cluster import SceneFailure, default_num_workers, run_scenes
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import transform_points
 from pointcontrast.labelled_scene import LabelledScene, read_labelled_scene, write_labelled_scene
+from pointcontrast.leftovers import sweep_leftovers
 from pointcontrast.scannet.alignment import read_axis_alignment
 from pointcontrast.scannet.classes import CLASS_NAMES
 from pointcontrast.scannet.labelling import labelled
@@ -93,7 +96,7 @@ def convert_scan(scan: Path, output: Path, settings: SceneSettings) -> SceneSumm
     reused = scene is not None
     if scene is None:
         _refuse_foreign(folder)
-        _sweep(folder)
+        sweep_leftovers([folder])
         scene = replace(_read_scan(scan, settings), settings=wanted)
         write_labelled_scene(folder, scene)
     return SceneSummary(
@@ -107,7 +110,14 @@ def convert_scan(scan: Path, output: Path, settings: SceneSettings) -> SceneSumm
 
 
 def convert_scans(
-    scans: Sequence[Path], output: Path, settings: SceneSettings, *, progress: bool = False
+    scans: Sequence[Path],
+    output: Path,
+    settings: SceneSettings,
+    *,
+    num_workers: int | None = 1,
+    scheduler: str | None = None,
+    memory_limit: str = "auto",
+    progress: bool = False,
 ) -> tuple[list[SceneSummary], dict[str, str]]:
     """Make the labelled scenes of many scans; one that fails does not stop the others.
 
@@ -115,19 +125,38 @@ def convert_scans(
         scans: their folders (``release.find_scans``).
         output: folder of the scenes.
         settings: how.
+        num_workers: processes; None is one a core (see :func:`pointcontrast.prepare.prepare`).
+        scheduler: address of a Dask scheduler to use instead.
+        memory_limit: of each process.
         progress: show a progress bar.
 
     Returns:
-        What is finished, and scan -> reason for what is not.
+        What is finished, and scan -> reason for what is not, both in the order of ``scans``.
     """
+    root = Path(os.path.abspath(output))  # workers elsewhere have other working folders
+    outcomes = run_scenes(
+        _convert,
+        {scan.name: (scan, root, settings) for scan in scans},
+        num_workers=num_workers or default_num_workers(len(scans)),
+        scheduler=scheduler,
+        memory_limit=memory_limit,
+    )
+    bar = tqdm(outcomes, "scans", len(scans), unit="scan", disable=None if progress else True)
+    with closing(outcomes):
+        done = dict(bar)
     finished: list[SceneSummary] = []
     failures: dict[str, str] = {}
-    for scan in tqdm(scans, desc="scans", unit="scan", disable=None if progress else True):
-        try:
-            finished.append(convert_scan(scan, output, settings))
-        except InputError as error:
-            failures[scan.name] = str(error)
+    for scan in scans:
+        outcome = done[scan.name]
+        if isinstance(outcome, SceneFailure):
+            failures[scan.name] = outcome.reason
+        else:
+            finished.append(outcome)
     return finished, failures
+
+
+def _convert(task: tuple[Path, Path, SceneSettings]) -> SceneSummary:
+    return convert_scan(*task)
 
 
 def _read_scan(scan: Path, settings: SceneSettings) -> LabelledScene:
@@ -194,10 +223,3 @@ def _refuse_foreign(folder: Path) -> None:
     """Never replace a folder that is not a scene, such as the raw scan itself."""
     if folder.exists() and not (folder / "meta.json").exists() and any(folder.iterdir()):
         raise InputError(f"{folder} holds other files, not a scene; give another --output")
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what killed runs left of this scene."""
-    for left in folder.parent.glob(f".{folder.name}.*"):
-        if left.suffix in (".partial", ".old"):
-            shutil.rmtree(left, ignore_errors=True)

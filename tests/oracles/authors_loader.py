@@ -64,7 +64,7 @@ def load_pair(file0: Path, file1: Path, voxel_size: float, rng: np.random.Genera
         axis /= np.linalg.norm(axis)
         angle = 2 * np.pi * (rng.random() - 0.5)
         cross = np.cross(np.eye(3), axis)
-        rotation = np.eye(3) - np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+        rotation = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
         rotated = points @ rotation.T
         rotated -= rotated.mean(axis=0)
         rows = quantize(rotated, voxel_size)

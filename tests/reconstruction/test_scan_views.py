@@ -121,7 +121,7 @@ def test_bad_files_are_reported_and_do_not_stop_the_rest(cloud: Path, tmp_path: 
     (raw / "cut.ply").write_bytes(cloud.read_bytes()[:300])
     write_cloud(raw / "millimetres.ply", world_points(0.1) * 1000)
     summary = prepare([raw], tmp_path / "out")
-    assert [scene.scene for scene in summary.scenes] == ["raw/good.ply"]
+    assert [scene.scene for scene in summary.scenes] == ["raw/good"]
     reasons = "\n".join(summary.failures.values())
     assert "cut.ply is damaged" in reasons
     assert "millimetres.ply is 6e+03 m across" in reasons

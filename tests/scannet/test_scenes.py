@@ -247,7 +247,7 @@ def test_finished_scenes_are_not_made_again(copied: Copy, tmp_path: Path):
         file.write("more = 1\n")
     assert not convert_scan(scan, out, SceneSettings()).reused
     (scene / "color.npy").write_bytes(b"")
-    (out / f".{scan.name}.killed.partial").mkdir()
+    (out / f".{scan.name}.k1ll3d_0.partial").mkdir()
     assert not convert_scan(scan, out, SceneSettings()).reused
     assert [path.name for path in out.iterdir()] == [scan.name], "no remains"
 
