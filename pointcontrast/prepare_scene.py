@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from pointcontrast.pairs import (
     read_pair_table,
     write_pairs,
 )
-from pointcontrast.scene_meta import SceneMeta
+from pointcontrast.scene_meta import SceneMeta, file_facts, write_meta
 from pointcontrast.sequence import PosedSequence
 from pointcontrast.view_store import STORAGE_GRID, Storage, ViewStore, fill_view_store
 from pointcontrast.views import MAX_DEPTH, SkippedFrame, View, read_views
@@ -181,6 +181,9 @@ def _fill_scene(
         )
     with _bar(None, len(overlaps), title, "overlap") as bar:
         np.save(folder / "overlap.npy", overlaps.matrix(bar.update))
+    facts = {"overlap.npy": file_facts(folder / "overlap.npy")}
+    meta = replace(meta, files=meta.files | facts)
+    write_meta(folder, meta)
     return meta
 
 

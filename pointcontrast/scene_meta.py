@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
-from pointcontrast.files import read_json, write_json
+from pointcontrast.files import read_json, sha256, write_json
 from pointcontrast.views import SkippedFrame
 
 FORMAT_VERSION = 2
@@ -64,6 +64,11 @@ class SceneMeta:
     def camera_pose(self, view: int) -> NDArray[np.float64] | None:
         """(4, 4) ``world_from_camera`` of the camera that took a view; None of a LiDAR."""
         return self.poses[view] if self.sensor == "camera" else None
+
+
+def file_facts(path: Path) -> dict[str, Any]:
+    """What ``SceneMeta.files`` keeps of a file."""
+    return {"bytes": path.stat().st_size, "sha256": sha256(path)}
 
 
 def read_meta(path: Path) -> SceneMeta:

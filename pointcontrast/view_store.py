@@ -23,7 +23,14 @@ from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_folder, sha256
 from pointcontrast.packed_images import ImageReader, ImageWriter
 from pointcontrast.packed_points import PointReader, PointWriter
-from pointcontrast.scene_meta import FORMAT_VERSION, REDO, SceneMeta, read_meta, write_meta
+from pointcontrast.scene_meta import (
+    FORMAT_VERSION,
+    REDO,
+    SceneMeta,
+    file_facts,
+    read_meta,
+    write_meta,
+)
 from pointcontrast.types import Cloud, PointCloud
 from pointcontrast.up_direction import estimate_up, given_up
 from pointcontrast.views import SkippedFrame, View
@@ -203,10 +210,7 @@ def fill_view_store(
         skipped=tuple(packer.skipped),
         problem=problem,
         settings=settings or {},
-        files={
-            each.name: {"bytes": each.stat().st_size, "sha256": sha256(each)}
-            for each in sorted(folder.iterdir())
-        },
+        files={each.name: file_facts(each) for each in sorted(folder.iterdir())},
     )
     write_meta(folder, meta)
     return meta

@@ -14,3 +14,9 @@ def edit_meta(scene: Path, **changes: Any) -> None:
     meta = json.loads(path.read_text()) | changes
     del meta["sha256"]
     path.write_text(json.dumps(meta | {"sha256": scene_meta._digest(meta)}))
+
+
+def seal(scene: Path, name: str) -> None:
+    """Have ``meta.json`` say of a file what is there now."""
+    files = json.loads((scene / "meta.json").read_text())["files"]
+    edit_meta(scene, files=files | {name: scene_meta.file_facts(scene / name)})

@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from edited_meta import edit_meta
+from edited_meta import edit_meta, seal
 from small_scenes import walk, write_seven_scenes
 
 from pointcontrast.errors import InputError
@@ -128,6 +128,7 @@ def test_sizes_are_noticed_by_the_next_run_itself(prepared, root, name, damage):
 def test_overlaps_that_cannot_be_are_told(prepared, root, change, problem):
     path = root / "raw" / "a" / "overlap.npy"
     np.save(path, change(np.load(path)))
+    seal(root / "raw" / "a", "overlap.npy")
     report = verify(root)
     assert _kinds(report) == ["scene"]
     assert problem in report.findings[0].problem
