@@ -18,7 +18,7 @@ from pointcontrast.simulated_walk import walk
 from pointcontrast.types import PointCloud, Sweep
 
 LOOKS_A_SQUARE_METRE = 5.0  # of floor that is free to stand on
-FEWEST_VIEWS, MOST_VIEWS = 8, 200
+FEWEST_VIEWS, MOST_VIEWS = 24, 200
 
 _UP: dict[str, tuple[float, float, float]] = {
     # glTF 2.0 fixes the y axis as up (section 3.4); scans in other formats mostly have z up.
@@ -31,7 +31,7 @@ _Z_UP = (0.0, 0.0, 1.0)
 class ScanFileSequence(Layout):
     """One file, in metres, looked at by cameras that walk through it.
 
-    Five views a square metre of free floor, 8 to 200 of them, at eye height, 60 by 47 degrees
+    Five views a square metre of free floor, 24 to 200 of them, at eye height, 60 by 47 degrees
     wide and 4 m deep (:mod:`pointcontrast.simulated_walk`); the same file always gives the same
     views. Up is z, and y for glTF, unless ``up.txt`` beside the file says otherwise. The file is
     read when a view or their number is first asked for.
