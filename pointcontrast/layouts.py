@@ -93,8 +93,10 @@ def _search(path: Path, depth: int) -> list[Path]:
         return [path]
     if depth == _MAX_DEPTH or path.is_file():
         return []
-    below = (path for path in sorted(path.iterdir()) if not path.name.startswith("."))
-    return [found for path in below for found in _search(path, depth + 1)]
+    below = (each for each in sorted(path.iterdir()) if not each.name.startswith("."))
+    # broken links, pipes and the like are neither
+    usable = (each for each in below if each.is_dir() or each.is_file())
+    return [found for each in usable for found in _search(each, depth + 1)]
 
 
 def _layout_of(path: Path) -> type[Layout] | None:

@@ -199,6 +199,11 @@ def test_numbers_that_sort_in_two_ways_are_an_error(tmp_path):
         open_sequence(folder)
 
 
+def test_a_broken_link_beside_a_scene_is_passed_over(folder):
+    (folder.parent / "gone").symlink_to(folder.parent / "nowhere")
+    assert find_sequences(folder.parent) == [folder]
+
+
 def test_folders_that_hold_nothing(tmp_path):
     with pytest.raises(InputError, match="gone does not exist"):
         find_sequences(tmp_path / "gone")
