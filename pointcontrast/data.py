@@ -141,13 +141,15 @@ class PairDataModule(pl.LightningDataModule):
         self.holdout_fraction = holdout_fraction
         self.num_validation_pairs = num_validation_pairs
         self.seed = seed
+        self._prepared = False
         self._train: PairDataset | None = None
         self._validation: PairDataset | None = None
 
     def prepare_data(self) -> None:
         """Make the prepared folder where a source is given (one process of a node does this)."""
-        if self.source is not None:
+        if self.source is not None and not self._prepared:
             self.source.prepare(self.root)
+            self._prepared = True  # Lightning asks before each of validation and training
 
     def setup(self, stage: str) -> None:
         """Read the pair list and split it.

@@ -50,8 +50,13 @@ class SyntheticRooms(DataSource):
 
 
 def _prepare_or_fail(folders: list[Path], root: Path, settings: Settings) -> None:
-    """Prepare all scenes, or raise with the reasons of those that failed."""
+    """Prepare all scenes, or raise with the reasons of those that have no pairs.
+
+    A recording that is damaged but for some frames is used as far as it goes.
+    """
     summary = prepare(folders, root, settings, progress=True)
-    if summary.failures:
-        reasons = "; ".join(f"{scene}: {reason}" for scene, reason in summary.failures.items())
-        raise InputError(f"{len(summary.failures)} scenes could not be prepared: {reasons}")
+    usable = {scene.scene for scene in summary.scenes if scene.num_pairs}
+    failures = {scene: why for scene, why in summary.failures.items() if scene not in usable}
+    if failures:
+        reasons = "; ".join(f"{scene}: {reason}" for scene, reason in failures.items())
+        raise InputError(f"{len(failures)} scenes could not be prepared: {reasons}")
