@@ -2,13 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-from small_scenes import INTRINSICS, walk
+from small_sens import small_frames, write_small
 
 from pointcontrast.errors import InputError
 from pointcontrast.pairs import PAIRS_FILE, read_pairs
-from pointcontrast.rgbd.sens_writer import SensFrame, write_sens
 from pointcontrast.sources import PosedRGBD, SyntheticRooms
 
 
@@ -24,17 +22,9 @@ def test_folders_of_frames_become_pairs_once(rooms: Path, tmp_path: Path) -> Non
 
 
 def test_a_recording_that_is_cut_short_is_used_as_far_as_it_goes(tmp_path: Path) -> None:
-    frames = [
-        SensFrame(
-            frame.color, np.rint(frame.depth * 1000).astype(np.uint16), frame.world_from_camera
-        )
-        for frame in walk(4)
-    ]
-    scan = tmp_path / "scan"
-    scan.mkdir()
-    write_sens(scan / "scan.sens", frames, depth_intrinsics=INTRINSICS, color_intrinsics=INTRINSICS)
-    (scan / "scan.sens").write_bytes((scan / "scan.sens").read_bytes()[:-500])
-    PosedRGBD([str(scan)]).prepare(tmp_path / "out")
+    path = write_small(tmp_path / "scan", small_frames(4))
+    path.write_bytes(path.read_bytes()[:-500])
+    PosedRGBD([str(path.parent)]).prepare(tmp_path / "out")
     pairs = read_pairs(tmp_path / "out" / PAIRS_FILE)
     assert {pair.view1 for pair in pairs} == {1, 2}  # the last frame is not whole
 
