@@ -44,7 +44,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def _add_pairs(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(benchmark=benchmark_pairs)
-    parser.add_argument("--root", type=Path, required=True, help="a prepared folder of real scenes")
+    parser.add_argument(
+        "--root", type=Path, help="a prepared folder (else ../shared/data is prepared, or rooms)"
+    )
     parser.add_argument("--num-pairs", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--voxel-size", type=float, default=0.025, help="metres")

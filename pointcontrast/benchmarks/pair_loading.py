@@ -11,26 +11,44 @@ import numpy as np
 from tqdm import tqdm
 
 from pointcontrast.benchmarks.timing import Figures, interleaved, spread
+from pointcontrast.benchmarks.voxelized_views import scans_or_rooms
 from pointcontrast.errors import InputError
 from pointcontrast.layouts import open_merged
 from pointcontrast.network_input import NetworkInput
 from pointcontrast.pair_dataset import PairDataset
 from pointcontrast.pairs import PAIRS_FILE, read_pairs
+from pointcontrast.prepare import prepare
 from pointcontrast.types import Pair
 from pointcontrast.view_store import ViewStore
 from pointcontrast.views import to_view
 
 
-def benchmark_pairs(root: Path, num_pairs: int, voxel_size: float, rounds: int) -> Figures:
+def benchmark_pairs(root: Path | None, num_pairs: int, voxel_size: float, rounds: int) -> Figures:
     """Load training pairs: our data set against the authors' loader, on the same pairs.
 
     Ours: read from the view store, rotate, voxelise, match. Theirs (``tests/oracles/
     authors_loader.py``): read full-resolution ``.npz`` clouds, rotate, voxelise, match by a loop
     over points. Both on one thread, files in the page cache; writing the ``.npz`` is not timed.
 
+    Args:
+        root: a prepared folder; None prepares the real scans beside the checkout, or else
+            generated rooms, for the time of the benchmark.
+        num_pairs: evenly spaced in its list.
+        voxel_size: metres.
+        rounds: how often each pair is loaded.
+
     Raises:
         InputError: the frames that ``root`` was prepared from are no longer there.
     """
+    if root is not None:
+        return _measure(root, num_pairs, voxel_size, rounds)
+    with tempfile.TemporaryDirectory() as folder:
+        scans = scans_or_rooms(Path(folder) / "raw")
+        prepare(scans, Path(folder) / "prepared", num_workers=None, progress=True)
+        return _measure(Path(folder) / "prepared", num_pairs, voxel_size, rounds)
+
+
+def _measure(root: Path, num_pairs: int, voxel_size: float, rounds: int) -> Figures:
     from oracles import authors_loader  # on the path of tools/benchmark.py
 
     pairs = read_pairs(root / PAIRS_FILE)

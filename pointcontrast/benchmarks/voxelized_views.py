@@ -23,6 +23,15 @@ FRAME_STEP = 7
 """Frames between two views of one sequence: neighbours see the same."""
 
 
+def scans_or_rooms(folder: Path) -> list[Path]:
+    """The real scans beside the checkout, or where there are none, rooms written to ``folder``."""
+    if SHARED_SCANS.is_dir():
+        return [SHARED_SCANS]
+    from pointcontrast.synthetic.source import write_rooms
+
+    return write_rooms(folder, num_rooms=4, num_frames=40, seed=0)
+
+
 def batch_of_voxels(
     frames: list[Path] | None, num_voxels: int, voxel_size: float
 ) -> tuple[torch.Tensor, str]:
@@ -40,13 +49,8 @@ def batch_of_voxels(
     Raises:
         InputError: a folder holds no frames that can be read.
     """
-    if frames is None and SHARED_SCANS.is_dir():
-        frames = [SHARED_SCANS]
     with tempfile.TemporaryDirectory() as folder:
-        if frames is None:
-            from pointcontrast.synthetic.source import write_rooms
-
-            frames = write_rooms(Path(folder), num_rooms=4, num_frames=40, seed=0)
+        frames = frames or scans_or_rooms(Path(folder))
         sequences = [sequence for path in frames for sequence in find_sequences(path)]
         views: list[NDArray[np.int32]] = []
         missing = num_voxels
