@@ -20,6 +20,7 @@ from pointcontrast.pairs import choose_pairs
 from pointcontrast.prepare import prepare
 from pointcontrast.prepare_scene import Settings
 from pointcontrast.pretrain import main
+from pointcontrast.rgbd.sens_writer import SensFrame, write_sens
 from pointcontrast.run_folder import read_metrics
 from pointcontrast.types import PointCloud
 from pointcontrast.views import read_views
@@ -41,15 +42,32 @@ def write_authors(rooms: Path, root: Path) -> None:
     (root / "overlap-30-full.txt").write_text("\n".join(lines) + "\n")
 
 
+def write_sens_scans(rooms: Path, root: Path) -> None:
+    """Raw rooms as ScanNet's recorder would leave them."""
+    for raw in sorted(rooms.iterdir()):
+        sequence = open_sequence(raw)
+        frames = [sequence.read(index) for index in range(len(sequence))]
+        write_sens(
+            root / raw.name / f"{raw.name}.sens",
+            [
+                SensFrame(f.color, np.rint(f.depth * 1000).astype(np.uint16), f.world_from_camera)
+                for f in frames
+            ],
+            depth_intrinsics=frames[0].intrinsics,
+            color_intrinsics=frames[0].intrinsics,
+        )
+
+
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Two generated rooms: frames, prepared scenes, the authors' format, labelled scenes."""
+    """Two generated rooms: scenes made from .sens, the authors' format, labelled scenes."""
     from pointcontrast.synthetic.source import write_rooms
 
     root = tmp_path_factory.mktemp("sources")
     write_rooms(root / "raw", 2, num_frames=10, seed=7, width=160, height=120, density=900.0,
                 labelled_output=root / "scans", progress=False)  # fmt: skip
-    assert not prepare([root / "raw"], root / "stored", Settings()).failures
+    write_sens_scans(root / "raw", root / "sens")
+    assert not prepare([root / "sens"], root / "stored", Settings()).failures
     write_authors(root / "raw", root / "authors")
     return {name: root / name for name in ("stored", "authors", "scans")}
 
