@@ -49,7 +49,8 @@ class Settings:
         storage: "depth" keeps depth images whole, "points" their points, thinned; sweeps are
             always points.
         storage_grid: stored points are one per cell of this side, metres; 0 keeps all.
-        overlap: "exact" is the authors', "fast" nearly so (``pointcontrast.overlap``).
+        overlap: "exact" is the authors', "fast" nearly so: on real scenes at least 99.6% of the
+            pairs of views are on the same side of 0.3 (pointcontrast/overlap.py).
         voxel_size: of the clouds whose overlap is computed, metres; points match within 1.5.
         overlap_threshold: the smallest overlap of a pair.
         up: the world's up direction, in place of the source's or the estimated one.
