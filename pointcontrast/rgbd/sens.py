@@ -1,8 +1,8 @@
 """ScanNet's ``.sens`` files: a whole RGB-D recording with its poses in one file.
 
-The file is memory-mapped. Opening it reads the frames' headers only, and reading a frame touches
-that frame's bytes only, so every 25th frame of a 1 GB scan on a network disk costs a 25th of it.
-The bytes are described in ``pointcontrast.rgbd.sens_format``.
+The file is memory-mapped. Opening it reads its header, counting its frames reads theirs, and reading
+a frame touches that frame's bytes only, so every 25th frame of a 1 GB scan on a network disk costs a
+25th of it. The bytes are described in ``pointcontrast.rgbd.sens_format``.
 
 Against the authors' preparation (``SensorData.py``, ``point_cloud_extractor.py``): nothing is
 exported to single images, and colour, which they leave out, is registered to the depth image.
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import mmap
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from pointcontrast.rgbd.sens_format import (
     parse_header,
 )
 from pointcontrast.rgbd.sens_images import decode_color, decode_depth
-from pointcontrast.rgbd.sens_index import index_frames
+from pointcontrast.rgbd.sens_index import SensIndex, index_frames
 from pointcontrast.sequence import FrameError, Layout
 from pointcontrast.types import Frame
 
@@ -43,13 +44,10 @@ class SensSequence(Layout):
     It can be pickled; the copy maps the file anew.
 
     Attributes:
-        frame_ids: the frames' numbers in the file, from 0, of six digits.
         up: z for a file named as ScanNet's are (``sceneNNNN_NN.sens``). The release states so:
             its reconstructions and camera poses were aligned with z as the up vector and the
             floor as the xy plane, and its ``axisAlignment`` turns about z only. The worlds of
             other recordings in this format are their first cameras', so there it is None.
-        problem: a file that is cut short or gives a wrong number of frames, though frames of it
-            can be read.
     """
 
     layout = "scannet_sens"
@@ -61,7 +59,7 @@ class SensSequence(Layout):
         return bool(_sens_files(folder))
 
     def __init__(self, folder: Path, intrinsics: NDArray[np.float64] | None = None) -> None:
-        """Open a folder's file; only headers are read.
+        """Open a folder's file; only its header is read.
 
         Args:
             folder: the folder.
@@ -69,7 +67,7 @@ class SensSequence(Layout):
 
         Raises:
             InputError: several files, or one that is empty, unreadable, of another version, cut
-                in its header, without frames, or in a compression that is not supported.
+                in its header, or in a compression that is not supported.
         """
         files = _sens_files(folder)
         if len(files) != 1:
@@ -81,17 +79,34 @@ class SensSequence(Layout):
         self.folder = folder
         self._path = files[0]
         self._map = _map_file(self._path)
-        self._header, start = parse_header(self._map, self._path)
-        self._index = index_frames(self._map, self._header, start)
-        self.problem = f"{self._path}: {self._index.problem}" if self._index.problem else None
-        if not self._index.num_frames:
-            raise InputError(f"{self._path} holds no frame; download it again")
-        self.frame_ids = tuple(f"{number:06d}" for number in range(self._index.num_frames))
+        self._header, self._first_frame = parse_header(self._map, self._path)
         self.up = np.array([0.0, 0.0, 1.0]) if _SCANNET_NAME.fullmatch(files[0].stem) else None
         own = self._header.depth_intrinsics[:3, :3]
         self._intrinsics = own if intrinsics is None else intrinsics
         check_center(f"{self._path}: its depth", self._header.depth_size, self._intrinsics)
         self._lookup = _color_lookup(self._path, self._header, self._intrinsics)
+
+    @cached_property
+    def _index(self) -> SensIndex:
+        # Not on opening: it touches a page a frame, and a scene that is finished needs none.
+        index = index_frames(self._map, self._header, self._first_frame)
+        if not index.num_frames:
+            raise InputError(f"{self._path} holds no frame; download it again")
+        return index
+
+    @cached_property
+    def frame_ids(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The frames' numbers in the file, from 0, of six digits.
+
+        Raises:
+            InputError: the file has no frame.
+        """
+        return tuple(f"{number:06d}" for number in range(self._index.num_frames))
+
+    @property
+    def problem(self) -> str | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """What is wrong with the file as a whole, cut short say; see the base class."""
+        return f"{self._path}: {self._index.problem}" if self._index.problem else None
 
     def read(self, index: int) -> Frame:
         """Read one frame; see :meth:`~pointcontrast.sequence.PosedSequence.read`.

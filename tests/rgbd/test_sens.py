@@ -12,6 +12,7 @@ from small_sens import patch, plain_read, small_frames, write_small
 
 from pointcontrast.errors import InputError
 from pointcontrast.layouts import find_sequences, open_sequence
+from pointcontrast.prepare import prepare
 from pointcontrast.rgbd.sens_writer import SensFrame, write_sens
 from pointcontrast.sequence import FrameError
 from pointcontrast.views import to_view
@@ -122,6 +123,18 @@ def test_reading_a_frame_touches_no_other(tmp_path):
     np.testing.assert_array_equal(frame.color, expected.color)
     with pytest.raises(FrameError, match="frame 000001"):
         sequence.read(1)
+
+
+def test_a_finished_scan_is_recognised_without_a_look_at_its_frames(tmp_path, monkeypatch):
+    write_small(tmp_path / "scan", small_frames(3))
+    assert not prepare([tmp_path / "scan"], tmp_path / "out").failures
+
+    def walk_over_all_frames(*_):
+        raise AssertionError("a page of the disk for each frame")
+
+    monkeypatch.setattr("pointcontrast.rgbd.sens.index_frames", walk_over_all_frames)
+    (scene,) = prepare([tmp_path / "scan"], tmp_path / "out").scenes
+    assert scene.reused
 
 
 def test_frames_are_counted_from_the_end_as_well(tmp_path):
