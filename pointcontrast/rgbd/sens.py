@@ -1,8 +1,8 @@
 """ScanNet's ``.sens`` files: a whole RGB-D recording with its poses in one file.
 
-The file is memory-mapped. Opening it reads its header, counting its frames reads theirs, and reading
-a frame touches that frame's bytes only, so every 25th frame of a 1 GB scan on a network disk costs a
-25th of it. The bytes are described in ``pointcontrast.rgbd.sens_format``.
+The file is memory-mapped. Opening it reads its header, counting its frames reads theirs, and
+reading a frame touches that frame's bytes only, so every 25th frame of a 1 GB scan on a network
+disk costs a 25th of it. The bytes are described in ``pointcontrast.rgbd.sens_format``.
 
 Against the authors' preparation (``SensorData.py``, ``point_cloud_extractor.py``): nothing is
 exported to single images, and colour, which they leave out, is registered to the depth image.
