@@ -69,27 +69,6 @@ def rigid_problem(matrix: NDArray[np.float64], tolerance: float = RIGID_TOLERANC
     return None
 
 
-def unproject(
-    depth: NDArray[np.floating[Any]], intrinsics: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Points of a depth image in the camera frame.
-
-    Convention:
-        ``intrinsics @ [x/z, y/z, 1] = [u, v, 1]`` with u the column and v the row of the pixel;
-        the depth is z (along the optical axis), not the length of the ray.
-
-    Args:
-        depth: (H, W) metres.
-        intrinsics: (3, 3) float64 pinhole matrix, pixels.
-
-    Returns:
-        (H, W, 3) float64 metres, camera frame; the origin where the depth is 0.
-    """
-    height, width = depth.shape
-    rays = pixel_rays(height, width, intrinsics)
-    return rays * depth[..., None]
-
-
 def pixel_rays(height: int, width: int, intrinsics: NDArray[np.float64]) -> NDArray[np.float64]:
     """Directions through the pixels, (H, W, 3) float64 in the camera frame, scaled to z = 1."""
     columns, rows = np.meshgrid(np.arange(width, dtype=np.float64), np.arange(height))

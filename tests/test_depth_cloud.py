@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from oracles.depth import unproject
 from small_scenes import INTRINSICS, look
 
 from pointcontrast import depth_kernels
 from pointcontrast.augment import free_rotation
 from pointcontrast.depth_cloud import DepthCloud
-from pointcontrast.geometry import transform_points, unproject
+from pointcontrast.geometry import transform_points
 from pointcontrast.layouts import open_sequence
 from pointcontrast.views import to_view
 from pointcontrast.voxelize import voxelize

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles.depth import unproject
 
 from pointcontrast.geometry import (
     rigid_problem,
@@ -9,7 +10,6 @@ from pointcontrast.geometry import (
     rotation_between,
     sort_by_cell,
     transform_points,
-    unproject,
 )
 
 UNIT = st.integers(0, 10_000).map(

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from oracles.depth import unproject
 
 from pointcontrast.correspondences import find_correspondences
-from pointcontrast.geometry import transform_points, unproject
+from pointcontrast.geometry import transform_points
 from pointcontrast.layouts import open_sequence
 from pointcontrast.network_input import NetworkInput
 from pointcontrast.types import PointCloud

@@ -11,6 +11,7 @@ import pointcontrast.benchmarks
 from pointcontrast.benchmarks.engine import benchmark_engine
 from pointcontrast.benchmarks.overlap import benchmark_overlap
 from pointcontrast.benchmarks.pair_loading import benchmark_pairs
+from pointcontrast.benchmarks.preparation import benchmark_preparation
 from pointcontrast.benchmarks.timing import Figures
 from pointcontrast.errors import run_command
 from pointcontrast.files import write_json
@@ -24,6 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     _add_pairs(commands.add_parser("pairs", help="loading a training pair"))
     _add_engine(commands.add_parser("engine", help="native and MinkowskiEngine, a training step"))
+    _add_preparation(commands.add_parser("prepare", help="scenes with pairs from .sens files"))
     _add_overlap(commands.add_parser("overlap", help="the overlaps of all pairs of a scene"))
     for command in commands.choices.values():
         command.add_argument("--json", type=Path, help="write the figures here")
@@ -50,6 +52,13 @@ def _add_pairs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--num-pairs", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--voxel-size", type=float, default=0.025, help="metres")
+
+
+def _add_preparation(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(benchmark=benchmark_preparation)
+    parser.add_argument("--frames", type=Path, help="a folder of frames (else the real kitchen)")
+    parser.add_argument("--num-scans", type=int, default=8, help="copies of them")
+    parser.add_argument("--num-workers", type=int, default=2, help="of the second run")
 
 
 def _add_engine(parser: argparse.ArgumentParser) -> None:
