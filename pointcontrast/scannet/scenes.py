@@ -7,22 +7,16 @@ classes per vertex, the annotated objects as instances, and an axis-aligned box 
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
-from pointcontrast.cluster import SceneFailure, default_num_workers, run_scenes
-from pointcontrast.errors import InputError
 from pointcontrast.geometry import transform_points
-from pointcontrast.labelled_scene import LabelledScene, read_labelled_scene, write_labelled_scene
-from pointcontrast.leftovers import sweep_leftovers
+from pointcontrast.labelled_scene import LabelledScene
 from pointcontrast.scannet.alignment import read_axis_alignment
 from pointcontrast.scannet.classes import CLASS_NAMES
 from pointcontrast.scannet.labelling import labelled
@@ -38,6 +32,7 @@ from pointcontrast.scannet.release import (
     label_map_path,
     scan_file,
 )
+from pointcontrast.scene_conversion import ConvertedScene, convert_all, fingerprint, make_scene
 
 _RECIPE = 1  # raised when the code comes to make other scenes from the same files
 
@@ -57,28 +52,7 @@ class SceneSettings:
     label_map: Path | None = None
 
 
-@dataclass(frozen=True)
-class SceneSummary:
-    """What became of one scan that is finished.
-
-    Attributes:
-        scene: the scan's id, and its folder's name.
-        num_points: N.
-        num_boxes: K; 0 where objects are not known.
-        num_bytes: on disk.
-        reused: it was finished before with the same settings.
-        notes: what was odd about its files.
-    """
-
-    scene: str
-    num_points: int
-    num_boxes: int
-    num_bytes: int
-    reused: bool
-    notes: tuple[str, ...]
-
-
-def convert_scan(scan: Path, output: Path, settings: SceneSettings) -> SceneSummary:
+def convert_scan(scan: Path, output: Path, settings: SceneSettings) -> ConvertedScene:
     """Make the labelled scene of one scan, unless it is there already.
 
     Args:
@@ -90,22 +64,8 @@ def convert_scan(scan: Path, output: Path, settings: SceneSettings) -> SceneSumm
         InputError: a file of the scan is missing or wrong; the message names it.
     """
     name = check_scan_id(scan.name, str(scan))
-    folder = output / name
-    wanted = _settings_of(scan, settings)
-    scene = _finished(folder, wanted)
-    reused = scene is not None
-    if scene is None:
-        _refuse_foreign(folder)
-        sweep_leftovers([folder])
-        scene = replace(_read_scan(scan, settings), settings=wanted)
-        write_labelled_scene(folder, scene)
-    return SceneSummary(
-        scene=name,
-        num_points=len(scene),
-        num_boxes=0 if scene.boxes is None else len(scene.boxes),
-        num_bytes=sum(path.stat().st_size for path in folder.iterdir()),
-        reused=reused,
-        notes=tuple(scene.details["notes"]),
+    return make_scene(
+        output, name, _settings_of(scan, settings), lambda: _read_scan(scan, settings)
     )
 
 
@@ -118,7 +78,7 @@ def convert_scans(
     scheduler: str | None = None,
     memory_limit: str = "auto",
     progress: bool = False,
-) -> tuple[list[SceneSummary], dict[str, str]]:
+) -> tuple[list[ConvertedScene], dict[str, str]]:
     """Make the labelled scenes of many scans; one that fails does not stop the others.
 
     Args:
@@ -134,28 +94,18 @@ def convert_scans(
         What is finished, and scan -> reason for what is not, both in the order of ``scans``.
     """
     root = Path(os.path.abspath(output))  # workers elsewhere have other working folders
-    outcomes = run_scenes(
+    return convert_all(
         _convert,
         {scan.name: (scan, root, settings) for scan in scans},
-        num_workers=num_workers or default_num_workers(len(scans)),
+        num_workers=num_workers,
         scheduler=scheduler,
         memory_limit=memory_limit,
+        progress=progress,
+        unit="scan",
     )
-    bar = tqdm(outcomes, "scans", len(scans), unit="scan", disable=None if progress else True)
-    with closing(outcomes):
-        done = dict(bar)
-    finished: list[SceneSummary] = []
-    failures: dict[str, str] = {}
-    for scan in scans:
-        outcome = done[scan.name]
-        if isinstance(outcome, SceneFailure):
-            failures[scan.name] = outcome.reason
-        else:
-            finished.append(outcome)
-    return finished, failures
 
 
-def _convert(task: tuple[Path, Path, SceneSettings]) -> SceneSummary:
+def _convert(task: tuple[Path, Path, SceneSettings]) -> ConvertedScene:
     return convert_scan(*task)
 
 
@@ -197,29 +147,9 @@ def _settings_of(scan: Path, settings: SceneSettings) -> dict[str, Any]:
     if settings.labels and not is_test_scan(scan):
         files += [scan_file(scan, ending) for ending in (LABELS, SEGMENTS, AGGREGATION)]
         files.append(_label_map(scan, settings))
-    digest = hashlib.sha256()
-    for path in files:  # sizes: reading the files would take as long as the work it may save
-        digest.update(f"{path.name} {path.stat().st_size if path.exists() else None}\n".encode())
     return {
         "recipe": _RECIPE,
         "align": settings.align,
         "labels": settings.labels,
-        "files": digest.hexdigest(),
+        "files": fingerprint(files),
     }
-
-
-def _finished(folder: Path, wanted: dict[str, Any]) -> LabelledScene | None:
-    """The scene in ``folder`` if it is whole and was made with these settings."""
-    if not folder.exists():
-        return None
-    try:
-        scene = read_labelled_scene(folder)
-    except InputError:
-        return None  # damaged, or no scene: made again
-    return scene if scene.settings == wanted else None
-
-
-def _refuse_foreign(folder: Path) -> None:
-    """Never replace a folder that is not a scene, such as the raw scan itself."""
-    if folder.exists() and not (folder / "meta.json").exists() and any(folder.iterdir()):
-        raise InputError(f"{folder} holds other files, not a scene; give another --output")

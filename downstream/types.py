@@ -1,0 +1,152 @@
+"""The dataclasses that cross module borders in finetuning and evaluation.
+
+The legend of arrays is that of :mod:`pointcontrast.types`. Beyond it:
+    labels       (N,) int32 rows of the benchmark's class names, ``IGNORE`` where there is none
+    logits       (M, K) float32, M voxels or B samples, K classes
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+IGNORE = -1
+"""The label of what is neither trained on nor scored."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledCloud:
+    """One scene, frame, clip or shape as a benchmark hands it out. N points, z up.
+
+    Attributes:
+        name: which one, unique in its benchmark; a path with ``/``.
+        points: (N, 3) float32 metres (a shape: units of its own size), z up.
+        colors: (N, 3) float32 RGB in 0..255, or None. Float: augmentations change them.
+        normals: (N, 3) float32 unit vectors, or None.
+        labels: (N,) int32 classes of the points; None where they are not known, or where only
+            the whole has a class.
+        category: the class of the whole (shapes); None for scenes.
+        time: (N,) int32 number of the frame within a clip; None where there is one frame.
+        floor_height: z of the floor, metres.
+    """
+
+    name: str
+    points: NDArray[np.float32]
+    colors: NDArray[np.float32] | None = None
+    normals: NDArray[np.float32] | None = None
+    labels: NDArray[np.int32] | None = None
+    category: int | None = None
+    time: NDArray[np.int32] | None = None
+    floor_height: float = 0.0
+
+    def __len__(self) -> int:
+        """The number of points."""
+        return len(self.points)
+
+    def __getitem__(self, rows: NDArray[Any] | slice) -> LabelledCloud:
+        """The points at ``rows`` (indices, a mask or a slice) with all that is known of them."""
+        return replace(
+            self, **_rows_of(self, ("points", "colors", "normals", "labels", "time"), rows)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledVoxels:
+    """The voxels of one cloud, before their input features are computed. M voxels.
+
+    Attributes:
+        coordinates: (M, D) int32 unique rows: voxel indices, with the frame number last where the
+            cloud has time (D = 4).
+        colors: (M, 3) float32 RGB in 0..255 of the point kept for each voxel, or None.
+        normals: (M, 3) float32, turned with the cloud, or None.
+        heights: (M,) float32 metres above the floor, before any augmentation.
+        labels: (M,) int32, ``IGNORE`` where the points of the voxel disagree; None as in the
+            cloud.
+    """
+
+    coordinates: NDArray[np.int32]
+    heights: NDArray[np.float32]
+    colors: NDArray[np.float32] | None = None
+    normals: NDArray[np.float32] | None = None
+    labels: NDArray[np.int32] | None = None
+
+    def __len__(self) -> int:
+        """The number of voxels."""
+        return len(self.coordinates)
+
+    def __getitem__(self, rows: NDArray[Any] | slice) -> LabelledVoxels:
+        """The voxels at ``rows``."""
+        return replace(
+            self,
+            **_rows_of(self, ("coordinates", "heights", "colors", "normals", "labels"), rows),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledSample:
+    """What the network eats of one cloud, and what is true of it. M voxels, N points.
+
+    Attributes:
+        name: of the cloud.
+        coordinates: (M, D) int32, unique rows.
+        features: (M, C) float32.
+        labels: (M,) int32 of the voxels; all ``IGNORE`` where nothing is known.
+        category: of the whole, ``IGNORE`` for scenes.
+    """
+
+    name: str
+    coordinates: NDArray[np.int32]
+    features: NDArray[np.float32]
+    labels: NDArray[np.int32]
+    category: int = IGNORE
+
+    def __len__(self) -> int:
+        """The number of voxels."""
+        return len(self.coordinates)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledBatch:
+    """Several samples, one after another.
+
+    Attributes:
+        names: of the B clouds.
+        coordinates: (M, 1+D) int32, batch index first.
+        features: (M, C) float32.
+        labels: (M,) int64.
+        categories: (B,) int64.
+        offsets: B+1 row numbers: sample b owns rows ``offsets[b]:offsets[b + 1]``.
+        num_dropped: samples left out because the batch would hold too many voxels.
+    """
+
+    names: tuple[str, ...]
+    coordinates: torch.Tensor
+    features: torch.Tensor
+    labels: torch.Tensor
+    categories: torch.Tensor
+    offsets: tuple[int, ...]
+    num_dropped: int = 0
+
+    def __len__(self) -> int:
+        """The number of samples."""
+        return len(self.names)
+
+    def to(self, device: torch.device | str) -> LabelledBatch:
+        """The same batch with its tensors on ``device``."""
+        return replace(
+            self,
+            coordinates=self.coordinates.to(device),
+            features=self.features.to(device),
+            labels=self.labels.to(device),
+            categories=self.categories.to(device),
+        )
+
+
+def _rows_of(value: Any, names: tuple[str, ...], rows: Any) -> dict[str, Any]:
+    """The named arrays of ``value`` at ``rows``; what is None stays None."""
+    arrays = {name: getattr(value, name) for name in names}
+    return {name: None if array is None else array[rows] for name, array in arrays.items()}

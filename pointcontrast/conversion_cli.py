@@ -1,0 +1,71 @@
+"""What the command lines of the converters in ``datasets/`` share."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from pointcontrast.labelled_scene import find_labelled_scenes, problems_of_scene
+from pointcontrast.scene_conversion import ConvertedScene
+
+
+class Commands:
+    """An argument parser with subcommands, each with the function that runs it."""
+
+    def __init__(self, description: str | None) -> None:
+        """Start with the first line of a script's docstring."""
+        self.parser = argparse.ArgumentParser(
+            description=(description or "").splitlines()[0],
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+        self._commands = self.parser.add_subparsers(dest="command", required=True)
+
+    def add(
+        self, name: str, text: str, run: Callable[[argparse.Namespace], int]
+    ) -> argparse.ArgumentParser:
+        """Add a subcommand; options are added to what is returned."""
+        added = self._commands.add_parser(
+            name, help=text, description=text, formatter_class=self.parser.formatter_class
+        )
+        added.set_defaults(run=run)
+        return added
+
+    def add_verify(self) -> None:
+        """Add ``verify``, which reads every byte of labelled scenes."""
+        verify = self.add("verify", "check every byte of labelled scenes", _verify)
+        verify.add_argument("scenes", type=Path, help="folder of labelled scenes")
+
+
+def report_scenes(finished: list[ConvertedScene], failures: dict[str, str], output: Path) -> int:
+    """Say what was converted and what failed; returns the exit status."""
+    for scene in finished:
+        for note in scene.notes:
+            print(f"note: {scene.scene}: {note}")
+    points = sum(scene.num_points for scene in finished)
+    size = sum(scene.num_bytes for scene in finished)
+    print(
+        f"{len(finished)} scenes ({sum(scene.reused for scene in finished)} finished before), "
+        f"{points:,} points, {size / 1e6:.1f} MB in {output}"
+    )
+    return report_failures(failures)
+
+
+def report_failures(failures: dict[str, str]) -> int:
+    """Say what failed and why; returns the exit status."""
+    for name, reason in failures.items():
+        print(f"error: {name}: {reason}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    folders = find_labelled_scenes(arguments.scenes)
+    found = {
+        folder.relative_to(arguments.scenes).as_posix(): problems_of_scene(folder)
+        for folder in folders
+    }
+    print(f"{sum(not problems for problems in found.values())} of {len(found)} scenes are whole")
+    return report_failures(
+        {name: "; ".join(problems) for name, problems in found.items() if problems}
+    )
