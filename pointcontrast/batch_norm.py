@@ -9,29 +9,27 @@ import torch
 from torch import nn
 
 from pointcontrast.backbones import Backbone
-from pointcontrast.types import PairBatch
 
 Pass = tuple[torch.Tensor, torch.Tensor]
 """What one pass takes: coordinates (N, 1+D) int32, batch index first, and features (N, C)."""
 
 
 @contextmanager
-def recalibrated_batch_norm(backbone: Backbone, batches: Iterable[PairBatch]) -> Iterator[None]:
-    """Within the block the running statistics are the plain means over ``batches``.
+def recalibrated_batch_norm(backbone: Backbone, passes: Iterable[Pass]) -> Iterator[None]:
+    """Within the block the running statistics are the plain means over ``passes``.
 
     The moving averages of a short run still hold the first steps' statistics, and an untrained
-    network has none; networks are compared fairly with statistics of their own weights. Each
-    side of a pair is a pass of its own, as in training. On leaving the block the statistics are
-    as they were. Without a batch nothing changes.
+    network has none; networks are compared fairly with statistics of their own weights. On
+    leaving the block the statistics are as they were. Without a pass nothing changes.
 
     Args:
         backbone: the network; in evaluation mode within the block, in its old mode after it.
-        batches: augmented training batches.
+        passes: coordinates and features of augmented training batches.
     """
     before = _buffers(backbone)
     was_training = backbone.training
     try:
-        measure_batch_norm(backbone, _sides(batches))
+        measure_batch_norm(backbone, passes)
         backbone.eval()
         yield
     finally:
@@ -74,13 +72,6 @@ def measure_batch_norm(backbone: Backbone, passes: Iterable[Pass]) -> None:
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
         backbone.train(was_training)
-
-
-def _sides(batches: Iterable[PairBatch]) -> Iterator[Pass]:
-    for batch in batches:
-        if len(batch):
-            for view in (batch.view0, batch.view1):
-                yield view.coordinates, view.features
 
 
 def _buffers(backbone: Backbone) -> dict[str, torch.Tensor]:

@@ -18,7 +18,7 @@ from pointcontrast.network_input import FeatureName, NetworkInput
 from pointcontrast.pair_dataset import PairDataset
 from pointcontrast.pair_readers import PairReader, StoredPairs
 from pointcontrast.sources import DataSource
-from pointcontrast.stream import PairStream
+from pointcontrast.stream import SampleStream
 from pointcontrast.types import Pair, PairBatch
 
 Holdout = Literal["views", "scenes"]
@@ -206,7 +206,7 @@ class PairDataModule(pl.LightningDataModule):
         """The stream of batches, from the step at which the run stands."""
         assert self.trainer is not None
         batches_a_step = self.trainer.accumulate_grad_batches
-        stream = PairStream(
+        stream = SampleStream(
             len(self.train_dataset),
             self.batch_size,
             self.trainer.max_steps * batches_a_step,
@@ -224,7 +224,7 @@ class PairDataModule(pl.LightningDataModule):
 
     def calibration_dataloader(self, num_batches: int) -> DataLoader[PairBatch]:
         """The first batches of the training stream: what batch norm is recalibrated on."""
-        stream = PairStream(len(self.train_dataset), self.batch_size, num_batches, seed=self.seed)
+        stream = SampleStream(len(self.train_dataset), self.batch_size, num_batches, seed=self.seed)
         return self._loader(self.train_dataset, stream, 0)
 
     def transfer_batch_to_device(

@@ -7,7 +7,7 @@ From the command to the loss in two hops: ``tools/pretrain.py`` calls :func:`mai
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -19,7 +19,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from pointcontrast.backbones import Backbone
-from pointcontrast.batch_norm import recalibrated_batch_norm
+from pointcontrast.batch_norm import Pass, recalibrated_batch_norm
 from pointcontrast.data import PairDataModule
 from pointcontrast.retrieval import (
     RetrievalScores,
@@ -163,7 +163,7 @@ class PointContrast(pl.LightningModule):
     def calibrated(self) -> Any:
         """A context in which the network is scored and exported."""
         return recalibrated_batch_norm(
-            self.backbone, self.data.calibration_dataloader(self.calibration_batches)
+            self.backbone, _sides(self.data.calibration_dataloader(self.calibration_batches))
         )
 
     def validation_step(self, batch: PairBatch, batch_idx: int) -> None:
@@ -203,6 +203,14 @@ class PointContrast(pl.LightningModule):
             rank_zero_warn(f"collapse at step {self.global_step}: {problem}")
         if self.on_scored is not None:
             self.on_scored(figures)
+
+
+def _sides(batches: Iterable[PairBatch]) -> Iterator[Pass]:
+    """Each side of a batch of pairs is a pass of its own, as in training."""
+    for batch in batches:
+        if len(batch):
+            for view in (batch.view0, batch.view1):
+                yield view.coordinates, view.features
 
 
 def main(argv: list[str] | None = None) -> int:

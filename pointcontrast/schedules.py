@@ -51,3 +51,20 @@ class WarmupCosine(Schedule):
             return (step + 1) / self.num_warmup_steps
         progress = (step - self.num_warmup_steps) / max(1, num_steps - self.num_warmup_steps)
         return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+class PolynomialDecay(Schedule):
+    """Falling from 1 towards 0 at the run's end: the released finetuning's ``PolyLR``.
+
+    PointContrast ``downstream/semseg/lib/solvers.py``: (1 - step / (num_steps + 1)) ** power.
+    """
+
+    def __init__(self, power: float = 0.9) -> None:
+        """Set the power."""
+        if not power > 0:
+            raise InputError(f"power {power} must be positive")
+        self.power = power
+
+    def factor(self, step: int, num_steps: int) -> float:
+        """Falling from step 0 on; never below 0."""
+        return max(0.0, 1 - step / (num_steps + 1)) ** self.power

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
 SampleKey = tuple[int, int]
-"""(epoch, index of the pair): with the seed, all that decides a sample."""
+"""(epoch, index of the sample): with the seed, all that decides a sample."""
 
 
-class PairStream(Sampler[list[SampleKey]]):
-    """Batches of sample keys: every epoch is one permutation of the pairs, cut among the ranks.
+class SampleStream(Sampler[list[SampleKey]]):
+    """Batches of sample keys: every epoch is one permutation of the samples, cut among the ranks.
 
     Step s of rank r takes the places (s * num_ranks + r) * batch_size onwards of the stream of
-    permutations, so that no pair comes twice in an epoch whatever the number of ranks, a batch
+    permutations, so that no sample comes twice in an epoch whatever the number of ranks, a batch
     may span two epochs, and a run resumed at step s goes on as if it had never stopped. (The
     released sampler, PointContrast ``pretrain/pointcontrast/lib/data_sampler.py``, does not keep
     the ranks' permutations equal after the first.)
@@ -25,7 +25,7 @@ class PairStream(Sampler[list[SampleKey]]):
 
     def __init__(
         self,
-        num_pairs: int,
+        num_samples: int,
         batch_size: int,
         num_steps: int,
         *,
@@ -37,15 +37,15 @@ class PairStream(Sampler[list[SampleKey]]):
         """Describe the stream.
 
         Args:
-            num_pairs: pairs in the data.
-            batch_size: pairs a rank and step.
+            num_samples: samples in the data.
+            batch_size: samples a rank and step.
             num_steps: steps of the whole run; the stream's length.
             seed: of the permutations.
             first_step: steps done before, by a run that is resumed; the iterator starts there.
             rank: this process.
             num_ranks: all processes.
         """
-        self.num_pairs = num_pairs
+        self.num_samples = num_samples
         self.batch_size = batch_size
         self.num_steps = num_steps
         self.seed = seed
@@ -67,10 +67,10 @@ class PairStream(Sampler[list[SampleKey]]):
             yield [self._key(place + offset) for offset in range(self.batch_size)]
 
     def _key(self, place: int) -> SampleKey:
-        epoch, position = divmod(place, self.num_pairs)
-        return epoch, int(_permutation(self.num_pairs, self.seed, epoch)[position])
+        epoch, position = divmod(place, self.num_samples)
+        return epoch, int(_permutation(self.num_samples, self.seed, epoch)[position])
 
 
 @lru_cache(maxsize=2)
-def _permutation(num_pairs: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    return np.random.default_rng([seed, epoch]).permutation(num_pairs)
+def _permutation(num_samples: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    return np.random.default_rng([seed, epoch]).permutation(num_samples)

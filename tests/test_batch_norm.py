@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from pointcontrast.backbones import Res16UNet
-from pointcontrast.batch_norm import measure_batch_norm, recalibrated_batch_norm
-from pointcontrast.types import PairBatch, ViewBatch
+from pointcontrast.batch_norm import Pass, measure_batch_norm, recalibrated_batch_norm
+from pointcontrast.types import ViewBatch
 
 
 def view(seed: int) -> ViewBatch:
@@ -17,8 +17,8 @@ def view(seed: int) -> ViewBatch:
     return ViewBatch(coordinates, features, torch.zeros(len(coordinates), 3), (0, len(coordinates)))
 
 
-def batch(seed: int) -> PairBatch:
-    return PairBatch((None, None), view(seed), view(seed + 1), torch.zeros(1, 2).long())
+def one_pass(seed: int) -> Pass:
+    return view(seed).coordinates, view(seed).features
 
 
 @pytest.fixture
@@ -28,13 +28,12 @@ def backbone() -> Res16UNet:
 
 
 def test_first_layer_has_the_mean_over_all_passes(backbone: Res16UNet) -> None:
-    batches = [batch(0), batch(4)]
-    inputs = [side for b in batches for side in (b.view0, b.view1)]
+    inputs = [view(seed) for seed in (0, 1, 4, 5)]
     stem = [
         backbone.conv0p1s1(backbone.engine.sparse_tensor(v.coordinates, v.features)).features
         for v in inputs
     ]
-    with recalibrated_batch_norm(backbone, batches):
+    with recalibrated_batch_norm(backbone, [one_pass(seed) for seed in (0, 1, 4, 5)]):
         assert not backbone.training
         torch.testing.assert_close(
             backbone.bn0.bn.running_mean, torch.stack([s.mean(0) for s in stem]).mean(0)
@@ -51,7 +50,7 @@ def test_afterwards_nothing_has_changed(backbone: Res16UNet) -> None:
     momenta = [m.momentum for m in backbone.modules() if isinstance(m, torch.nn.BatchNorm1d)]
     with (
         pytest.raises(RuntimeError, match="inside"),
-        recalibrated_batch_norm(backbone, [batch(0)]),
+        recalibrated_batch_norm(backbone, [one_pass(0)]),
     ):
         raise RuntimeError("inside")
     assert backbone.training

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from pointcontrast.errors import InputError
-from pointcontrast.schedules import Schedule, StepwiseExponential, WarmupCosine
+from pointcontrast.schedules import PolynomialDecay, Schedule, StepwiseExponential, WarmupCosine
 
 
 def factors(schedule: Schedule, num_steps: int) -> list[float]:
@@ -48,3 +48,13 @@ def test_impossible_numbers_are_named() -> None:
         WarmupCosine(num_warmup_steps=-1)
     with pytest.raises(InputError, match="interval 1"):
         StepwiseExponential(interval=1)
+
+
+def test_polynomial_decay_is_that_of_the_released_solver() -> None:
+    schedule = PolynomialDecay(power=0.9)
+    # lib/solvers.py PolyLR of 60,000 iterations
+    for step in (0, 1, 30_000, 59_999):
+        assert schedule.factor(step, 60_000) == pytest.approx((1 - step / 60_001) ** 0.9)
+    assert schedule.factor(60_002, 60_000) == 0  # never a complex number
+    with pytest.raises(InputError, match="power 0"):
+        PolynomialDecay(power=0)

@@ -4,12 +4,12 @@ from collections import Counter
 
 import pytest
 
-from pointcontrast.stream import PairStream
+from pointcontrast.stream import SampleStream
 
 
 def keys(**arguments) -> list:
-    stream = PairStream(
-        **{"num_pairs": 10, "batch_size": 3, "num_steps": 20, "seed": 1} | arguments
+    stream = SampleStream(
+        **{"num_samples": 10, "batch_size": 3, "num_steps": 20, "seed": 1} | arguments
     )
     return list(stream)
 
@@ -38,7 +38,7 @@ def test_ranks_share_one_permutation(num_ranks: int) -> None:
 
 def test_resumed_stream_goes_on() -> None:
     assert keys(first_step=7) == keys()[7:]
-    assert len(PairStream(10, 3, 20, seed=1, first_step=7)) == 20
+    assert len(SampleStream(10, 3, 20, seed=1, first_step=7)) == 20
 
 
 def test_seed_decides_the_order() -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from pointcontrast.backbones.checkpointing import run_checkpointed
+from pointcontrast.errors import InputError
 from pointcontrast.sparse import Engine, EngineName, SparseTensor, get_engine
 
 
@@ -23,7 +24,8 @@ class Backbone(nn.Module, ABC):
         arguments: what the constructor was given, without the engine: enough to build the same
             network again on either engine.
         in_channels: channels of the input features.
-        out_channels: channels of the output.
+        out_channels: channels of the output; None where there is no output layer, and what comes
+            out is the last level: heads of other tasks take the levels themselves.
         engine_name: ``native`` or ``minkowski``.
         checkpoint_activations: in training keep only what enters each stage and compute the rest
             again in the backward pass: less memory for more time, the same numbers. A switch, not
@@ -34,7 +36,7 @@ class Backbone(nn.Module, ABC):
     """Channels of the last level, before :meth:`head`."""
 
     def __init__(
-        self, in_channels: int, out_channels: int, engine: EngineName, **arguments: Any
+        self, in_channels: int, out_channels: int | None, engine: EngineName, **arguments: Any
     ) -> None:
         """Remember the arguments and choose the engine."""
         super().__init__()
@@ -59,9 +61,26 @@ class Backbone(nn.Module, ABC):
     def forward_levels(self, x: SparseTensor) -> list[SparseTensor]:
         """The features of every decoder level, coarsest first; the last has ``num_features``."""
 
+    @property
+    def level_channels(self) -> list[int]:
+        """Channels of each of :meth:`forward_levels`; one level where a subclass says no more."""
+        return [self.num_features]
+
+    def encoder_modules(self) -> list[nn.Module]:
+        """The layers up to the coarsest level: what finetuning only the decoder leaves alone.
+
+        Raises:
+            InputError: the network does not say what its encoder is.
+        """
+        raise InputError(
+            f"{type(self).__name__} does not say which layers are its encoder; train it in mode "
+            "full or linear, or implement encoder_modules"
+        )
+
     @abstractmethod
     def head(self, x: SparseTensor) -> SparseTensor:
-        """(N, num_features) of the last level to (N, out_channels)."""
+        """(N, num_features) of the last level to (N, out_channels); itself without an output
+        layer."""
 
     def forward(self, x: SparseTensor) -> SparseTensor:
         """Features (N, in_channels) at stride 1 to (N, out_channels), row for row."""
@@ -75,6 +94,6 @@ class Backbone(nn.Module, ABC):
             features: (N, in_channels) float.
 
         Returns:
-            (N, out_channels), row for row.
+            (N, out_channels), or (N, num_features) without an output layer; row for row.
         """
         return self(self.engine.sparse_tensor(coordinates, features)).features

@@ -49,7 +49,7 @@ class Res16UNet(Backbone):
     def __init__(
         self,
         in_channels: int,
-        out_channels: int,
+        out_channels: int | None,
         variant: VariantName = "34C",
         *,
         engine: EngineName = "auto",
@@ -65,7 +65,7 @@ class Res16UNet(Backbone):
 
         Args:
             in_channels: channels of the input features.
-            out_channels: channels of the output.
+            out_channels: channels of the output; None leaves the output layer out.
             variant: depth (14, 18, 34, 50, 101) and the letter of its table of channels.
             engine: ``auto``, ``native`` or ``minkowski``.
             dimension: 3, or 4 with time last; time is never strided, and the stem and the
@@ -136,6 +136,7 @@ class Res16UNet(Backbone):
             )
             channels = self._add_stage(level, channels, planes[level - 1], layers[level - 1])
             skips.append(channels)
+        self._level_channels = [channels]
         for level in range(4, 8):
             width_here = planes[level]
             self.add_module(
@@ -154,10 +155,12 @@ class Res16UNet(Backbone):
             channels = self._add_stage(
                 level + 1, width_here + skips[7 - level], width_here, layers[level]
             )
+            self._level_channels.append(channels)
         self.num_features = channels
-        self.final = self.engine.Convolution(
-            channels, out_channels, kernel_size=1, bias=True, dimension=dimension
-        )
+        if out_channels is not None:
+            self.final = self.engine.Convolution(
+                channels, out_channels, kernel_size=1, bias=True, dimension=dimension
+            )
 
     def _add_stage(self, index: int, channels: int, planes: int, num_blocks: int) -> int:
         """Add ``block<index>`` and return the channels that leave it."""
@@ -192,13 +195,26 @@ class Res16UNet(Backbone):
             levels.append(x)
         return levels
 
+    @property
+    def level_channels(self) -> list[int]:
+        """Channels at strides 16, 8, 4, 2 and 1."""
+        return list(self._level_channels)
+
+    def encoder_modules(self) -> list[nn.Module]:
+        """The stem, the four halvings and the blocks after them."""
+        names = ["conv0p1s1", "bn0"]
+        for level in range(1, 5):
+            names += [f"conv{level}p{2 ** (level - 1)}s2", f"bn{level}", f"block{level}"]
+        return [self.get_submodule(name) for name in names]
+
     def _step(self, convolution: str, batch_norm: str, x: SparseTensor) -> SparseTensor:
         norm = cast(BatchNorm, self.get_submodule(batch_norm))
         return norm.after(self.get_submodule(convolution), x, rectify=True)
 
     def head(self, x: SparseTensor) -> SparseTensor:
-        """The 1x1 output layer, and unit length where that is asked for."""
-        x = self.final(x)
+        """The 1x1 output layer where there is one, and unit length where that is asked for."""
+        if self.out_channels is not None:
+            x = self.final(x)
         return normalize(x) if self.normalize_output else x
 
 
@@ -207,7 +223,7 @@ def _check(
     dimension: int,
     width: float,
     in_channels: int,
-    out_channels: int,
+    out_channels: int | None,
     batch_norm_momentum: float,
 ) -> None:
     if variant not in VARIANTS:
@@ -216,7 +232,7 @@ def _check(
         raise InputError(f"dimension {dimension} must be 3, or 4 with time last")
     if width <= 0:
         raise InputError(f"width {width} must be positive")
-    if in_channels < 1 or out_channels < 1:
+    if in_channels < 1 or (out_channels is not None and out_channels < 1):
         raise InputError(
             f"in_channels {in_channels} and out_channels {out_channels} must be 1 or more"
         )

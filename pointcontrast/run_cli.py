@@ -1,0 +1,212 @@
+"""What the command lines of pretraining and finetuning share: folder, loggers, resuming, signals."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import Callback, TQDMProgressBar
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from pointcontrast.errors import InputError
+from pointcontrast.files import atomic_file, write_json
+from pointcontrast.last_checkpoint import LastCheckpoint
+from pointcontrast.run_folder import (
+    CHECKPOINT,
+    CONFIG,
+    RUN,
+    JsonLinesLogger,
+    checkpoint_step,
+    choose_run_folder,
+    describe_run,
+)
+
+INTERRUPTED = 128
+"""Exit status of a run that a signal ended, plus the signal's number."""
+
+TRAINER_DEFAULTS: dict[str, Any] = {
+    "max_steps": 60_000,  # as the released launch scripts of pretraining and of segmentation
+    "max_epochs": -1,
+    "check_val_every_n_epoch": None,  # validation counts steps, not epochs
+    "num_sanity_val_steps": 0,  # the network is scored before training anyway
+    "log_every_n_steps": 10,
+    "use_distributed_sampler": False,  # SampleStream gives each rank its part
+    "enable_model_summary": False,
+}
+
+
+class RunCLI(LightningCLI):
+    """Parse the configuration, build the parts, and run them in a folder of the run's own.
+
+    Keys are the constructors' arguments: ``data.*``, ``model.*``, ``trainer.*`` (Lightning's),
+    and those of :meth:`add_arguments_to_parser`. A subclass says in :meth:`train` what happens.
+    """
+
+    default_name: str
+    """Of the experiment, where the configuration has none."""
+
+    def __init__(
+        self,
+        model_class: type[pl.LightningModule],
+        data_class: type[pl.LightningDataModule],
+        argv: list[str] | None,
+        description: str,
+        trainer_defaults: dict[str, Any],
+    ) -> None:
+        """Parse ``argv`` (None: the process's) and build data, model and trainer."""
+        _quiet()
+        self.command = list(sys.argv[1:] if argv is None else argv)
+        super().__init__(
+            model_class,
+            data_class,
+            save_config_callback=None,  # written by run(), beside what else describes the run
+            seed_everything_default=0,
+            trainer_defaults={**TRAINER_DEFAULTS, **trainer_defaults},
+            args=argv,
+            run=False,
+            auto_configure_optimizers=False,  # model.optimizer and model.schedule are the one way
+            parser_kwargs={"description": description},
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add what belongs to the run as a whole, and tie values that must agree."""
+        parser.add_argument(
+            "--name",
+            type=str,
+            default=self.default_name,
+            help="of the experiment: runs/<name>/<time>",
+        )
+        parser.add_argument("--run_dir", type=str | None, default=None, help="write here instead")
+        parser.add_argument(
+            "--ckpt_path",
+            type=str | None,
+            default=None,
+            help="go on from this checkpoint; `last` is the newest of this name",
+        )
+        parser.add_argument(
+            "--checkpoint_every",
+            type=int,
+            default=250,
+            help="steps between writes of last.ckpt (the authors' pretraining: 250)",
+        )
+        parser.link_arguments("seed_everything", "data.seed", compute_fn=_seed)
+        parser.link_arguments("seed_everything", "model.seed", compute_fn=_seed)
+
+    def before_instantiate_classes(self) -> None:
+        """Choose the run's folder; nothing is written yet."""
+        self.folder, self.resume_from = choose_run_folder(
+            self.config.name, self.config.run_dir, self.config.ckpt_path
+        )
+        self.resume_step = 0 if self.resume_from is None else checkpoint_step(self.resume_from)
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Add what every run has: loggers, the last checkpoint, a progress bar."""
+        given: Any = self._get(self.config_init, "trainer")
+        self.metrics = JsonLinesLogger(self.folder)
+        self.last_checkpoint = LastCheckpoint(
+            self.folder / CHECKPOINT, self.config.checkpoint_every
+        )
+        callbacks: list[Callback] = [self.last_checkpoint]
+        if self.config.trainer.enable_progress_bar is not False:
+            callbacks.append(TQDMProgressBar(refresh_rate=1 if sys.stderr.isatty() else 50))
+        return super().instantiate_trainer(
+            default_root_dir=str(self.folder),
+            logger=[
+                self.metrics,
+                TensorBoardLogger(
+                    self.folder, name="tensorboard", version="", purge_step=self.resume_step
+                ),
+                *_as_list(given.logger),
+            ],
+            callbacks=[*callbacks, *_as_list(given.callbacks)],
+        )
+
+    def run(self) -> int:
+        """Describe the run in its folder, and train.
+
+        Returns:
+            The exit status: 0, or 128 and the signal's number where one ended the run.
+        """
+        if self.trainer.max_steps < 1:
+            raise InputError("trainer.max_steps must be set: the stream of samples has no end")
+        self.check_data()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.facts = describe_run(self.model.seed, self.command)
+        if self.trainer.is_global_zero:
+            self._describe()
+        if self.resume_from is not None:
+            print(f"going on from {self.resume_from}")
+        return self.train()
+
+    def check_data(self) -> None:
+        """Look at the data before the run's folder is made; bad data leaves no folder behind."""
+
+    def train(self) -> int:
+        """What the run does; returns the exit status."""
+        raise NotImplementedError
+
+    def fit(self) -> bool:
+        """Train, from the checkpoint where one was given; returns whether the run got to its end."""
+        self.trainer.fit(self.model, self.datamodule, ckpt_path=self.resume_from)
+        if self.last_checkpoint.signal_received is None:
+            return True
+        print(
+            f"stopped at step {self.trainer.global_step} of {self.trainer.max_steps}; go on "
+            f"with the same command and --ckpt_path {self.folder / CHECKPOINT}"
+        )
+        return False
+
+    @property
+    def interrupted_status(self) -> int:
+        """The exit status of a run that a signal ended."""
+        return INTERRUPTED + (self.last_checkpoint.signal_received or 0)
+
+    def provenance(self) -> dict[str, Any]:
+        """What a file of weights says of where it comes from."""
+        return {
+            "config": self.parser.dump(self.config, skip_check=True),
+            "step": self.trainer.global_step,
+            **self.facts,
+        }
+
+    def _describe(self) -> None:
+        config = self.folder / CONFIG
+        with atomic_file(config) as partial:
+            self.parser.save(self.config, str(partial), skip_check=True, overwrite=True)
+        if self.resume_from is not None:
+            self.metrics.forget_from(self.resume_step)
+            return
+        write_json(self.folder / RUN, self.facts)
+
+
+def _seed(value: Any) -> int:
+    """``seed_everything`` may be a number or a switch."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _as_list(value: Any) -> list[Any]:
+    if value is None or isinstance(value, bool):
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _quiet() -> None:
+    """Silence what Lightning says on every run and what does not fit this program."""
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in (
+        ".*args parameter is intended to run from within Python.*",
+        ".*does not have many workers.*",  # validation is small
+        ".*persistent_workers=True.*",
+        ".*Total length of `DataLoader` across ranks is zero.*",  # nothing held out
+        ".*dataloader is not resumable.*",  # SampleStream starts where the run stopped
+        ".*The `srun` command is available.*",
+        ".*treespec.*is deprecated.*",  # between Lightning and torch
+        r"(?s).*(JsonargparseDeprecation|was deprecated in v4)",  # Lightning and jsonargparse
+    ):
+        warnings.filterwarnings("ignore", message=message)
