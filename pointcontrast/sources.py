@@ -1,4 +1,4 @@
-"""What can make a folder of prepared scenes when a run needs it."""
+"""What can make a folder of scenes when a run needs it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class DataSource(ABC):
 
     @abstractmethod
     def prepare(self, root: Path) -> None:
-        """Make or complete the prepared folder ``root``; quick where it is complete."""
+        """Make or complete the folder ``root``; quick where it is complete."""
 
 
 class PosedRGBD(DataSource):
@@ -47,6 +47,22 @@ class SyntheticRooms(DataSource):
             root / "raw", num_rooms=self.num_rooms, num_frames=self.num_frames, seed=self.seed
         )
         _prepare_or_fail(rooms, root, Settings())
+
+
+class LabelledRooms(DataSource):
+    """Generated rooms as labelled scenes, for finetuning."""
+
+    def __init__(self, num_rooms: int = 16, first_room: int = 1000, seed: int = 0) -> None:
+        """Describe the rooms; other numbers than those of pretraining are other rooms."""
+        self.num_rooms = num_rooms
+        self.first_room = first_room
+        self.seed = seed
+
+    def prepare(self, root: Path) -> None:
+        """Write what is not there yet."""
+        from pointcontrast.synthetic.source import write_labelled_rooms
+
+        write_labelled_rooms(root, self.num_rooms, self.seed, first_room=self.first_room)
 
 
 def _prepare_or_fail(folders: list[Path], root: Path, settings: Settings) -> None:

@@ -126,6 +126,40 @@ def write_rooms(
     return folders
 
 
+def write_labelled_rooms(
+    output: Path,
+    num_rooms: int,
+    seed: int = 0,
+    *,
+    first_room: int = 0,
+    density: float = 2500.0,
+    progress: bool = True,
+) -> list[Path]:
+    """Write rooms as labelled scenes alone: the same as :func:`write_rooms` writes beside images.
+
+    Args:
+        output: each room goes to ``output/room_0000`` and so on.
+        num_rooms: how many.
+        seed: of the set.
+        first_room: number of the first room.
+        density: points a square metre.
+        progress: whether to show a progress bar.
+
+    Returns:
+        The scenes' folders, in order.
+
+    Raises:
+        InputError: a setting is out of range.
+    """
+    settings = RoomSettings(seed=seed, density=density)
+    numbers = range(first_room, first_room + num_rooms)
+    scenes = [Path(output) / f"room_{number:04d}" for number in numbers]
+    bar = tqdm(scenes, desc="rooms", unit="room", disable=not progress)
+    for number, scene in zip(numbers, bar, strict=True):
+        _write_room(None, scene, number, settings)
+    return scenes
+
+
 def write_rgbd_folder(folder: Path, frames: Sequence[LabelledFrame], meta: dict[str, Any]) -> None:
     """Write frames in the 7-Scenes layout, atomically.
 
@@ -181,10 +215,12 @@ def labelled_scene(room: Room, points: SurfacePoints, meta: dict[str, Any]) -> L
     )
 
 
-def _write_room(folder: Path, scene: Path | None, number: int, settings: RoomSettings) -> None:
+def _write_room(
+    folder: Path | None, scene: Path | None, number: int, settings: RoomSettings
+) -> None:
     rgbd_meta = _rgbd_meta(number, settings)
     scene_meta = _scene_meta(number, settings)
-    wants_frames = not _is_there(folder, rgbd_meta)
+    wants_frames = folder is not None and not _is_there(folder, rgbd_meta)
     wants_points = scene is not None and not _is_there(scene, scene_meta)
     if not (wants_frames or wants_points):
         return
@@ -193,7 +229,7 @@ def _write_room(folder: Path, scene: Path | None, number: int, settings: RoomSet
     room_rng, walk_rng, sensor_rng, points_rng = streams
     room = make_room(room_rng)
     renderer = Renderer(room)
-    if wants_frames:
+    if folder is not None and wants_frames:
         intrinsics = pinhole(settings.width, settings.height, settings.field_of_view)
         frames = [
             renderer.frame(

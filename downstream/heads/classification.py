@@ -1,0 +1,74 @@
+"""Heads with a row of logits for each cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import nn
+
+from downstream.heads.head import Head
+from pointcontrast.errors import InputError
+from pointcontrast.sparse import SparseTensor
+
+PooledLevel = Literal["encoder", "decoder"]
+
+
+class PoolingHead(Head):
+    """Mean and maximum over a cloud's voxels, then one linear layer.
+
+    No protocol was published (paper.md 3.5). ``encoder`` pools the coarsest level, as sparse
+    classification networks do, and leaves the decoder's weights unused; ``decoder`` pools the
+    last level, so that all that was pretrained takes part. The default is ``decoder``: the
+    contrastive loss acted on that level alone.
+    """
+
+    def __init__(
+        self,
+        level_channels: Sequence[int],
+        num_outputs: int,
+        level: PooledLevel = "decoder",
+        dropout: float = 0.5,
+    ) -> None:
+        """Map twice the channels of the pooled level to ``num_outputs``.
+
+        Args:
+            level_channels: of the backbone's levels.
+            num_outputs: classes.
+            level: which one is pooled.
+            dropout: probability of leaving out each pooled channel in training.
+        """
+        super().__init__(level=level, dropout=dropout)
+        if level not in ("encoder", "decoder"):
+            raise InputError(f"head level {level!r} must be encoder or decoder")
+        if not 0 <= dropout < 1:
+            raise InputError(f"head dropout {dropout} must be in 0..1, below 1")
+        self._row = 0 if level == "encoder" else -1
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(2 * level_channels[self._row], num_outputs)
+
+    def forward(self, levels: list[SparseTensor], num_samples: int) -> torch.Tensor:
+        """(B, K)."""
+        level = levels[self._row]
+        samples = level.coordinates[:, 0].long()
+        return self.linear(self.dropout(pooled(level.features, samples, num_samples)))
+
+
+def pooled(features: torch.Tensor, samples: torch.Tensor, num_samples: int) -> torch.Tensor:
+    """Mean and maximum of the rows of each sample.
+
+    Args:
+        features: (M, C).
+        samples: (M,) int64 which of the B samples each row belongs to; each has a row.
+        num_samples: B.
+
+    Returns:
+        (B, 2C): the means, then the maxima.
+    """
+    index = samples[:, None].expand_as(features)
+    shape = (num_samples, features.shape[1])
+    total = features.new_zeros(shape).scatter_add(0, index, features)
+    counts = torch.bincount(samples, minlength=num_samples)[:, None]
+    maxima = features.new_full(shape, -torch.inf).scatter_reduce(0, index, features, "amax")
+    return torch.cat([total / counts, maxima], dim=1)

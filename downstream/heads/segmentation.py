@@ -1,0 +1,78 @@
+"""Heads with a row of logits for each voxel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from downstream.heads.head import Head
+from pointcontrast.sparse import SparseTensor
+
+
+class LinearHead(Head):
+    """One linear layer on the last level.
+
+    It is the released networks' 1x1 output convolution with bias, drawn from the same
+    distribution: uniform within 1/sqrt(channels) (``final`` in PointContrast
+    ``downstream/semseg/models/res16unet.py``).
+    """
+
+    def __init__(self, level_channels: Sequence[int], num_outputs: int) -> None:
+        """Map the last of ``level_channels`` to ``num_outputs``."""
+        super().__init__()
+        self.linear = nn.Linear(level_channels[-1], num_outputs)
+
+    def forward(self, levels: list[SparseTensor], num_samples: int) -> torch.Tensor:
+        """(M, K)."""
+        return self.linear(levels[-1].features)
+
+
+class HierarchicalHead(Head):
+    """One linear layer on all levels at once, each brought to the finest by its cells.
+
+    For linear probing: which features are probed changes the figure two- to threefold (paper.md
+    5.3). Follow-up work interpolates coarse levels trilinearly; here a voxel takes the features
+    of the cell that it lies in, which needs no neighbour to be occupied.
+    """
+
+    def __init__(self, level_channels: Sequence[int], num_outputs: int) -> None:
+        """Map the sum of ``level_channels`` to ``num_outputs``."""
+        super().__init__()
+        self.linear = nn.Linear(sum(level_channels), num_outputs)
+
+    def forward(self, levels: list[SparseTensor], num_samples: int) -> torch.Tensor:
+        """(M, K)."""
+        finest = levels[-1].coordinates
+        columns = [
+            level.features[rows_of_cells(finest, level.coordinates, level.stride)]
+            for level in levels[:-1]
+        ]
+        return self.linear(torch.cat([*columns, levels[-1].features], dim=1))
+
+
+def rows_of_cells(
+    coordinates: torch.Tensor, cells: torch.Tensor, stride: Sequence[int]
+) -> torch.Tensor:
+    """For each voxel the row of the cell that it lies in.
+
+    Args:
+        coordinates: (M, 1+D) int32 voxels, batch index first.
+        cells: (C, 1+D) int32 occupied cells, multiples of the stride; each voxel lies in one.
+        stride: D integers.
+
+    Returns:
+        (M,) int64 rows of ``cells``.
+    """
+    steps = torch.tensor([1, *stride], dtype=coordinates.dtype, device=coordinates.device)
+    wanted = torch.div(coordinates, steps, rounding_mode="floor") * steps
+    lowest = cells.amin(dim=0).long()
+    extent = cells.amax(dim=0).long() - lowest + 1
+    # Lexicographic numbers: column j counts in steps of all later columns' sizes
+    place = torch.flip(torch.cumprod(torch.flip(extent, [0]), 0), [0]).roll(-1)
+    place[-1] = 1
+    keys = ((cells.long() - lowest) * place).sum(dim=1)
+    order = torch.argsort(keys)
+    found = torch.searchsorted(keys[order], ((wanted.long() - lowest) * place).sum(dim=1))
+    return order[found]

@@ -1,0 +1,67 @@
+"""A backbone and a head, and which of their weights are trained."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import nn
+
+from downstream.heads import Head
+from downstream.types import LabelledBatch
+from pointcontrast.backbones import Backbone
+from pointcontrast.errors import InputError
+
+Mode = Literal["full", "decoder", "linear"]
+
+
+class Network(nn.Module):
+    """What finetuning trains and evaluation runs.
+
+    Modes:
+        ``full`` trains every weight. ``decoder`` leaves the encoder as it is, ``linear`` all of
+        the backbone. Layers that are left alone stay in evaluation mode: their batch norm keeps
+        the statistics that they came with.
+    """
+
+    def __init__(self, backbone: Backbone, head: Head, mode: Mode = "full") -> None:
+        """Put the two together.
+
+        Raises:
+            InputError: the backbone has an output layer of its own, or no known encoder; or an
+                unknown mode.
+        """
+        super().__init__()
+        if backbone.out_channels is not None:
+            raise InputError(
+                f"backbone.out_channels must be null, got {backbone.out_channels}: the head takes "
+                "the place of the output layer"
+            )
+        self.backbone = backbone
+        self.head = head
+        self._frozen = _frozen_modules(backbone, mode)
+        for module in self._frozen:
+            module.requires_grad_(False)
+        self.train()
+
+    def forward(self, batch: LabelledBatch) -> torch.Tensor:
+        """Logits: (M, K) a row for each voxel, or (B, K) for each cloud, as the head is."""
+        x = self.backbone.engine.sparse_tensor(batch.coordinates, batch.features)
+        return self.head(self.backbone.forward_levels(x), len(batch))
+
+    def train(self, mode: bool = True) -> Network:
+        """Training mode for what is trained, evaluation mode for what is not."""
+        super().train(mode)
+        for module in self._frozen:
+            module.eval()
+        return self
+
+
+def _frozen_modules(backbone: Backbone, mode: str) -> list[nn.Module]:
+    if mode == "full":
+        return []
+    if mode == "linear":
+        return [backbone]
+    if mode == "decoder":
+        return backbone.encoder_modules()
+    raise InputError(f"mode {mode!r} must be full, decoder or linear")
