@@ -1,7 +1,8 @@
 """The dataclasses that cross module borders in finetuning and evaluation.
 
 The legend of arrays is that of :mod:`pointcontrast.types`. Beyond it:
-    labels       (N,) int32 rows of the benchmark's class names, ``IGNORE`` where there is none
+    labels       (N,) int32 rows of the benchmark's class names, ``IGNORE`` where there is none;
+                 of points also ``UNANNOTATED``
     logits       (M, K) float32, M voxels or B samples, K classes
 """
 
@@ -16,6 +17,9 @@ from numpy.typing import NDArray
 
 IGNORE = -1
 """The label of what is neither trained on nor scored."""
+
+UNANNOTATED = -2
+"""The label of a point that nobody annotated where few points are: nothing is known of it."""
 
 
 @dataclass(frozen=True, kw_only=True)

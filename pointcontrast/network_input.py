@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -12,9 +13,9 @@ from pointcontrast.augment import (
     Rotation,
     add_noise,
     free_rotation,
-    jitter_colors,
     vertical_rotation,
 )
+from pointcontrast.augment_colors import jitter_colors
 from pointcontrast.depth_cloud import DepthCloud
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import rotation_between
@@ -41,6 +42,60 @@ def num_channels(features: list[FeatureName] | tuple[FeatureName, ...]) -> int:
             f"features {list(features)} must be one or more of {', '.join(NUM_CHANNELS)}, each once"
         )
     return sum(NUM_CHANNELS[name] for name in features)
+
+
+def first_lacking(
+    features: Sequence[FeatureName], *, colors: object | None, normals: object | None
+) -> tuple[FeatureName, str] | None:
+    """The first feature that cannot be computed, and what it lacks, in words; or None."""
+    for name in features:
+        if name == "color" and colors is None:
+            return name, "colours"
+        if name == "normal" and normals is None:
+            return name, "normals"
+    return None
+
+
+def center_colors(colors: NDArray[Any]) -> NDArray[np.float32]:
+    """Colours 0..255 as the network eats them: float32 in -0.5..0.5."""
+    return (colors / np.float32(255) - np.float32(0.5)).astype(np.float32)
+
+
+def input_features(
+    features: Sequence[FeatureName],
+    num_rows: int,
+    *,
+    colors: NDArray[np.float32] | None = None,
+    normals: NDArray[np.float32] | None = None,
+    heights: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """The network's input features, in the order asked for.
+
+    Args:
+        features: which.
+        num_rows: how many voxels there are, M.
+        colors: (M, 3) in -0.5..0.5; needed where the features hold colour, and so on.
+        normals: (M, 3) in the frame of the voxels.
+        heights: (M,) metres above the floor.
+
+    Returns:
+        (M, C) float32.
+
+    Raises:
+        ValueError: what a feature needs was not given.
+    """
+    held = {
+        "color": colors,
+        "normal": normals,
+        "height": None if heights is None else heights[:, None],
+    }
+    columns = []
+    for name in features:
+        column = np.ones((num_rows, 3), np.float32) if name == "ones" else held[name]
+        if column is None:
+            raise ValueError(f"feature {name!r} without its values")
+        columns.append(column)
+    return np.concatenate(columns, axis=1)
 
 
 @dataclass(frozen=True)
@@ -138,25 +193,21 @@ class NetworkInput:
         floor_height: float,
         rng: np.random.Generator | None,
     ) -> NDArray[np.float32]:
-        columns: list[NDArray[np.float32]] = []
-        for name in self.features:
-            if name == "ones":
-                columns.append(np.ones((len(cloud), 3), np.float32))
-            elif name == "color":
-                if cloud.colors is None:
-                    raise InputError(_missing("color", "colours"))
-                colors = (cloud.colors / np.float32(255) - np.float32(0.5)).astype(np.float32)
-                columns.append(
-                    colors if rng is None else jitter_colors(colors, rng, self.color_jitter)
-                )
-            elif name == "normal":
-                if cloud.normals is None:
-                    raise InputError(_missing("normal", "normals"))
-                columns.append(cloud.normals @ rotation.T.astype(np.float32))
-            else:
-                height = cloud.points @ up.astype(np.float32) - np.float32(floor_height)
-                columns.append(height[:, None])
-        features = np.concatenate(columns, axis=1)
+        lacking = first_lacking(self.features, colors=cloud.colors, normals=cloud.normals)
+        if lacking is not None:
+            raise InputError(_missing(*lacking))
+        colors = normals = heights = None
+        if "color" in self.features and cloud.colors is not None:
+            colors = center_colors(cloud.colors)
+            if rng is not None:
+                colors = jitter_colors(colors, rng, self.color_jitter)
+        if "normal" in self.features and cloud.normals is not None:
+            normals = cloud.normals @ rotation.T.astype(np.float32)
+        if "height" in self.features:
+            heights = cloud.points @ up.astype(np.float32) - np.float32(floor_height)
+        features = input_features(
+            self.features, len(cloud), colors=colors, normals=normals, heights=heights
+        )
         return features if rng is None else add_noise(features, rng, self.feature_noise)
 
 

@@ -1,4 +1,4 @@
-"""Metres to integer voxels: which points stay, and where."""
+"""Metres to integer voxels: which points stay, where, and what the voxels are labelled."""
 
 from __future__ import annotations
 
@@ -29,17 +29,113 @@ def voxelize(
         InputError: the voxel size is not positive, a point is not finite, or the cloud is too
             wide for its voxels to be numbered.
     """
-    if not voxel_size > 0:
-        raise InputError(f"voxel_size {voxel_size} must be positive (metres)")
+    _check_voxel_size(voxel_size)
     if len(points) == 0:
         return np.zeros(0, np.int64), np.zeros((0, 3), np.int32)
-    # NumPy works several times faster along rows than down columns: one row a coordinate.
-    columns = np.ascontiguousarray(points.T)
-    bounds = voxel_box(columns.min(axis=1), columns.max(axis=1), voxel_size, len(points))
+    columns, bounds = _columns_and_box(points, voxel_size)
     library = load_kernels()
     if library is not None and columns.dtype == np.float32:
         return first_of_each_voxel(library, columns, voxel_size, *bounds)
     return _first_by_sorting(np.floor(columns / points.dtype.type(voxel_size)), *bounds)
+
+
+def voxelize_with_inverse(
+    points: NDArray[np.float32], voxel_size: float
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+    """:func:`voxelize`, and the voxel that each point is in.
+
+    Args:
+        points: (N, 3) metres.
+        voxel_size: edge of a voxel, metres.
+
+    Returns:
+        rows: (M,) int64 and
+        coordinates: (M, 3) int32, both as of :func:`voxelize`.
+        inverse: (N,) int64; point i is in the voxel ``coordinates[inverse[i]]``.
+
+    Raises:
+        InputError: as of :func:`voxelize`.
+    """
+    _check_voxel_size(voxel_size)
+    if len(points) == 0:
+        return np.zeros(0, np.int64), np.zeros((0, 3), np.int32), np.zeros(0, np.int64)
+    columns, bounds = _columns_and_box(points, voxel_size)
+    voxels = np.floor(columns / points.dtype.type(voxel_size)).astype(np.int64)
+    order, is_first = _sort_by_voxel(voxels, *bounds)
+    firsts = order[is_first]
+    by_row = np.argsort(firsts)
+    number = np.empty_like(firsts)  # of the voxels in the order of their keys
+    number[by_row] = np.arange(len(firsts))
+    inverse = np.empty_like(order)
+    inverse[order] = number[np.cumsum(is_first) - 1]
+    rows = firsts[by_row]
+    return rows, np.ascontiguousarray(voxels[:, rows].T, dtype=np.int32), inverse
+
+
+def voxelize_frames(
+    points: NDArray[np.float32], times: NDArray[np.integer], voxel_size: float
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+    """The frames of a clip, each voxelised on its own.
+
+    Args:
+        points: (N, 3) metres, in one frame of reference.
+        times: (N,) the number of each point's frame, within int32.
+        voxel_size: edge of a voxel, metres.
+
+    Returns:
+        rows: (M,) int64 rows of the first point of each voxel, frame after frame by their
+            numbers, rising within a frame.
+        coordinates: (M, 4) int32, unique: the voxel, and the frame's number last.
+        inverse: (N,) int64 as of :func:`voxelize_with_inverse`.
+
+    Raises:
+        InputError: as of :func:`voxelize`.
+    """
+    _check_voxel_size(voxel_size)
+    rows, coordinates = [np.zeros(0, np.int64)], [np.zeros((0, 4), np.int32)]
+    inverse = np.empty(len(points), np.int64)
+    num_voxels = 0
+    for time in np.unique(times):
+        members = np.flatnonzero(times == time)
+        firsts, voxels, voxel_of = voxelize_with_inverse(points[members], voxel_size)
+        rows.append(members[firsts])
+        coordinates.append(np.insert(voxels, 3, time, axis=1))
+        inverse[members] = voxel_of + num_voxels
+        num_voxels += len(firsts)
+    return np.concatenate(rows), np.concatenate(coordinates), inverse
+
+
+def merge_labels(
+    labels: NDArray[np.integer],
+    inverse: NDArray[np.int64],
+    num_voxels: int,
+    ignore: int = -1,
+    unknown: int | None = None,
+) -> NDArray[np.int32]:
+    """One label a voxel: that of its points, or ``ignore`` where they disagree.
+
+    As ``quantize_label`` of MinkowskiEngine 0.4.3 (``src/quantization.cpp``), with which the
+    published results were made; later releases take one point's label. As there, ``ignore`` is a
+    label like any other: a voxel that holds a labelled point and an ignored one is ignored.
+
+    Args:
+        labels: (N,) of the points, within int32.
+        inverse: (N,) the voxel of each point.
+        num_voxels: M.
+        ignore: the label of voxels whose points disagree, or of which nothing is known.
+        unknown: a label that says nothing: its points leave the voxel to the others. None: there
+            is no such label.
+
+    Returns:
+        (M,) int32.
+    """
+    if unknown is not None:
+        is_known = labels != unknown
+        labels, inverse = labels[is_known], inverse[is_known]
+    merged = np.full(num_voxels, ignore, np.int32)
+    merged[inverse] = labels  # one of the voxel's, no matter which: all others are compared with it
+    merged[inverse[labels != merged[inverse]]] = ignore
+    return merged
 
 
 def voxel_box(
@@ -76,21 +172,47 @@ def _index_bits(num_points: int) -> int:
     return int(num_points - 1).bit_length()
 
 
+def _check_voxel_size(voxel_size: float) -> None:
+    if not voxel_size > 0:
+        raise InputError(f"voxel_size {voxel_size} must be positive (metres)")
+
+
+def _columns_and_box(
+    points: NDArray[np.floating], voxel_size: float
+) -> tuple[NDArray[np.floating], tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """The points (3, N), contiguous, and :func:`voxel_box` of them; N >= 1."""
+    # NumPy works several times faster along rows than down columns: one row a coordinate.
+    columns = np.ascontiguousarray(points.T)
+    box = voxel_box(columns.min(axis=1), columns.max(axis=1), voxel_size, len(points))
+    return columns, box
+
+
 def _first_by_sorting(
     floored: NDArray[np.floating],
     lower: NDArray[np.int64],
     extent: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """What the compiled kernel does, by NumPy."""
-    coordinates = floored.astype(np.int64)
-    x, y, z = coordinates - lower[:, None]
+    voxels = floored.astype(np.int64)
+    order, is_first = _sort_by_voxel(voxels, lower, extent)
+    rows = np.sort(order[is_first])
+    return rows, np.ascontiguousarray(voxels[:, rows].T, dtype=np.int32)
+
+
+def _sort_by_voxel(
+    voxels: NDArray[np.int64], lower: NDArray[np.int64], extent: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The rows of points (N,) voxel by voxel, rising within each, and which are first in theirs.
+
+    ``voxels`` is (3, N); ``lower`` and ``extent`` are of :func:`voxel_box`.
+    """
+    x, y, z = voxels - lower[:, None]
     keys = (x * extent[1] + y) * extent[2] + z
     index_bits = _index_bits(len(keys))
     # Sorting (voxel, row) as one number is several times as fast as np.unique(return_index=True).
     ordered = np.sort((keys << index_bits) | np.arange(len(keys)))
     sorted_keys = ordered >> index_bits
-    first = np.empty(len(ordered), dtype=bool)
-    first[0] = True
-    np.not_equal(sorted_keys[1:], sorted_keys[:-1], out=first[1:])
-    rows = np.sort(ordered[first] & ((1 << index_bits) - 1))
-    return rows, np.ascontiguousarray(coordinates[:, rows].T, dtype=np.int32)
+    is_first = np.empty(len(ordered), dtype=bool)
+    is_first[0] = True
+    np.not_equal(sorted_keys[1:], sorted_keys[:-1], out=is_first[1:])
+    return ordered & ((1 << index_bits) - 1), is_first

@@ -7,7 +7,13 @@ import pytest
 
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import rotation_about
-from pointcontrast.network_input import NetworkInput, num_channels
+from pointcontrast.network_input import (
+    NetworkInput,
+    center_colors,
+    first_lacking,
+    input_features,
+    num_channels,
+)
 from pointcontrast.types import PointCloud
 
 UP = np.array([0.0, -1.0, 0.0])
@@ -116,3 +122,37 @@ def test_rotation_does_not_change_what_is_kept_in_the_world() -> None:
     )
     view = NetworkInput(voxel_size=0.1)(turned, UP, 0.0, np.random.default_rng(0))
     assert set(map(tuple, view.points.tolist())) <= set(map(tuple, turned.points.tolist()))
+
+
+def test_columns_of_features() -> None:
+    rng = np.random.default_rng(0)
+    colors, normals, heights = (rng.normal(size=s).astype(np.float32) for s in ((4, 3), (4, 3), 4))
+    features = input_features(
+        ("normal", "height", "ones", "color"), 4, colors=colors, normals=normals, heights=heights
+    )
+    assert features.dtype == np.float32
+    np.testing.assert_array_equal(
+        features, np.column_stack([normals, heights, np.ones((4, 3)), colors])
+    )
+    np.testing.assert_array_equal(input_features(("ones",), 2, colors=colors), np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("feature", ["color", "normal", "height"])
+def test_a_feature_without_its_values_is_a_mistake(feature: str) -> None:
+    with pytest.raises(ValueError, match=feature):
+        input_features((feature,), 4)  # pyright: ignore[reportArgumentType]
+
+
+def test_what_is_lacking() -> None:
+    held = np.zeros((1, 3))
+    assert first_lacking(("ones", "height"), colors=None, normals=None) is None
+    assert first_lacking(("normal", "color"), colors=held, normals=held) is None
+    assert first_lacking(("normal", "color"), colors=None, normals=None) == ("normal", "normals")
+    assert first_lacking(("normal", "color"), colors=None, normals=held) == ("color", "colours")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_centred_colours(dtype: type) -> None:
+    centred = center_colors(np.array([[0, 51, 255]], dtype))
+    assert centred.dtype == np.float32
+    np.testing.assert_allclose(centred, [[-0.5, -0.3, 0.5]], atol=1e-7)
