@@ -3,14 +3,18 @@
 A backbone file is safetensors: plain tensors and a JSON header, nothing that runs when it is
 read. The header holds all that is needed to build the network and to feed it: class, arguments,
 network input (features, voxel size, rotation), the run's configuration, version and commit.
-Weights are in the layout of MinkowskiEngine 0.5, whatever engine trained them.
+Weights are in the layout of MinkowskiEngine 0.5, whatever engine trained them. A finetuned network
+is such a file too, with a head beside the backbone (``downstream.network_file``).
+
+:func:`read_weights` is the one door for weights of any origin.
 """
 
 from __future__ import annotations
 
 import importlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +25,13 @@ from safetensors.torch import save_file
 from pointcontrast.backbones import Backbone
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file
+from pointcontrast.foreign_weights import KernelOrder, read_foreign_weights
 from pointcontrast.network_input import NetworkInput
 from pointcontrast.sparse import EngineName
 
 FORMAT = "pointcontrast-backbone"
+NETWORK_FORMAT = "pointcontrast-network"
+"""Of a finetuned network: ``backbone.*`` and ``head.*``."""
 FORMAT_VERSION = 1
 LAYOUT = "minkowski-0.5"
 BACKBONE = "backbone.safetensors"
@@ -47,6 +54,64 @@ class BackboneMetadata:
     provenance: dict[str, Any]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Weights of any origin.
+
+    Attributes:
+        state_dict: in our names and layout.
+        source: what the file was found to be, for people and for ``provenance``; JSON values.
+        metadata: what the file says of itself; None where it is not ours.
+        dropped: what else was in the file: the names of a head's weights.
+    """
+
+    state_dict: dict[str, torch.Tensor]
+    source: dict[str, Any]
+    metadata: BackboneMetadata | None = None
+    dropped: tuple[str, ...] = field(default=())
+
+
+def read_weights(path: Path, kernel_order: KernelOrder = "auto") -> Weights:
+    """The weights in a file: a backbone, a finetuned network, or a ``.pth`` of another program.
+
+    Args:
+        path: the file, or a run's folder.
+        kernel_order: of a ``.pth`` file's kernels, where it cannot be told from them; see
+            :func:`pointcontrast.foreign_weights.read_foreign_weights`.
+
+    Raises:
+        InputError: the file is absent, damaged, or holds no such weights.
+    """
+    if path.suffix in (".pth", ".pt", ".tar"):
+        foreign = read_foreign_weights(path, kernel_order)
+        return Weights(
+            state_dict=foreign.state_dict,
+            source={
+                "format": "torch",
+                "prefix": foreign.prefix,
+                "kernel_order": foreign.kernel_order,
+                "num_permuted": foreign.num_permuted,
+            },
+        )
+    path = _weights_path(path)
+    weights, header = read_safetensors(path)
+    metadata = read_backbone_header(path, header)
+    dropped: tuple[str, ...] = ()
+    if header["format"] == NETWORK_FORMAT:
+        dropped = tuple(name for name in weights if not name.startswith("backbone."))
+        weights = {
+            name.removeprefix("backbone."): tensor
+            for name, tensor in weights.items()
+            if name not in dropped
+        }
+    return Weights(
+        state_dict=weights,
+        source={"format": header["format"]},
+        metadata=metadata,
+        dropped=dropped,
+    )
+
+
 def save_backbone(
     path: Path, backbone: Backbone, network_input: NetworkInput, provenance: dict[str, Any]
 ) -> None:
@@ -58,8 +123,19 @@ def save_backbone(
         network_input: how views become its input.
         provenance: JSON values worth keeping.
     """
-    header = {
-        "format": FORMAT,
+    header = backbone_header(backbone, network_input, provenance)
+    write_safetensors(path, backbone.state_dict(), header)
+
+
+def backbone_header(
+    backbone: Backbone,
+    network_input: NetworkInput,
+    provenance: dict[str, Any],
+    format: str = FORMAT,
+) -> dict[str, str]:
+    """What the header of a file says of its backbone."""
+    return {
+        "format": format,
         "format_version": str(FORMAT_VERSION),
         "layout": LAYOUT,
         "backbone": json.dumps(
@@ -71,21 +147,25 @@ def save_backbone(
             }
         ),
     }
-    weights = {name: w.detach().cpu().contiguous() for name, w in backbone.state_dict().items()}
+
+
+def write_safetensors(
+    path: Path, state_dict: Mapping[str, torch.Tensor], header: dict[str, str]
+) -> None:
+    """Write weights and their header, atomically."""
+    weights = {name: w.detach().cpu().contiguous() for name, w in state_dict.items()}
     with atomic_file(path) as partial:
         save_file(weights, partial, metadata=header)
 
 
-def read_backbone_file(path: Path) -> tuple[dict[str, torch.Tensor], BackboneMetadata]:
-    """The weights and the metadata of a backbone file.
+def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """The weights and the header of a file of this project.
 
     Raises:
-        InputError: the file is absent, damaged, not a backbone file, or of a newer format.
+        InputError: the file is absent, damaged, of another program, or of a newer format.
     """
-    if path.is_dir():
-        path = path / BACKBONE
     if path.suffix == ".ckpt":
-        raise InputError(f"{path} is for resuming; give the {BACKBONE} beside it")
+        raise InputError(f"{path} is for resuming; give the .safetensors beside it")
     if not path.is_file():
         raise InputError(f"{path} does not exist; give a {BACKBONE} of a run, or the run's folder")
     try:
@@ -96,7 +176,7 @@ def read_backbone_file(path: Path) -> tuple[dict[str, torch.Tensor], BackboneMet
         raise InputError(
             f"{path} is not a whole safetensors file ({error}); copy or export it again"
         ) from None
-    if header.get("format") != FORMAT:
+    if header.get("format") not in (FORMAT, NETWORK_FORMAT):
         raise InputError(f"{path} is a safetensors file but not a backbone of this project")
     version = int(header.get("format_version", "0"))
     if version > FORMAT_VERSION or header.get("layout") != LAYOUT:
@@ -104,28 +184,55 @@ def read_backbone_file(path: Path) -> tuple[dict[str, torch.Tensor], BackboneMet
             f"{path} has format version {version} and layout {header.get('layout')}; this "
             f"program reads version {FORMAT_VERSION}, {LAYOUT}: update it"
         )
-    value = json.loads(header["backbone"])
-    return weights, BackboneMetadata(
-        backbone_class=value["class"],
-        arguments=value["arguments"],
-        network_input=NetworkInput.from_json(value["network_input"]),
-        provenance=value["provenance"],
-    )
+    return weights, header
+
+
+def read_backbone_header(path: Path, header: Mapping[str, str]) -> BackboneMetadata:
+    """The metadata in a header.
+
+    Raises:
+        InputError: it is not as this program writes it.
+    """
+    try:
+        value = json.loads(header["backbone"])
+        return BackboneMetadata(
+            backbone_class=value["class"],
+            arguments=value["arguments"],
+            network_input=NetworkInput.from_json(value["network_input"]),
+            provenance=value["provenance"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path} has a damaged header ({type(error).__name__}: {error}); export it again"
+        ) from None
+
+
+def _weights_path(path: Path) -> Path:
+    """The file of weights in a run's folder; a file is taken as it is."""
+    if not path.is_dir():
+        return path
+    finetuned = path / "best.safetensors"
+    return finetuned if finetuned.exists() else path / BACKBONE
 
 
 def load_backbone(path: Path, engine: EngineName = "auto") -> tuple[Backbone, BackboneMetadata]:
     """Build the network of a backbone file on either engine, in evaluation mode.
 
     Raises:
-        InputError: see :func:`read_backbone_file`; or the weights are not the network's.
+        InputError: see :func:`read_weights`; or the weights are not the network's.
     """
-    weights, metadata = read_backbone_file(path)
-    backbone = build_backbone(metadata, engine)
+    found = read_weights(path)
+    if found.metadata is None:
+        raise InputError(
+            f"{path} does not say which network its weights are of; give a backbone file of this "
+            "project"
+        )
+    backbone = build_backbone(found.metadata, engine)
     try:
-        backbone.load_state_dict(weights, strict=True)
+        backbone.load_state_dict(found.state_dict, strict=True)
     except RuntimeError as error:
         raise InputError(f"{path} does not hold the weights it says it does: {error}") from None
-    return backbone.eval(), metadata
+    return backbone.eval(), found.metadata
 
 
 def build_backbone(metadata: BackboneMetadata, engine: EngineName = "auto") -> Backbone:

@@ -1,4 +1,4 @@
-"""What the command lines of pretraining and finetuning share: folder, loggers, resuming, signals."""
+"""What the command lines of pretraining and finetuning share: folder, loggers, resuming."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ class RunCLI(LightningCLI):
         raise NotImplementedError
 
     def fit(self) -> bool:
-        """Train, from the checkpoint where one was given; returns whether the run got to its end."""
+        """Train, from the checkpoint where one was given; returns whether it got to its end."""
         self.trainer.fit(self.model, self.datamodule, ckpt_path=self.resume_from)
         if self.last_checkpoint.signal_received is None:
             return True

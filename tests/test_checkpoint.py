@@ -9,7 +9,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from pointcontrast.backbones import Res16UNet
-from pointcontrast.checkpoint import load_backbone, read_backbone_file, save_backbone
+from pointcontrast.checkpoint import load_backbone, read_weights, save_backbone
 from pointcontrast.errors import InputError
 from pointcontrast.network_input import NetworkInput
 
@@ -67,25 +67,25 @@ def test_damage_is_named(saved: Path, tmp_path: Path) -> None:
         broken = tmp_path / f"broken{size}.safetensors"
         broken.write_bytes(whole[:size])
         with pytest.raises(InputError, match=broken.name):
-            read_backbone_file(broken)
+            read_weights(broken)
     with pytest.raises(InputError, match="does not exist"):
-        read_backbone_file(tmp_path / "nothing.safetensors")
+        read_weights(tmp_path / "nothing.safetensors")
 
 
 def test_a_run_folder_or_a_resume_file_in_its_place(saved: Path) -> None:
     named = saved.rename(saved.with_name("backbone.safetensors"))
-    assert read_backbone_file(named.parent)[1].provenance == {"step": 3}
-    with pytest.raises(InputError, match=r"backbone\.safetensors beside it"):
-        read_backbone_file(named.parent / "last.ckpt")
+    assert read_weights(named.parent).metadata.provenance == {"step": 3}
+    with pytest.raises(InputError, match=r"\.safetensors beside it"):
+        read_weights(named.parent / "last.ckpt")
 
 
 def test_foreign_and_newer_files_are_refused(saved: Path, tmp_path: Path) -> None:
     save_file({"w": torch.zeros(1)}, tmp_path / "foreign.safetensors")
     with pytest.raises(InputError, match="not a backbone"):
-        read_backbone_file(tmp_path / "foreign.safetensors")
+        read_weights(tmp_path / "foreign.safetensors")
     rewrite(saved, format_version="99")
     with pytest.raises(InputError, match="version 99"):
-        read_backbone_file(saved)
+        read_weights(saved)
 
 
 def test_missing_weights_are_an_error(saved: Path) -> None:

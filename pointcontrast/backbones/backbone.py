@@ -79,8 +79,10 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def head(self, x: SparseTensor) -> SparseTensor:
-        """(N, num_features) of the last level to (N, out_channels); itself without an output
-        layer."""
+        """(N, num_features) of the last level to (N, out_channels).
+
+        Without an output layer it is handed on as it is.
+        """
 
     def forward(self, x: SparseTensor) -> SparseTensor:
         """Features (N, in_channels) at stride 1 to (N, out_channels), row for row."""
