@@ -38,8 +38,13 @@ class Commands:
         verify.add_argument("scenes", type=Path, help="folder of labelled scenes")
 
 
-def report_scenes(finished: list[ConvertedScene], failures: dict[str, str], output: Path) -> int:
-    """Say what was converted and what failed; returns the exit status."""
+def report_scenes(
+    finished: list[ConvertedScene],
+    failures: dict[str, str],
+    output: Path,
+    seconds: float | None = None,
+) -> int:
+    """Say what was converted, in how many seconds, and what failed; returns the exit status."""
     for scene in finished:
         for note in scene.notes:
             print(f"note: {scene.scene}: {note}")
@@ -49,6 +54,9 @@ def report_scenes(finished: list[ConvertedScene], failures: dict[str, str], outp
         f"{len(finished)} scenes ({sum(scene.reused for scene in finished)} finished before), "
         f"{points:,} points, {size / 1e6:.1f} MB in {output}"
     )
+    made = sum(scene.num_points for scene in finished if not scene.reused)
+    if seconds is not None and made:
+        print(f"{made / seconds:,.0f} points a second")
     return report_failures(failures)
 
 

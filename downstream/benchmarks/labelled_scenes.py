@@ -1,0 +1,167 @@
+"""Semantic segmentation of labelled scenes: what S3DIS, ScanNet and one's own rooms share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from downstream.benchmarks.benchmark import Benchmark, Split
+from downstream.label_lists import read_scene_list
+from downstream.tasks import Segmentation
+from downstream.types import LabelledCloud
+from pointcontrast.errors import InputError
+from pointcontrast.geometry import rotation_between
+from pointcontrast.labelled_scene import LabelledScene, find_labelled_scenes, read_labelled_scene
+
+Z = np.array([0.0, 0.0, 1.0])
+_FLOOR_PERCENTILE = 1.0
+"""Of the points' heights; a few points lie below the floor (reflections, noise)."""
+
+
+class SceneBenchmark(Benchmark):
+    """Scenes in folders below ``root``; a cloud's name is its folder's path from there."""
+
+    def __init__(self, root: str, **arguments: Any) -> None:
+        """Read from ``root``, a folder that a script of ``datasets/`` made."""
+        super().__init__(root=root, **arguments)
+        self.root = Path(root)
+
+    @property
+    def task(self) -> Segmentation:
+        """A class for every voxel."""
+        return Segmentation(self.class_names)
+
+    @abstractmethod
+    def names(self, split: Split) -> list[str]:
+        """See :class:`Benchmark`."""
+
+    def read(self, name: str, rng: np.random.Generator | None = None) -> LabelledCloud:
+        """One scene, stood upright."""
+        folder = self.root / name
+        scene = read_labelled_scene(folder, check_values=False)
+        self.check_classes(scene, folder)
+        return upright_cloud(scene, name)
+
+    def check_classes(self, scene: LabelledScene, folder: Path) -> None:
+        """A label must mean in every scene what it means in the benchmark.
+
+        Raises:
+            InputError: the scene has other classes.
+        """
+        if scene.semantic is not None and scene.class_names != self.class_names:
+            raise InputError(
+                f"{folder} has {len(scene.class_names)} classes ({', '.join(scene.class_names)}), "
+                f"{type(self).__name__} has {len(self.class_names)} "
+                f"({', '.join(self.class_names)}); convert it with the benchmark's own script"
+            )
+
+
+class LabelledScenes(SceneBenchmark):
+    """Any labelled scenes of one set of classes: one's own, or generated rooms."""
+
+    def __init__(
+        self,
+        root: str,
+        validation_fraction: float = 0.2,
+        validation_list: str | None = None,
+        test_list: str | None = None,
+    ) -> None:
+        """Split the scenes.
+
+        Args:
+            root: folder of labelled scenes.
+            validation_fraction: the last scenes in the order of their names, this part of all
+                (at least one), validate; the others train.
+            validation_list: a scene list of those that validate, in place of the fraction.
+            test_list: a scene list of those that test; without one, those that validate do.
+        """
+        super().__init__(
+            root,
+            validation_fraction=validation_fraction,
+            validation_list=validation_list,
+            test_list=test_list,
+        )
+        if not 0 < validation_fraction < 1:
+            raise InputError(f"validation_fraction {validation_fraction} must be between 0 and 1")
+        self.validation_fraction = validation_fraction
+        self.validation_list = validation_list
+        self.test_list = test_list
+        self._folders: list[str] | None = None
+
+    @property
+    def class_names(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Those of the first scene."""
+        names = read_labelled_scene(self.root / self._all()[0], check_values=False).class_names
+        if not names:
+            raise InputError(
+                f"{self.root / self._all()[0]} has no class names; label the scenes first"
+            )
+        return names
+
+    def names(self, split: Split) -> list[str]:
+        """The scenes of a split."""
+        everything = self._all()
+        test = self._listed(self.test_list)
+        validation = self._listed(self.validation_list)
+        if not validation:
+            rest = [name for name in everything if name not in test]
+            count = max(1, round(self.validation_fraction * len(rest)))
+            validation = set(rest[len(rest) - count :])
+        chosen = {
+            "validation": validation,
+            "test": test or validation,
+            "train": set(everything) - validation - test,
+        }[split]
+        if not chosen:
+            raise InputError(f"{self.root} leaves no scene for {split}; it has {len(everything)}")
+        return sorted(chosen)
+
+    def _all(self) -> list[str]:
+        if self._folders is None:
+            folders = find_labelled_scenes(self.root)
+            self._folders = sorted(folder.relative_to(self.root).as_posix() for folder in folders)
+        return self._folders
+
+    def _listed(self, path: str | None) -> set[str]:
+        if path is None:
+            return set()
+        listed = read_scene_list(Path(path))
+        strange = [name for name in listed if name not in set(self._all())]
+        if strange:
+            raise InputError(f"{path} lists {strange[0]!r}, which {self.root} does not hold")
+        return set(listed)
+
+
+def upright_cloud(scene: LabelledScene, name: str) -> LabelledCloud:
+    """A labelled scene as a cloud whose z is up."""
+    points, normals = np.asarray(scene.coord), scene.normal
+    if scene.up_axis != "z":
+        rotation = rotation_between(scene.up, Z).astype(np.float32)
+        points = points @ rotation.T
+        normals = None if normals is None else normals @ rotation.T
+    heights = points[:: max(1, len(points) // 20_000), 2]
+    return LabelledCloud(
+        name=name,
+        points=points,
+        colors=scene.color.astype(np.float32),
+        normals=None if normals is None else np.asarray(normals),
+        labels=None if scene.semantic is None else np.asarray(scene.semantic),
+        floor_height=float(np.percentile(heights, _FLOOR_PERCENTILE)),
+    )
+
+
+def existing_folders(root: Path, names: list[str], what: str) -> list[str]:
+    """Those of ``names`` that are folders below ``root``.
+
+    Raises:
+        InputError: none is.
+    """
+    if not root.is_dir():
+        raise InputError(f"{root} is not a folder; make it with the dataset's script in datasets/")
+    found = [name for name in names if (root / name / "meta.json").is_file()]
+    if not found:
+        raise InputError(f"{root} holds none of the {len(names)} {what}, such as {names[0]}")
+    return found

@@ -1,0 +1,48 @@
+"""S3DIS: 13 classes, six areas of rooms; one area is tested, the others train."""
+
+from __future__ import annotations
+
+from downstream.benchmarks.benchmark import Split
+from downstream.benchmarks.labelled_scenes import SceneBenchmark
+from downstream.releases.s3dis.classes import CLASS_NAMES
+from pointcontrast.errors import InputError
+from pointcontrast.labelled_scene import find_labelled_scenes
+
+AREAS = (1, 2, 3, 4, 5, 6)
+
+
+class S3DIS(SceneBenchmark):
+    """Folders ``<root>/Area_5/office_1`` of ``datasets/s3dis.py rooms``.
+
+    Validation and test are the same rooms, as in the released code (paper.md 3.1.2): the best
+    checkpoint is picked on what it is then scored by. Six-fold figures come from six runs, one
+    per ``test_area``, evaluated together.
+    """
+
+    class_names = CLASS_NAMES
+
+    def __init__(self, root: str, test_area: int = 5) -> None:
+        """Test on ``test_area`` (1 to 6), train on the others that are there."""
+        super().__init__(root, test_area=test_area)
+        if test_area not in AREAS:
+            raise InputError(f"test_area {test_area} must be one of {AREAS}")
+        self.test_area = test_area
+
+    def names(self, split: Split) -> list[str]:
+        """Rooms, such as ``Area_5/office_1``."""
+        rooms = [
+            folder.relative_to(self.root).as_posix() for folder in find_labelled_scenes(self.root)
+        ]
+        tested = f"Area_{self.test_area}/"
+        chosen = [room for room in rooms if room.startswith(tested) == (split != "train")]
+        if not chosen:
+            raise InputError(
+                f"{self.root} holds no room of "
+                + ("any other area than " if split == "train" else "")
+                + f"area {self.test_area}; convert it with datasets/s3dis.py rooms"
+            )
+        return chosen
+
+    def fold(self) -> str:
+        """The tested area."""
+        return f"area {self.test_area}"

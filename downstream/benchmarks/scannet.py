@@ -1,0 +1,39 @@
+"""ScanNet v2: 20 classes, 1201 scans to train on, 312 to validate on, 100 without labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from downstream.benchmarks.benchmark import Split
+from downstream.benchmarks.labelled_scenes import SceneBenchmark, existing_folders
+from downstream.benchmarks.split_files import split_folder
+from pointcontrast.scannet.classes import CLASS_NAMES
+from pointcontrast.scannet.release import read_split
+
+
+class ScanNet(SceneBenchmark):
+    """Folders ``<root>/scene0000_00`` of ``datasets/scannet.py scenes``.
+
+    The figures that papers give are those of the validation split: the test labels are hidden,
+    and a test submission is scored by the benchmark's server.
+    """
+
+    class_names = CLASS_NAMES
+    final_split: Split = "validation"
+
+    def __init__(self, root: str, splits: str | None = None) -> None:
+        """Read scenes from ``root``.
+
+        Args:
+            root: folder of labelled scenes.
+            splits: folder of ``scannetv2_train.txt``, ``_val`` and ``_test``; None takes the
+                official ones, ``datasets/splits``.
+        """
+        super().__init__(root, splits=splits)
+        self.splits = splits
+
+    def names(self, split: Split) -> list[str]:
+        """The scans of the official split that are there."""
+        folder = split_folder() if self.splits is None else Path(self.splits)
+        ids = read_split(folder, "val" if split == "validation" else split)
+        return existing_folders(self.root, sorted(ids), f"scans of the {split} split")

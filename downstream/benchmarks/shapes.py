@@ -1,0 +1,102 @@
+"""What ShapeNetPart and ShapeNet share: shapes from shape sets, of unit size, standing upright."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from downstream.benchmarks.benchmark import Benchmark, Split
+from downstream.benchmarks.labelled_scenes import Z
+from downstream.shape_set import Shape, ShapeSet, find_shape_sets, read_shape_set, read_splits
+from downstream.types import LabelledCloud
+from pointcontrast.errors import InputError
+from pointcontrast.geometry import rotation_between
+from pointcontrast.labelled_scene import UP_AXES
+
+
+class ShapeBenchmark(Benchmark):
+    """Shapes of the shape sets below ``root``; a cloud's name is ``<set>/<id>``."""
+
+    def __init__(self, root: str, num_points: int, **arguments: Any) -> None:
+        """Read from ``root``, and train on ``num_points`` points of a shape (0: all)."""
+        super().__init__(root=root, num_points=num_points, **arguments)
+        if num_points < 0:
+            raise InputError(f"num_points {num_points} must not be negative")
+        self.root = Path(root)
+        self.num_points = num_points
+
+    @cached_property
+    def sets(self) -> dict[str, ShapeSet]:
+        """The shape sets by their folders' names; memory-mapped."""
+        return {folder.name: read_shape_set(folder) for folder in find_shape_sets(self.root)}
+
+    @cached_property
+    def _places(self) -> dict[str, tuple[str, int]]:
+        """Name of a shape -> its set and number there."""
+        return {
+            f"{folder}/{shape_id}": (folder, index)
+            for folder, shapes in self.sets.items()
+            for index, shape_id in enumerate(shapes.ids)
+        }
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a worker process gets: it maps the files itself."""
+        return {k: v for k, v in self.__dict__.items() if k not in ("sets", "_places")}
+
+    @cached_property
+    def class_names(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The categories."""
+        return next(iter(self.sets.values())).category_names
+
+    def names(self, split: Split) -> list[str]:
+        """The shapes of the release's own split."""
+        chosen = sorted(read_splits(self.root)[split])
+        if not chosen:
+            raise InputError(f"{self.root} has no shape in the {split} split")
+        return chosen
+
+    def category(self, name: str) -> int:
+        """The category of a shape, a row of the category names."""
+        return self.sets[self._places[name][0]].category
+
+    def shape(self, name: str) -> tuple[Shape, ShapeSet]:
+        """A shape and the set that it is from.
+
+        Raises:
+            InputError: no set holds it.
+        """
+        if name not in self._places:
+            raise InputError(f"{self.root} holds no shape {name!r}; convert the release again")
+        folder, index = self._places[name]
+        return self.sets[folder].shape(index), self.sets[folder]
+
+    def read(self, name: str, rng: np.random.Generator | None = None) -> LabelledCloud:
+        """One shape, centred on its mean, its farthest point at distance 1, z up.
+
+        With ``rng`` a sample of ``num_points`` of its points, all of them where it has fewer.
+        """
+        shape, shapes = self.shape(name)
+        rotation = rotation_between(UP_AXES[shapes.up_axis], Z).astype(np.float32)
+        points = unit_sphere(np.asarray(shape.coord)) @ rotation.T
+        cloud = LabelledCloud(
+            name=name,
+            points=points,
+            normals=None if shape.normal is None else np.asarray(shape.normal) @ rotation.T,
+            labels=None if shape.part is None else np.asarray(shape.part),
+            category=shapes.category,
+            floor_height=float(points[:, 2].min()),
+        )
+        if rng is None or not 0 < self.num_points < len(points):
+            return cloud
+        return cloud[np.sort(rng.choice(len(points), self.num_points, replace=False))]
+
+
+def unit_sphere(coord: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Move (N, 3) points to mean 0 and scale them to largest norm 1; one place stays as it is."""
+    centred = coord - coord.mean(axis=0, dtype=np.float64).astype(np.float32)
+    radius = np.linalg.norm(centred, axis=1).max()
+    return centred / radius if radius > 0 else centred

@@ -1,0 +1,93 @@
+"""Synthia4D: street scenes over time, 12 classes; single frames or clips of several."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from downstream.benchmarks.benchmark import Split
+from downstream.benchmarks.labelled_scenes import SceneBenchmark, existing_folders
+from downstream.benchmarks.split_files import split_folder
+from downstream.releases.synthia4d.classes import CLASS_NAMES
+from downstream.releases.synthia4d.layout import read_split
+from downstream.types import LabelledCloud
+from pointcontrast.errors import InputError
+
+
+class Synthia4D(SceneBenchmark):
+    """Folders ``<root>/<sequence>/<frame>`` of ``datasets/synthia4d.py frames``.
+
+    With ``frames_per_clip`` 1 a cloud is a frame, as in the paper (3D kernels, nothing over
+    time). With more it is a clip, for a backbone of dimension 4: every ``frame_step``-th frame of
+    a stretch of a sequence. Clips share no frame, so that each is scored once.
+    """
+
+    class_names = CLASS_NAMES
+
+    def __init__(
+        self,
+        root: str,
+        frames_per_clip: int = 1,
+        frame_step: int = 1,
+        split_file: str | None = None,
+    ) -> None:
+        """Read frames from ``root``.
+
+        Args:
+            root: folder of labelled scenes.
+            frames_per_clip: how many frames of a sequence make one cloud.
+            frame_step: from one frame of a clip to the next.
+            split_file: None takes the official one, ``datasets/splits/synthia4d_cvpr19.json``.
+        """
+        super().__init__(
+            root, frames_per_clip=frames_per_clip, frame_step=frame_step, split_file=split_file
+        )
+        if min(frames_per_clip, frame_step) < 1:
+            raise InputError(
+                f"frames_per_clip {frames_per_clip} and frame_step {frame_step} must be 1 or more"
+            )
+        self.frames_per_clip = frames_per_clip
+        self.frame_step = frame_step
+        self.split_file = split_file
+        self._clips: dict[str, list[str]] = {}
+
+    def names(self, split: Split) -> list[str]:
+        """Frames, such as ``SYNTHIA-SEQS-05-FOG/000010``; a clip has the name of its first."""
+        path = self.split_file or split_folder() / "synthia4d_cvpr19.json"
+        listed = [
+            f"{sequence}/{frame}"
+            for sequence, frames in read_split(Path(path), split).items()
+            for frame in frames
+        ]
+        found = existing_folders(self.root, sorted(listed), f"frames of the {split} split")
+        sequences: dict[str, list[str]] = {}
+        for name in found:
+            sequences.setdefault(name.rpartition("/")[0], []).append(name)
+        stretch = self.frames_per_clip * self.frame_step
+        clips = [
+            clip
+            for frames in sequences.values()
+            for start in range(0, len(frames), stretch)
+            for offset in range(self.frame_step)
+            if (clip := frames[start : start + stretch][offset :: self.frame_step])
+        ]
+        self._clips |= {clip[0]: clip for clip in clips}
+        return [clip[0] for clip in clips]
+
+    def read(self, name: str, rng: np.random.Generator | None = None) -> LabelledCloud:
+        """One frame, or one clip with the number of the frame as time."""
+        if self.frames_per_clip == 1:
+            return super().read(name, rng)
+        frames = [super(Synthia4D, self).read(frame, rng) for frame in self._clips[name]]
+        time = np.repeat(np.arange(len(frames), dtype=np.int32), [len(frame) for frame in frames])
+        return replace(
+            frames[0],
+            points=np.concatenate([frame.points for frame in frames]),
+            colors=np.concatenate([f.colors for f in frames if f.colors is not None]),
+            labels=np.concatenate([f.labels for f in frames if f.labels is not None]),
+            normals=None,
+            time=time,
+            floor_height=min(frame.floor_height for frame in frames),
+        )

@@ -1,0 +1,181 @@
+"""A benchmark as batches: the LightningDataModule of finetuning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader
+
+from downstream.augmentation import Augmentation, SceneAugmentation
+from downstream.benchmarks import Benchmark
+from downstream.collate import collate_samples
+from downstream.dataset import CloudDataset
+from downstream.label_lists import PointList, choose_scenes, read_point_list, read_scene_list
+from downstream.samples import SampleMaker
+from downstream.types import LabelledBatch
+from pointcontrast.errors import InputError
+from pointcontrast.network_input import FeatureName, NetworkInput
+from pointcontrast.sources import DataSource
+from pointcontrast.stream import SampleKey, SampleStream
+
+
+class FinetuneDataModule(pl.LightningDataModule):
+    """The clouds of a benchmark: augmented to train on, as they are to validate on."""
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        source: DataSource | None = None,
+        batch_size: int = 6,
+        num_workers: int = 2,
+        voxel_size: float = 0.02,
+        features: list[FeatureName] = ["color"],  # noqa: B006 (jsonargparse needs the default itself)
+        augmentation: Augmentation | None = SceneAugmentation(),  # noqa: B008 (no state)
+        scene_list: str | None = None,
+        point_list: str | None = None,
+        max_voxels: int = 0,
+        seed: int = 0,
+    ) -> None:
+        """Describe the data.
+
+        Defaults are those of the released ScanNet recipe (paper.md 3.1.1: PointContrast
+        ``downstream/semseg/scripts/train_scannet.sh`` at commit 47e8682).
+
+        Args:
+            benchmark: which clouds, with which classes (``downstream.benchmarks``).
+            source: what makes the benchmark's folder where it is not there; None where it must
+                be there.
+            batch_size: clouds a process and step.
+            num_workers: processes that load data; the numbers do not depend on it.
+            voxel_size: edge of a voxel, metres (shapes: of a unit sphere).
+            features: input features: ones (3 channels), color (3), normal (3), height (1).
+            augmentation: of training clouds; null for none.
+            scene_list: train on these clouds alone (``datasets/label_lists.py scenes``).
+            point_list: train on the labels of these points alone (``... points``).
+            max_voxels: a batch leaves out clouds that would bring it above this; 0 for no limit.
+                The first cloud always stays.
+            seed: of order and augmentation; set from seed_everything.
+        """
+        super().__init__()
+        self.benchmark = benchmark
+        self.source = source
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self.network_input = NetworkInput(
+            voxel_size=voxel_size, features=tuple(features), rotation="vertical"
+        )
+        if batch_size < 1:
+            raise InputError(f"data.batch_size {batch_size} must be at least 1")
+        if max_voxels < 0:
+            raise InputError(f"data.max_voxels {max_voxels} must not be negative")
+        self.augmentation = augmentation
+        self.scene_list = scene_list
+        self.point_list = point_list
+        self.max_voxels = max_voxels
+        self.seed = seed
+        self._train: CloudDataset | None = None
+        self._validation: CloudDataset | None = None
+
+    def prepare_data(self) -> None:
+        """Make the data where a source is given (one process of a node does this)."""
+        if self.source is not None:
+            self.source.prepare(Path(self.benchmark.arguments["root"]))
+            self.source = None  # Lightning asks before each of validation and training
+
+    def setup(self, stage: str) -> None:
+        """Choose the clouds.
+
+        Raises:
+            InputError: a split without a cloud, or a list that names what is not there.
+        """
+        if self._train is not None:
+            return
+        names = self.benchmark.names("train")
+        if self.scene_list is not None:
+            names = list(choose_scenes(names, read_scene_list(Path(self.scene_list))))
+        annotated = None
+        if self.point_list is not None:
+            annotated = read_point_list(Path(self.point_list))
+            names = list(choose_scenes(names, annotated.names))
+        self._train = self._dataset(names, training=True, annotated=annotated)
+        self._validation = self._dataset(self.benchmark.names("validation"), training=False)
+
+    def _dataset(
+        self, names: list[str], *, training: bool, annotated: PointList | None = None
+    ) -> CloudDataset:
+        return CloudDataset(
+            self.benchmark,
+            names,
+            SampleMaker(self.network_input, self.augmentation if training else None),
+            seed=self.seed,
+            training=training,
+            annotated=annotated,
+        )
+
+    @property
+    def train_dataset(self) -> CloudDataset:
+        """The clouds to train on; there after ``setup``."""
+        assert self._train is not None, "call setup first"
+        return self._train
+
+    @property
+    def validation_dataset(self) -> CloudDataset:
+        """The clouds to validate on; there after ``setup``."""
+        assert self._validation is not None, "call setup first"
+        return self._validation
+
+    def train_dataloader(self) -> DataLoader[LabelledBatch]:
+        """The stream of batches, from the step at which the run stands."""
+        assert self.trainer is not None
+        batches_a_step = self.trainer.accumulate_grad_batches
+        stream = SampleStream(
+            len(self.train_dataset),
+            self.batch_size,
+            self.trainer.max_steps * batches_a_step,
+            seed=self.seed,
+            first_step=self.trainer.global_step * batches_a_step,
+            rank=self.trainer.global_rank,
+            num_ranks=self.trainer.world_size,
+        )
+        return self._loader(self.train_dataset, stream, self.num_workers)
+
+    def val_dataloader(self) -> DataLoader[LabelledBatch]:
+        """The validation clouds, one a batch; each rank has every so many of them."""
+        assert self.trainer is not None
+        ranks = range(
+            self.trainer.global_rank, len(self.validation_dataset), self.trainer.world_size
+        )
+        return self._loader(self.validation_dataset, [[(0, i)] for i in ranks], self.num_workers)
+
+    def calibration_dataloader(self, num_batches: int) -> DataLoader[LabelledBatch]:
+        """The first batches of the training stream: what batch norm is recalibrated on."""
+        stream = SampleStream(len(self.train_dataset), self.batch_size, num_batches, seed=self.seed)
+        return self._loader(self.train_dataset, stream, 0)
+
+    def transfer_batch_to_device(
+        self, batch: LabelledBatch, device: torch.device, dataloader_idx: int
+    ) -> LabelledBatch:
+        """Move a batch; Lightning cannot move frozen dataclasses by itself."""
+        return batch.to(device)
+
+    def _loader(
+        self,
+        dataset: CloudDataset,
+        batches: SampleStream | Sequence[list[SampleKey]],
+        num_workers: int,
+    ) -> DataLoader[LabelledBatch]:
+        return DataLoader[LabelledBatch](
+            dataset,  # pyright: ignore[reportArgumentType] (collate_fn makes batches of samples)
+            batch_sampler=batches,  # pyright: ignore[reportArgumentType]
+            collate_fn=partial(
+                collate_samples, max_voxels=self.max_voxels if dataset.training else 0
+            ),
+            num_workers=num_workers,
+            persistent_workers=False,
+            # Forked workers of a process with threads (OpenMP, Open3D) can deadlock.
+            multiprocessing_context="spawn" if num_workers else None,
+        )

@@ -1,0 +1,204 @@
+"""Evaluation: a finetuned network on a split of its benchmark, voxel by voxel and point by point.
+
+The paper's figures are those of voxels; those of points are what other work reports. Both come
+from one pass (paper.md 3.1.3).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torchmetrics import Metric
+from tqdm import tqdm
+
+from downstream.benchmarks import Benchmark, Split
+from downstream.confusion_picture import draw_confusion
+from downstream.network_file import FinetunedNetwork
+from downstream.predictor import CloudPrediction, Predictor
+from downstream.samples import SampleMaker
+from downstream.tasks import Task
+from downstream.types import IGNORE, LabelledCloud
+from pointcontrast.errors import InputError
+from pointcontrast.files import write_json
+
+SCORES = "scores.json"
+CONFUSION = "confusion.png"
+
+OnPrediction = Callable[[LabelledCloud, CloudPrediction], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What was counted on one split.
+
+    Attributes:
+        benchmark: name of its class.
+        part: the split, and the fold where there are folds.
+        num_clouds: that have labels.
+        task: reads the metrics.
+        class_names: of the outputs.
+        voxel: counted over voxels, or over clouds where only they have a class.
+        point: counted over the points as they were read; None where only clouds have a class.
+    """
+
+    benchmark: str
+    part: str
+    num_clouds: int
+    task: Task
+    class_names: tuple[str, ...]
+    voxel: Metric
+    point: Metric | None
+
+    def table(self) -> str:
+        """The figures as text."""
+        title = f"{self.benchmark}, {self.part}: {self.num_clouds} clouds"
+        return f"{title}\n{self.task.table(self.voxel, self.point, self.class_names)}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures as JSON values; a class that does not occur is null."""
+        found: dict[str, Any] = {
+            "benchmark": self.benchmark,
+            "part": self.part,
+            "num_clouds": self.num_clouds,
+        }
+        for level, metric in self.metrics().items():
+            found[level] = {
+                **self.task.scores(metric),
+                "classes": self.task.class_scores(metric, self.class_names),
+            }
+        return found
+
+    def metrics(self) -> dict[str, Metric]:
+        """What was counted, by what was counted: ``voxel`` and ``point``, or ``cloud``."""
+        if not self.task.of_points:
+            return {"cloud": self.voxel}
+        return {"voxel": self.voxel} | ({} if self.point is None else {"point": self.point})
+
+
+def evaluate_network(
+    finetuned: FinetunedNetwork,
+    benchmark: Benchmark,
+    split: Split,
+    *,
+    device: torch.device | str = "cpu",
+    max_voxels: int = 2_000_000,
+    overlap: float = 1.0,
+    num_votes: int = 1,
+    on_prediction: OnPrediction | None = None,
+    progress: bool = True,
+) -> Evaluation | None:
+    """Predict every cloud of a split, and count.
+
+    Args:
+        finetuned: the network, with how it wants its input.
+        benchmark: the data.
+        split: which clouds.
+        device: to compute on.
+        max_voxels: a cloud with more is seen in overlapping blocks.
+        overlap: metres of context around each block.
+        num_votes: turns about the vertical; 1 is the paper's evaluation.
+        on_prediction: called with each cloud and its prediction, to write it, say.
+        progress: show a progress bar.
+
+    Returns:
+        What was counted; None where no cloud has a label (a benchmark's hidden test split).
+    """
+    task = benchmark.task
+    predictor = Predictor(
+        network=finetuned.network.to(device).eval(),
+        task=task,
+        maker=SampleMaker(finetuned.backbone.network_input, None),
+        max_voxels=max_voxels,
+        overlap=overlap,
+        num_votes=num_votes,
+    )
+    voxel, point = task.new_metric(), task.new_metric() if task.of_points else None
+    num_clouds = 0
+    names = benchmark.names(split)
+    for name in tqdm(names, f"evaluating {split}", unit="cloud", disable=not progress or None):
+        cloud = benchmark.read(name)
+        prediction = predictor(cloud)
+        if on_prediction is not None:
+            on_prediction(cloud, prediction)
+        if cloud.labels is None and cloud.category is None:
+            continue
+        num_clouds += 1
+        category = IGNORE if cloud.category is None else cloud.category
+        _count(task, voxel, prediction.voxel_classes, prediction.voxel_labels, category)
+        if point is not None:
+            _count(task, point, prediction.point_classes, prediction.point_labels, category)
+    if not num_clouds:
+        logging.getLogger(__name__).warning("no cloud of the %s split has labels", split)
+        return None
+    fold = benchmark.fold()
+    return Evaluation(
+        benchmark=type(benchmark).__name__,
+        part=split if fold is None else f"{split}, {fold}",
+        num_clouds=num_clouds,
+        task=task,
+        class_names=tuple(benchmark.class_names),
+        voxel=voxel,
+        point=point,
+    )
+
+
+def joined(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """All folds of a cross-validation as one: what each has counted, summed.
+
+    Raises:
+        InputError: they are of different classes, or two are of the same fold.
+    """
+    first = evaluations[0]
+    for other in evaluations[1:]:
+        if other.class_names != first.class_names or other.benchmark != first.benchmark:
+            raise InputError(
+                f"{first.benchmark} and {other.benchmark} have different classes; only folds of "
+                "one benchmark can be joined"
+            )
+    parts = [evaluation.part for evaluation in evaluations]
+    if len(set(parts)) < len(parts):
+        raise InputError(f"the same part is there twice: {', '.join(sorted(parts))}")
+    voxel, point = first.task.new_metric(), None if first.point is None else first.task.new_metric()
+    for evaluation in evaluations:
+        voxel.merge_state(evaluation.voxel)
+        if point is not None and evaluation.point is not None:
+            point.merge_state(evaluation.point)
+    return Evaluation(
+        benchmark=first.benchmark,
+        part=f"{len(parts)} folds",
+        num_clouds=sum(evaluation.num_clouds for evaluation in evaluations),
+        task=first.task,
+        class_names=first.class_names,
+        voxel=voxel,
+        point=point,
+    )
+
+
+def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
+    """Write ``scores.json`` and, where classes can be confused, ``confusion.png``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    metric = evaluation.voxel
+    matrix = evaluation.task.confusion(metric)
+    if matrix is not None:
+        title = f"{evaluation.benchmark}, {evaluation.part}"
+        draw_confusion(folder / CONFUSION, matrix, evaluation.class_names, title)
+    write_json(folder / SCORES, evaluation.to_json())  # last: a run with scores is finished
+
+
+def main_figures(scores: dict[str, Any]) -> dict[str, float]:
+    """The figures of ``scores.json`` that stand for a run, such as ``voxel mean_iou``."""
+    return {
+        f"{level} {name}": value
+        for level in ("voxel", "point", "cloud")
+        for name, value in scores.get(level, {}).items()
+        if name != "classes"
+    }
+
+
+def _count(task: Task, metric: Metric, classes: Any, labels: Any, category: int) -> None:
+    task.count(metric, torch.from_numpy(classes), torch.from_numpy(labels), category)

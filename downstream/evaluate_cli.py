@@ -1,0 +1,100 @@
+"""The command line of evaluation."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from downstream.benchmarks.benchmark import SPLITS, Benchmark
+from downstream.evaluate import Evaluation, evaluate_network, joined, write_evaluation
+from downstream.network_file import read_network
+from downstream.prediction_writer import FORMATS, PredictionWriter
+from pointcontrast.errors import run_command
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluate each run, and all of them as folds of one benchmark where there are several."""
+    evaluations: list[Evaluation] = []
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    for path in arguments.runs:
+        finetuned = read_network(path, arguments.engine)
+        changes = {} if arguments.root is None else {"root": arguments.root}
+        benchmark = finetuned.benchmark(**changes)
+        folder = _output(arguments, path, benchmark)
+        writer = None
+        if arguments.predictions is not None:
+            writer = PredictionWriter(folder / "predictions", arguments.predictions, benchmark)
+        evaluation = evaluate_network(
+            finetuned,
+            benchmark,
+            arguments.split or benchmark.final_split,
+            device=device,
+            max_voxels=arguments.max_voxels,
+            overlap=arguments.overlap,
+            num_votes=arguments.votes,
+            on_prediction=None if writer is None else writer.write,
+        )
+        if writer is not None:
+            print(f"predictions {writer.finish()}")
+        if evaluation is not None:
+            write_evaluation(folder, evaluation)
+            print(f"{evaluation.table()}\nwritten to {folder}\n")
+            evaluations.append(evaluation)
+    if len(evaluations) > 1:
+        together = joined(evaluations)
+        folder = arguments.output or Path(arguments.runs[0]).parent / "folds"
+        write_evaluation(folder, together)
+        print(f"{together.table()}\nwritten to {folder}")
+    return 0
+
+
+def _output(arguments: argparse.Namespace, path: Path, benchmark: Benchmark) -> Path:
+    """Where the figures of one run go: never over those that training left."""
+    base = arguments.output or (path if path.is_dir() else path.parent) / "evaluation"
+    name = arguments.split or benchmark.final_split
+    if arguments.votes > 1:
+        name += f"_{arguments.votes}_votes"
+    if len(arguments.runs) > 1 and arguments.output is not None:
+        name += f"_{(benchmark.fold() or path.name).replace(' ', '_')}"
+    return base / name
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description="Score finetuned networks, and write what they predict.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument(
+        "runs",
+        type=Path,
+        nargs="+",
+        help="folders of runs (their best network) or network files; several are folds of one "
+        "benchmark, such as the six areas of S3DIS, and are scored together too",
+    )
+    parser.add_argument("--root", help="folder of the data; None is that of training")
+    parser.add_argument("--split", choices=SPLITS, help="None is the benchmark's own")
+    parser.add_argument(
+        "--votes", type=int, default=1, help="turns about the vertical that are summed up"
+    )
+    parser.add_argument(
+        "--max-voxels",
+        type=int,
+        default=2_000_000,
+        help="a larger scene is evaluated in overlapping blocks",
+    )
+    parser.add_argument("--overlap", type=float, default=1.0, help="of the blocks, metres")
+    parser.add_argument("--predictions", choices=FORMATS, help="write them, a file a cloud")
+    parser.add_argument("--output", "-o", type=Path, help="None is <run>/evaluation")
+    parser.add_argument("--engine", choices=("auto", "native", "minkowski"), default="auto")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; see ``tools/evaluate.py --help``. Returns the exit status."""
+    return run_command(lambda: run(_parser().parse_args(argv)))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,207 @@
+"""Finetuning: the LightningModule, and the command line that runs it.
+
+From the command to the loss in two hops: ``tools/finetune.py`` calls :func:`main`, the step of
+:class:`Finetune` calls the task's loss.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.cli import OptimizerCallable
+from torch.optim.lr_scheduler import LambdaLR
+
+from downstream.benchmarks import Benchmark
+from downstream.data import FinetuneDataModule
+from downstream.heads import HeadCallable, LinearHead
+from downstream.initialization import InitializationReport, load_into_backbone
+from downstream.network import Mode, Network
+from downstream.types import LabelledBatch
+from pointcontrast.backbones import Backbone
+from pointcontrast.batch_norm import Pass, recalibrated_batch_norm
+from pointcontrast.errors import InputError
+from pointcontrast.foreign_weights import KernelOrder
+from pointcontrast.network_input import NetworkInput
+from pointcontrast.schedules import PolynomialDecay, Schedule
+
+SCRATCH = "scratch"
+
+
+class Finetune(pl.LightningModule):
+    """Train a head, and as much of a backbone as the mode says, on a benchmark's labels."""
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        network_input: NetworkInput,
+        backbone: Backbone,
+        head: HeadCallable = LinearHead,
+        weights: str = SCRATCH,
+        mode: Mode = "full",
+        accept_differences: list[str] = [],  # noqa: B006 (jsonargparse needs the default itself)
+        kernel_order: KernelOrder = "auto",
+        optimizer: OptimizerCallable = lambda parameters: torch.optim.SGD(
+            parameters, lr=0.1, momentum=0.9, dampening=0.1, weight_decay=1e-4
+        ),
+        schedule: Schedule | None = None,
+        calibration_batches: int = 0,
+        seed: int = 0,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            benchmark: gives the loss and the figures; set from data.benchmark.
+            network_input: how clouds become input; set from the data module.
+            backbone: with fresh weights, without an output layer.
+            head: takes the backbone's levels to logits.
+            weights: ``scratch``; or a backbone file of ours, its run's folder, or a ``.pth`` of
+                the released code, loaded strictly: all of the backbone must be in it.
+            mode: what is trained: full, decoder or linear (the head alone).
+            accept_differences: in what the pretraining may differ from this run: voxel_size,
+                features. The released recipes differ in both.
+            kernel_order: of a ``.pth`` file's kernels, where it cannot be told from them: hybrid
+                (MinkowskiEngine 0.4, all released files) or hypercube (0.5).
+            optimizer: takes groups of parameters; the default is that of the released scripts
+                (paper.md 3.1.1) at S3DIS's learning rate.
+            schedule: of the learning rate; None is the released PolyLR with power 0.9.
+            calibration_batches: training batches on which batch norm's statistics are measured
+                before the network is scored or written; 0 takes the moving averages, as the
+                released code does. For short runs. Only with mode full.
+            seed: set from seed_everything.
+        """
+        super().__init__()
+        self.benchmark = benchmark
+        self.task = benchmark.task
+        self.initialization: InitializationReport | None = None
+        if weights != SCRATCH:
+            self.initialization = load_into_backbone(
+                backbone,
+                Path(weights),
+                network_input=network_input,
+                accept_differences=accept_differences,
+                kernel_order=kernel_order,
+            )
+        if calibration_batches and mode != "full":
+            raise InputError(
+                f"model.calibration_batches {calibration_batches} has no meaning with mode {mode}, "
+                "which keeps the statistics of the pretrained layers; set it to 0"
+            )
+        self.network = Network(backbone, head(backbone.level_channels, self.task.num_outputs), mode)
+        self.optimizer = optimizer
+        self.schedule = PolynomialDecay() if schedule is None else schedule
+        self.calibration_batches = calibration_batches
+        self.seed = seed
+        self.metric = self.task.new_metric()
+        self.best_score = -1.0
+        self.on_scored: Callable[[dict[str, float], bool], None] | None = None
+        """Called with the figures of each validation and whether they are the best so far,
+        while batch norm is calibrated."""
+        self._validation = ExitStack()
+        self._num_dropped = 0
+        self._step_end: float | None = None
+
+    @property
+    def data(self) -> FinetuneDataModule:
+        """The data module of the trainer at work."""
+        return self.trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+
+    def configure_optimizers(self) -> Any:
+        """The optimiser of what is trained, and its schedule, stepped after every step."""
+        trained = [p for p in self.network.parameters() if p.requires_grad]
+        optimizer = self.optimizer([{"params": trained}])
+        num_steps = self.trainer.max_steps
+        scheduler = LambdaLR(optimizer, lambda step: self.schedule.factor(step, num_steps))
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    def training_step(self, batch: LabelledBatch, batch_idx: int) -> torch.Tensor:
+        """The loss of one batch."""
+        loss = self.task.loss(self.network(batch), batch)
+        self._log_step(loss.detach(), batch)
+        return loss
+
+    def _log_step(self, loss: torch.Tensor, batch: LabelledBatch) -> None:
+        if not torch.isfinite(loss):
+            raise RuntimeError(
+                f"the loss is {loss.item()} at step {self.global_step} on {', '.join(batch.names)}"
+            )
+        now = time.perf_counter()
+        size = len(batch)
+        rate = {"train/learning_rate": self.trainer.optimizers[0].param_groups[0]["lr"]}
+        self.log_dict({"train/loss": loss, **rate}, batch_size=size)
+        self.log("loss", loss, prog_bar=True, logger=False, batch_size=size)
+        self._num_dropped += batch.num_dropped
+        if batch.num_dropped:
+            self.log("train/dropped_clouds", float(self._num_dropped), batch_size=1)
+        if self._step_end is not None:
+            per_second = size * self.trainer.world_size / (now - self._step_end)
+            self.log("clouds/s", per_second, prog_bar=True, logger=False, batch_size=1)
+            self.log("train/clouds_per_second", per_second, batch_size=1)
+        self._step_end = now
+
+    def on_validation_epoch_start(self) -> None:
+        """Measure batch norm's statistics for the weights as they are, if that is asked for."""
+        self.metric.reset()
+        self._validation.enter_context(self.calibrated())
+
+    def calibrated(self) -> AbstractContextManager[None]:
+        """A context in which the network is scored and written."""
+        if not self.calibration_batches:
+            return nullcontext()
+        batches = self.data.calibration_dataloader(self.calibration_batches)
+        passes: Iterator[Pass] = ((batch.coordinates, batch.features) for batch in batches)
+        return recalibrated_batch_norm(self.network.backbone, passes)
+
+    def validation_step(self, batch: LabelledBatch, batch_idx: int) -> None:
+        """Count the predictions of one cloud."""
+        self.task.update(self.metric, self.network(batch), batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the figures, tell whether they are the best, and put batch norm back."""
+        with self._validation:
+            scores = self.task.scores(self.metric)
+            self.log_dict({f"validation/{name}": value for name, value in scores.items()})
+            main = scores[self.task.main_score]
+            self.log(self.task.main_score, main, prog_bar=True, logger=False)
+            is_best = main > self.best_score
+            self.best_score = max(main, self.best_score)
+            if self.on_scored is not None:
+                self.on_scored(scores, is_best)
+        self._step_end = None
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Remember what a resumed run compares with."""
+        checkpoint["best_score"] = self.best_score
+        checkpoint["num_dropped"] = self._num_dropped
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on from what was remembered."""
+        self.best_score = checkpoint["best_score"]
+        self._num_dropped = checkpoint["num_dropped"]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; see ``tools/finetune.py --help``.
+
+    Args:
+        argv: the arguments; None takes those of the process.
+
+    Returns:
+        The exit status.
+    """
+    from downstream.finetune_cli import run_command_line
+    from pointcontrast.errors import run_command
+
+    return run_command(lambda: run_command_line(argv))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,110 @@
+"""The command line of finetuning: before, during, after; and several seeds in one command."""
+
+from __future__ import annotations
+
+import sys
+from operator import attrgetter
+
+from pytorch_lightning.cli import LightningArgumentParser
+
+from downstream.data import FinetuneDataModule
+from downstream.evaluate import evaluate_network, write_evaluation
+from downstream.finetune import Finetune
+from downstream.network_file import BEST, LAST, read_network, save_network
+from downstream.seeds import run_seeds, take_seeds
+from pointcontrast.files import write_json
+from pointcontrast.network_input import num_channels
+from pointcontrast.run_cli import RunCLI
+from pointcontrast.run_folder import CHECKPOINT
+
+INITIALIZATION = "initialization.json"
+
+
+class FinetuneCLI(RunCLI):
+    """Keys: ``data.*`` (:class:`FinetuneDataModule`), ``model.*`` (:class:`Finetune`)."""
+
+    default_name = "finetune"
+
+    def __init__(self, argv: list[str] | None = None) -> None:
+        """Parse ``argv`` (None: the process's) and build data, model and trainer."""
+        super().__init__(
+            Finetune,
+            FinetuneDataModule,
+            argv,
+            "Finetune a pretrained backbone on a benchmark; --seeds 0,1,2 for several runs.",
+            {"val_check_interval": 500},  # as the released ScanNet script
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Tie what must agree: the benchmark, the network's input, and the absent output layer."""
+        super().add_arguments_to_parser(parser)
+        backbone = "model.backbone.init_args"
+        parser.link_arguments("data.features", f"{backbone}.in_channels", compute_fn=num_channels)
+        parser.link_arguments("data.features", f"{backbone}.out_channels", compute_fn=_no_output)
+        for name in ("benchmark", "network_input"):
+            parser.link_arguments(
+                "data", f"model.{name}", compute_fn=attrgetter(name), apply_on="instantiate"
+            )
+
+    def check_data(self) -> None:
+        """List the clouds, unless the run makes its own data."""
+        if self.datamodule.source is None:
+            self.datamodule.setup("fit")
+
+    def train(self) -> int:
+        """Train, keep the best and the last network, and score the best."""
+        self.model.on_scored = self._save
+        if self.trainer.is_global_zero:
+            self._say_initialization()
+        if not self.fit():
+            return self.interrupted_status
+        if self.trainer.is_global_zero:
+            self._finish()
+        return 0
+
+    def _say_initialization(self) -> None:
+        report = self.model.initialization
+        if report is None:
+            print("weights: from scratch")
+            return
+        print(report)
+        write_json(self.folder / INITIALIZATION, report.to_json())
+
+    def _save(self, scores: dict[str, float], is_best: bool) -> None:
+        """Write the network as it was scored, and again where it is the best so far."""
+        if not self.trainer.is_global_zero or self.trainer.sanity_checking:
+            return
+        for name in (LAST, BEST) if is_best else (LAST,):
+            save_network(
+                self.folder / name,
+                self.model.network,
+                self.datamodule.network_input,
+                self.datamodule.benchmark,
+                {**self.provenance(), "scores": scores},
+            )
+
+    def _finish(self) -> None:
+        if not (self.folder / BEST).exists():  # the run was shorter than the validation interval
+            self.trainer.validate(self.model, self.datamodule, verbose=False)
+        best = self.folder / BEST
+        network = read_network(best)
+        evaluation = evaluate_network(
+            network,
+            self.datamodule.benchmark,
+            self.datamodule.benchmark.final_split,
+            device=self.trainer.strategy.root_device,
+        )
+        write_evaluation(self.folder, evaluation)
+        print(f"\ncheckpoint  {self.folder / CHECKPOINT}\nbest        {best}")
+        print(f"last        {self.folder / LAST}\n\n{evaluation.table()}")
+
+
+def run_command_line(argv: list[str] | None) -> int:
+    """One run, or one for each of ``--seeds`` and a table of their mean and spread."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    seeds, rest = take_seeds(arguments)
+    return FinetuneCLI(rest).run() if seeds is None else run_seeds(seeds, rest)
+
+
+def _no_output(_: object) -> None:
+    """The head takes the place of the backbone's output layer."""

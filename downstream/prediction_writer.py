@@ -1,0 +1,55 @@
+"""What evaluation leaves on disk of its predictions: a PLY a cloud, or a ScanNet submission."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from downstream.benchmarks import Benchmark, ScanNet
+from downstream.predictions import (
+    write_prediction_ply,
+    write_scannet_submission,
+    zip_scannet_submission,
+)
+from downstream.predictor import CloudPrediction
+from downstream.types import LabelledCloud
+from pointcontrast.errors import InputError
+
+Format = Literal["ply", "scannet"]
+FORMATS: tuple[Format, ...] = ("ply", "scannet")
+
+
+class PredictionWriter:
+    """Writes each prediction as it comes."""
+
+    def __init__(self, folder: Path, format: Format, benchmark: Benchmark) -> None:
+        """Write to ``folder``.
+
+        Raises:
+            InputError: the benchmark has no such format.
+        """
+        if not benchmark.task.of_points:
+            raise InputError("--predictions is for tasks with a class for each point")
+        if format == "scannet" and not isinstance(benchmark, ScanNet):
+            raise InputError("--predictions scannet is for the ScanNet benchmark; use ply")
+        self.folder = folder
+        self.format = format
+        self.class_names = tuple(benchmark.class_names)
+
+    def write(self, cloud: LabelledCloud, prediction: CloudPrediction) -> None:
+        """Write one cloud's points, in the order in which they were read."""
+        assert prediction.point_classes is not None
+        if self.format == "scannet":
+            write_scannet_submission(self.folder, cloud.name, prediction.point_classes)
+            return
+        write_prediction_ply(
+            self.folder / f"{cloud.name}.ply",
+            cloud.points,
+            prediction.point_classes,
+            self.class_names,
+            labels=None if cloud.labels is None else prediction.point_labels,
+        )
+
+    def finish(self) -> Path:
+        """Pack what is handed in as one file; returns what was made."""
+        return zip_scannet_submission(self.folder) if self.format == "scannet" else self.folder

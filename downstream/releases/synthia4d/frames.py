@@ -1,0 +1,186 @@
+"""Frames of the release to labelled scenes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from plyfile import PlyData, PlyParseError
+
+from downstream.releases.grid import thin_to_grid
+from downstream.releases.synthia4d.classes import CLASS_NAMES, NUM_LABELS, class_rows
+from downstream.releases.synthia4d.layout import frame_files
+from pointcontrast.errors import InputError
+from pointcontrast.labelled_scene import LabelledScene
+from pointcontrast.scene_conversion import ConvertedScene, convert_all, fingerprint, make_scene
+
+_RECIPE = 1  # raised when the code comes to make other scenes from the same files
+
+_CENTIMETRES = 100.0
+_COLORS = (("red", "r"), ("green", "g"), ("blue", "b"))
+_LABEL = ("label", "l")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameSettings:
+    """How frames become scenes.
+
+    Attributes:
+        grid: metres: one point is kept in each cell of such a grid; 0 keeps all.
+            SpatioTemporalSegmentation thins to half its voxels (paper.md 3.3: 0.075).
+    """
+
+    grid: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            InputError: the grid is negative.
+        """
+        if not 0 <= self.grid < np.inf:
+            raise InputError(f"--grid {self.grid} must be 0 or a positive size in metres")
+
+
+def find_frames(release: Path, names: Sequence[str]) -> list[str]:
+    """Those of the frames, such as ``SYNTHIA-SEQS-05-FOG/000010``, that are there.
+
+    Raises:
+        InputError: the release is not there, or none of them is.
+    """
+    if not release.is_dir():
+        raise InputError(f"{release} is not a folder; give the one with SYNTHIA-SEQS-01-DAWN, ...")
+    found = [name for name in names if frame_files(release, *name.split("/"))[0].exists()]
+    if not found:
+        raise InputError(
+            f"{release} holds none of the {len(names)} frames asked for, such as "
+            f"{frame_files(release, *names[0].split('/'))[0]}"
+        )
+    return found
+
+
+def convert_frame(
+    release: Path, name: str, output: Path, settings: FrameSettings
+) -> ConvertedScene:
+    """Make the labelled scene of one frame, unless it is there already.
+
+    Args:
+        release: folder of the sequences.
+        name: ``SYNTHIA-SEQS-05-FOG/000010``.
+        output: the scene becomes ``output/<name>``, whole or not at all.
+        settings: how.
+
+    Raises:
+        InputError: a file of the frame is missing or wrong; the message names it.
+    """
+    files = frame_files(release, *name.split("/"))
+    wanted = {"recipe": _RECIPE, "grid": settings.grid, "files": fingerprint(files)}
+    return make_scene(output, name, wanted, lambda: _read_frame(name, *files, settings))
+
+
+def convert_frames(
+    release: Path,
+    names: Sequence[str],
+    output: Path,
+    settings: FrameSettings,
+    *,
+    num_workers: int | None = 1,
+    scheduler: str | None = None,
+    memory_limit: str = "auto",
+    progress: bool = False,
+) -> tuple[list[ConvertedScene], dict[str, str]]:
+    """Make the labelled scenes of many frames; one that fails does not stop the others.
+
+    Arguments and result as of :func:`pointcontrast.scene_conversion.convert_all`.
+    """
+    source, root = Path(os.path.abspath(release)), Path(os.path.abspath(output))
+    return convert_all(
+        _convert,
+        {name: (source, name, root, settings) for name in names},
+        num_workers=num_workers,
+        scheduler=scheduler,
+        memory_limit=memory_limit,
+        progress=progress,
+        unit="frame",
+    )
+
+
+def _convert(task: tuple[Path, str, Path, FrameSettings]) -> ConvertedScene:
+    return convert_frame(*task)
+
+
+def _read_frame(name: str, points: Path, labels: Path, settings: FrameSettings) -> LabelledScene:
+    """One frame: metres, y up, in the frame of reference that its file has.
+
+    The labels are a property of the points' file, or of a file of the same points beside it.
+    """
+    vertices = _vertices(points)
+    coord = np.stack([_column(points, vertices, (axis,)) for axis in "xyz"], axis=1)
+    if not np.isfinite(coord).all():
+        raise InputError(f"{points} has points at NaN or infinity; copy it again")
+    color = np.stack([_column(points, vertices, names) for names in _COLORS], axis=1)
+    if color.min() < 0 or color.max() > 255:
+        raise InputError(f"{points} has colours outside 0..255; copy it again")
+    arrays: dict[str, Any] = {
+        "coord": (coord / _CENTIMETRES).astype(np.float32),
+        "color": color.round().astype(np.uint8),
+        "semantic": class_rows(_labels(points, vertices, labels)),
+    }
+    if settings.grid:
+        arrays = thin_to_grid(arrays, settings.grid)
+    return LabelledScene(
+        **arrays,
+        class_names=CLASS_NAMES,
+        up_axis="y",
+        source={"dataset": "Synthia4D", "frame": name},
+        details={"notes": []},
+    )
+
+
+def _labels(points: Path, vertices: NDArray[Any], labels: Path) -> NDArray[np.int64]:
+    """(N,) labels 0..15, from the one file or the other."""
+    path = points
+    if not any(name in (vertices.dtype.names or ()) for name in _LABEL):
+        path = labels
+        if not labels.exists():
+            raise InputError(f"{points} has no labels and {labels} does not exist; copy it")
+        count = len(vertices)
+        vertices = _vertices(labels)
+        if len(vertices) != count:
+            raise InputError(
+                f"{labels} has {len(vertices)} points and {points} has {count}; they do not "
+                "belong together"
+            )
+    found = _column(path, vertices, _LABEL)
+    if found.min() < 0 or found.max() >= NUM_LABELS or (found != found.round()).any():
+        wrong = found[(found < 0) | (found >= NUM_LABELS) | (found != found.round())][0]
+        raise InputError(f"{path} has the label {wrong:g}; labels are 0..{NUM_LABELS - 1}")
+    return found.astype(np.int64)
+
+
+def _vertices(path: Path) -> NDArray[Any]:
+    try:
+        ply = PlyData.read(path)
+        vertices = ply["vertex"].data
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; copy it from the release") from None
+    except (PlyParseError, ValueError, KeyError, OverflowError, MemoryError) as error:
+        reason = str(error) or type(error).__name__
+        raise InputError(f"{path} is not a whole PLY file ({reason}); copy it again") from None
+    if not len(vertices):
+        raise InputError(f"{path} has no points; copy it again")
+    return vertices
+
+
+def _column(path: Path, vertices: NDArray[Any], names: Sequence[str]) -> NDArray[np.float64]:
+    """The property that goes by one of the names."""
+    known = vertices.dtype.names or ()
+    for name in names:
+        if name in known:
+            return np.asarray(vertices[name], dtype=np.float64)
+    raise InputError(f"{path} has no property {names[0]!r}; it has {', '.join(known)}")

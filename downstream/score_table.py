@@ -1,0 +1,88 @@
+"""Figures as text: tables for the end of a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from downstream.metrics.classification import ClassificationScores
+from downstream.metrics.confusion import SegmentationScores
+from downstream.metrics.parts import PartScores
+
+
+def format_segmentation(
+    voxel: SegmentationScores, point: SegmentationScores | None, class_names: Sequence[str]
+) -> str:
+    """Voxels and points side by side: the figures, then the IoU of each class."""
+    columns = [voxel] if point is None else [voxel, point]
+    width = max(24, *(len(name) + 2 for name in class_names))
+    lines = [
+        f"{'%':<{width}}" + "".join(f"{name:>9}" for name in ("voxels", "points")[: len(columns)])
+    ]
+    for key, title in (
+        ("mean_iou", "mean IoU"),
+        ("mean_accuracy", "mean class accuracy"),
+        ("overall_accuracy", "overall accuracy"),
+    ):
+        values = [getattr(scores, key) for scores in columns]
+        lines.append(f"{title:<{width}}" + "".join(map(_percent, values)))
+    lines.append("IoU of each class")
+    for row, name in enumerate(class_names):
+        values = [float(scores.iou[row]) for scores in columns]
+        lines.append(f"{'  ' + name:<{width}}" + "".join(map(_percent, values)))
+    return "\n".join(lines) + "\n"
+
+
+def format_parts(voxel: PartScores, point: PartScores | None, category_names: Sequence[str]) -> str:
+    """Voxels and points side by side: the figures, then the mean IoU of each category."""
+    columns = [voxel] if point is None else [voxel, point]
+    lines = [f"{'%':<24}" + "".join(f"{name:>9}" for name in ("voxels", "points")[: len(columns)])]
+    for key, title in (
+        ("instance_mean_iou", "instance mean IoU"),
+        ("category_mean_iou", "category mean IoU"),
+    ):
+        lines.append(f"{title:<24}" + "".join(_percent(getattr(s, key)) for s in columns))
+    lines.append("mean IoU of each category")
+    for row, name in enumerate(category_names):
+        values = [float(scores.per_category[row]) for scores in columns]
+        lines.append(f"{'  ' + name:<24}" + "".join(map(_percent, values)))
+    return "\n".join(lines) + "\n"
+
+
+def format_classification(scores: ClassificationScores, class_names: Sequence[str]) -> str:
+    """The figures, then the accuracy of each class; those of the tail have a star."""
+    width = max(24, *(len(name) + 4 for name in class_names))
+    lines = [
+        f"{title:<{width}}{_percent(value)}"
+        for title, value in (
+            ("overall accuracy, %", scores.overall_accuracy),
+            ("mean class accuracy", scores.mean_accuracy),
+            (f"{len(scores.tail)} tail classes*", scores.tail_accuracy),
+        )
+    ]
+    lines.append("accuracy of each class")
+    for row, name in enumerate(class_names):
+        title = f"  {name}{'*' if row in scores.tail else ''}"
+        lines.append(f"{title:<{width}}{_percent(float(scores.accuracy[row]))}")
+    return "\n".join(lines) + "\n"
+
+
+def mean_std_table(runs: Sequence[dict[str, float]]) -> str:
+    """Mean and sample standard deviation of each figure over several runs, %.
+
+    Args:
+        runs: figures 0..1 by name, the same names in each.
+    """
+    lines = [f"{'%':<30}{'mean':>8}{'std':>8}   {len(runs)} runs"]
+    for name in runs[0]:
+        values = np.array([run[name] for run in runs], dtype=np.float64) * 100
+        spread = f"{values.std(ddof=1):>8.2f}" if len(runs) > 1 else f"{'-':>8}"
+        each = "  ".join(f"{value:.2f}" for value in values)
+        lines.append(f"{name:<30}{values.mean():>8.2f}{spread}   {each}")
+    return "\n".join(lines) + "\n"
+
+
+def _percent(value: float) -> str:
+    return f"{'-':>9}" if math.isnan(value) else f"{100 * value:>9.2f}"

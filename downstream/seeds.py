@@ -1,0 +1,104 @@
+"""Several seeds in one command: a process each, and a table of mean and spread."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from downstream.evaluate import SCORES, main_figures
+from downstream.score_table import mean_std_table
+from pointcontrast.errors import InputError
+from pointcontrast.files import atomic_file, read_json
+from pointcontrast.run_folder import CHECKPOINT
+
+TABLE = "seeds.txt"
+
+
+def take_seeds(argv: list[str]) -> tuple[list[int] | None, list[str]]:
+    """Take ``--seeds 0,1,2`` out of the arguments.
+
+    Returns:
+        The seeds, or None where there is no such argument, and the arguments without it.
+
+    Raises:
+        InputError: they are not different whole numbers, or ``--seed_everything`` is there too.
+    """
+    rest: list[str] = []
+    words: str | None = None
+    arguments = iter(argv)
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if name == "--seeds":
+            words = value if equals else next(arguments, "")
+        else:
+            rest.append(argument)
+    if words is None:
+        return None, rest
+    try:
+        seeds = [int(word) for word in words.split(",")]
+    except ValueError:
+        raise InputError(f"--seeds {words!r} must be whole numbers, such as 0,1,2") from None
+    if len(set(seeds)) < len(seeds):
+        raise InputError(f"--seeds {words!r} names a seed twice")
+    if any(argument.startswith(("--seed_everything", "--ckpt_path")) for argument in rest):
+        raise InputError(
+            "--seeds sets --seed_everything and --ckpt_path itself; leave them out. The same "
+            "command with --run_dir goes on with runs that were stopped"
+        )
+    return seeds, rest
+
+
+def run_seeds(seeds: list[int], argv: list[str]) -> int:
+    """Run the command once for each seed, and print what they make together.
+
+    A run that is finished is not repeated and one that was stopped goes on, where ``--run_dir``
+    names the same folder again.
+
+    Args:
+        seeds: one run each, in ``<run_dir>/seed_<seed>``.
+        argv: the command's arguments without seeds.
+
+    Returns:
+        0, or the exit status of the first run that failed.
+    """
+    folder, rest = _take_run_dir(argv)
+    for seed in seeds:
+        run = folder / f"seed_{seed}"
+        if (run / SCORES).exists():
+            print(f"seed {seed}: finished before in {run}")
+            continue
+        command = [sys.executable, "-m", "downstream.finetune", *rest]
+        command += ["--seed_everything", str(seed), "--run_dir", str(run)]
+        if (run / CHECKPOINT).exists():
+            command += ["--ckpt_path", "last"]
+        print(f"seed {seed}: {run}", flush=True)
+        status = subprocess.run(command, check=False).returncode
+        if status:
+            print(f"seed {seed} ended with status {status}; go on with --run_dir {folder}")
+            return status
+    table = mean_std_table([main_figures(read_json(folder / f"seed_{s}" / SCORES)) for s in seeds])
+    with atomic_file(folder / TABLE) as partial:
+        partial.write_text(table, "utf-8")
+    print(f"\n{len(seeds)} seeds in {folder}\n{table}")
+    return 0
+
+
+def _take_run_dir(argv: list[str]) -> tuple[Path, list[str]]:
+    """The folder of all seeds, and the arguments without it."""
+    rest: list[str] = []
+    folder: str | None = None
+    name = "finetune"
+    arguments = iter(argv)
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if key == "--run_dir":
+            folder = value if equals else next(arguments, "")
+            continue
+        rest.append(argument)
+        if key == "--name":
+            name = value if equals else next(arguments, "")
+            rest += [] if equals else [name]
+    time = datetime.now().strftime("%Y%m%d-%H%M%S")
+    return Path(folder or Path("runs") / f"{name}_seeds" / time), rest
