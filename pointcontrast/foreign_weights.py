@@ -21,6 +21,7 @@ from pointcontrast.errors import InputError
 from pointcontrast.inert_pickle import read_inert
 
 KernelOrder = Literal["auto", "hybrid", "hypercube"]
+Tap = tuple[int, int, int]
 
 STEM = "conv0p1s1.kernel"
 _BLOCK_KERNEL = re.compile(r"block\d+\.\d+\.conv[12]\.kernel")
@@ -28,25 +29,25 @@ _CLEARLY = 1.05
 """By so much the centre's norm must be above all others' to tell the order of the taps."""
 
 
-def hybrid_taps() -> list[tuple[int, int, int]]:
+def hybrid_taps() -> list[Tap]:
     """The 27 taps in the order in which MinkowskiEngine 0.4 stores a hybrid kernel of size 3.
 
     The order is that of ``convert_region_type`` (MinkowskiEngine v0.4.3
-    ``MinkowskiEngine/Common.py``): the centre; then axis by axis, first the two taps on the axis,
-    then each tap that is there already (but for the centre) moved both ways along it.
+    ``MinkowskiEngine/Common.py``): the centre; then axis by axis, each tap that is there already
+    moved both ways along it.
     """
     taps = [(0, 0, 0)]
     for axis in range(3):
-        moved = [
-            tuple(step if a == axis else tap[a] for a in range(3))
-            for tap in taps
-            for step in (-1, 1)
-        ]
-        taps += moved  # pyright: ignore[reportOperatorIssue]
+        taps += [_moved(tap, axis, step) for tap in taps for step in (-1, 1)]
     return taps
 
 
-def hypercube_taps() -> list[tuple[int, int, int]]:
+def _moved(tap: Tap, axis: int, step: int) -> Tap:
+    x, y, z = (step if a == axis else place for a, place in enumerate(tap))
+    return x, y, z
+
+
+def hypercube_taps() -> list[Tap]:
     """The same taps in the order of MinkowskiEngine 0.5 and of this project: x fastest."""
     return [(i % 3 - 1, i // 3 % 3 - 1, i // 9 - 1) for i in range(27)]
 

@@ -82,7 +82,8 @@ def _read_quickly(data: bytes) -> NDArray[np.float64] | None:
 def _makes_sense(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which rows are finite, with colours in 0..255."""
     colors = values[:, 3:]
-    return np.isfinite(values).all(axis=1) & ((colors >= 0) & (colors <= 255)).all(axis=1)
+    in_range = ((colors >= 0) & (colors <= 255)).all(axis=1)
+    return np.asarray(np.isfinite(values).all(axis=1) & in_range)
 
 
 def _read_line_by_line(path: Path, data: bytes, notes: list[str]) -> NDArray[np.float64]:

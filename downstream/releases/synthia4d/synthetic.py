@@ -67,7 +67,7 @@ def make_street(rng: np.random.Generator) -> list[Box]:
         while x < _LENGTH:
             width, height = rng.uniform(6, 14), rng.uniform(5, 12)
             low, high = sorted((8.0 * side, 12.0 * side))
-            shade = tuple(int(c) for c in rng.integers(90, 220, 3))
+            shade = _color(rng, 90, 220)
             boxes.append(Box("building", (x, 0, low), (x + width, height, high), shade))
             x += width + rng.uniform(0, 4)
         for x in rng.uniform(2, _LENGTH - 2, 6):
@@ -91,11 +91,11 @@ def make_street(rng: np.random.Generator) -> list[Box]:
         boxes.append(Box("lane marking", (x, 0, -0.1), (x + 2, 0.02, 0.1), (235, 235, 230)))
     for x in rng.uniform(3, _LENGTH - 8, 5):
         z, speed = (2.0, 0.8) if rng.random() < 0.5 else (-2.0, -0.8)
-        color = tuple(int(c) for c in rng.integers(20, 240, 3))
+        color = _color(rng, 20, 240)
         boxes.append(Box("car", (x, 0.2, z - 0.9), (x + 4.2, 1.6, z + 0.9), color, speed))
     for x in rng.uniform(3, _LENGTH - 3, 6):
         z = float(rng.choice([-5.5, 5.5]))
-        color = tuple(int(c) for c in rng.integers(30, 220, 3))
+        color = _color(rng, 30, 220)
         speed = float(rng.choice([-0.1, 0.1]))
         boxes.append(
             Box("pedestrian", (x, 0.1, z - 0.25), (x + 0.4, 1.8, z + 0.25), color, speed, True)
@@ -103,6 +103,11 @@ def make_street(rng: np.random.Generator) -> list[Box]:
     for x in rng.uniform(3, _LENGTH - 3, 3):
         boxes.append(Box("bicycle", (x, 0, 3.2), (x + 1.7, 1.1, 3.5), (30, 60, 160), 0.3))
     return boxes
+
+
+def _color(rng: np.random.Generator, low: int, high: int) -> tuple[int, int, int]:
+    red, green, blue = rng.integers(low, high, 3).tolist()
+    return red, green, blue
 
 
 def _standing(
