@@ -13,7 +13,7 @@ from torchmetrics import Metric
 
 from downstream.metrics.classification import classification_scores
 from downstream.metrics.confusion import ConfusionMatrix, segmentation_scores
-from downstream.metrics.parts import PartIoU
+from downstream.metrics.parts import PartIoU, part_scores
 from downstream.score_table import format_classification, format_parts, format_segmentation
 from downstream.types import IGNORE, LabelledBatch
 
@@ -167,7 +167,7 @@ class PartSegmentation(Task):
 
     def scores(self, metric: Metric) -> dict[str, float]:
         """``instance_mean_iou`` and ``category_mean_iou``."""
-        found = metric.compute()
+        found = part_scores(metric.compute())
         return {
             "instance_mean_iou": found.instance_mean_iou,
             "category_mean_iou": found.category_mean_iou,
@@ -175,12 +175,12 @@ class PartSegmentation(Task):
 
     def class_scores(self, metric: Metric, class_names: Sequence[str]) -> dict[str, float | None]:
         """The mean IoU of each category."""
-        return named(self.category_names, metric.compute().per_category)
+        return named(self.category_names, part_scores(metric.compute()).per_category)
 
     def table(self, voxel: Metric, point: Metric | None, class_names: Sequence[str]) -> str:
         """Voxels and points side by side."""
-        points = None if point is None else point.compute()
-        return format_parts(voxel.compute(), points, self.category_names)
+        points = None if point is None else part_scores(point.compute())
+        return format_parts(part_scores(voxel.compute()), points, self.category_names)
 
     def _masked(self, logits: torch.Tensor, category: torch.Tensor) -> torch.Tensor:
         allowed = self._allowed.to(logits.device)[category]

@@ -79,19 +79,24 @@ class PartIoU(Metric):
         self.total[category] += torch.where(union > 0, shared / union.clamp(min=1), 1.0).mean()
         self.count[category] += 1
 
-    def compute(self) -> PartScores:
-        """The figures.
+    def compute(self) -> torch.Tensor:
+        """(2, G) float64: for each category the sum of its shapes' mean IoU, and their number."""
+        return torch.stack([self.total, self.count.double()])
 
-        Raises:
-            InputError: no shape was counted.
-        """
-        total, count = self.total.cpu().numpy(), self.count.cpu().numpy()
-        if not count.sum():
-            raise InputError("no shape that was evaluated has labelled parts")
-        mean = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
-        return PartScores(
-            instance_mean_iou=float(total.sum() / count.sum()),
-            category_mean_iou=float(np.nanmean(mean)),
-            per_category=mean,
-            num_shapes=count,
-        )
+
+def part_scores(sums: torch.Tensor) -> PartScores:
+    """The figures of the sums (2, G) of :class:`PartIoU`.
+
+    Raises:
+        InputError: no shape was counted.
+    """
+    total, count = sums.cpu().numpy()
+    if not count.sum():
+        raise InputError("no shape that was evaluated has labelled parts")
+    mean = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+    return PartScores(
+        instance_mean_iou=float(total.sum() / count.sum()),
+        category_mean_iou=float(np.nanmean(mean)),
+        per_category=mean,
+        num_shapes=count.astype(np.int64),
+    )

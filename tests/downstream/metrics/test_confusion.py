@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.multiprocessing
+from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+from downstream.metrics.confusion import ConfusionMatrix, segmentation_scores
+from pointcontrast.errors import InputError
+
+
+def random_case(seed: int, count: int = 5000) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return (
+        torch.randint(0, 7, (count,), generator=generator),
+        torch.randint(-1, 7, (count,), generator=generator),
+    )
+
+
+def test_the_matrix_is_that_of_torchmetrics() -> None:
+    metric = ConfusionMatrix(7)
+    predictions, labels = zip(*(random_case(seed) for seed in range(3)), strict=True)
+    for found, truth in zip(predictions, labels, strict=True):
+        metric.update(found, truth)
+    expected = multiclass_confusion_matrix(
+        torch.cat(predictions), torch.cat(labels), num_classes=7, ignore_index=-1
+    )
+    assert torch.equal(metric.compute(), expected)
+
+
+def test_figures_equal_those_by_hand() -> None:
+    # truth 0: 3 right, 1 taken for 1; truth 1: 2 right; class 2 predicted once for truth 1;
+    # class 3 is neither there nor predicted; class 4 is there once and taken for 0
+    metric = ConfusionMatrix(5)
+    metric.update(torch.tensor([0, 0, 0, 1, 1, 1, 2, 0]), torch.tensor([0, 0, 0, 0, 1, 1, 1, 4]))
+    scores = segmentation_scores(metric.compute())
+    np.testing.assert_allclose(scores.iou, [3 / 5, 2 / 4, 0, math.nan, 0])
+    np.testing.assert_allclose(scores.accuracy, [3 / 4, 2 / 3, math.nan, math.nan, 0])
+    assert scores.mean_iou == pytest.approx((3 / 5 + 2 / 4 + 0 + 0) / 4)
+    assert scores.mean_accuracy == pytest.approx((3 / 4 + 2 / 3 + 0) / 3)
+    assert scores.overall_accuracy == pytest.approx(5 / 8)
+
+
+def test_bad_numbers_are_named() -> None:
+    metric = ConfusionMatrix(3)
+    with pytest.raises(ValueError, match="label 3 is none of 3 classes"):
+        metric.update(torch.tensor([0, 1]), torch.tensor([0, 3]))
+    with pytest.raises(ValueError, match="label -2 is none"):
+        metric.update(torch.tensor([0]), torch.tensor([-2]))
+    with pytest.raises(ValueError, match="prediction 9 is none"):
+        metric.update(torch.tensor([9]), torch.tensor([1]))
+    with pytest.raises(ValueError, match="2 predictions for 1 labels"):
+        metric.update(torch.tensor([0, 1]), torch.tensor([0]))
+    metric.update(torch.tensor([9]), torch.tensor([-1]))  # what is ignored may be anything
+    with pytest.raises(InputError, match="nothing that was evaluated has a label"):
+        segmentation_scores(metric.compute())
+
+
+def _rank(rank: int, store: str, result: str) -> None:
+    torch.distributed.init_process_group("gloo", store, rank=rank, world_size=2)
+    metric = ConfusionMatrix(7)
+    for seed in range(3 if rank == 0 else 1):  # uneven
+        metric.update(*random_case(10 * rank + seed, 100 + seed))
+    matrix = metric.compute()
+    if rank == 0:
+        torch.save(matrix, result)
+    torch.distributed.destroy_process_group()
+
+
+def test_ranks_with_uneven_parts_sum_up(tmp_path) -> None:
+    result = tmp_path / "matrix.pt"
+    torch.multiprocessing.spawn(_rank, (f"file://{tmp_path / 'store'}", str(result)), nprocs=2)
+    expected = ConfusionMatrix(7)
+    for seed, count in ((0, 100), (1, 101), (2, 102), (10, 100)):
+        expected.update(*random_case(seed, count))
+    assert torch.equal(torch.load(result, weights_only=True), expected.compute())

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from downstream.metrics.parts import PartIoU, part_scores
+from pointcontrast.errors import InputError
+
+PARTS = [[0, 1, 2], [3, 4], [5, 6, 7, 8]]
+
+
+def slow_shape_iou(predictions: list[int], labels: list[int], parts: list[int]) -> float:
+    """The definition, part by part and point by point."""
+    ious = []
+    for part in parts:
+        both = sum(p == part and t == part for p, t in zip(predictions, labels, strict=True))
+        either = sum(p == part or t == part for p, t in zip(predictions, labels, strict=True))
+        ious.append(1.0 if either == 0 else both / either)
+    return sum(ious) / len(ious)
+
+
+def test_figures_are_those_of_the_definition() -> None:
+    rng = np.random.default_rng(0)
+    metric = PartIoU(PARTS)
+    by_category: dict[int, list[float]] = {0: [], 1: [], 2: []}
+    for _ in range(40):
+        category = int(rng.integers(3))
+        parts = PARTS[category]
+        there = rng.choice(parts, size=rng.integers(1, len(parts) + 1), replace=False)
+        labels = rng.choice(there, 50)
+        predictions = np.where(rng.random(50) < 0.7, labels, rng.choice(there, 50))
+        metric.update(torch.from_numpy(predictions), torch.from_numpy(labels), category)
+        by_category[category].append(slow_shape_iou(predictions.tolist(), labels.tolist(), parts))
+    scores = part_scores(metric.compute())
+    everything = [iou for ious in by_category.values() for iou in ious]
+    means = [np.mean(ious) for ious in by_category.values()]
+    assert scores.instance_mean_iou == pytest.approx(np.mean(everything))
+    assert scores.category_mean_iou == pytest.approx(np.mean(means))
+    np.testing.assert_allclose(scores.per_category, means)
+    assert scores.num_shapes.tolist() == [len(ious) for ious in by_category.values()]
+    assert abs(scores.instance_mean_iou - scores.category_mean_iou) > 1e-4  # they are two things
+
+
+def test_an_empty_part_counts_one_by_hand() -> None:
+    metric = PartIoU(PARTS)
+    # part 0: 1 of 2, part 1: 1 of 2, part 2: nowhere
+    metric.update(torch.tensor([0, 1, 1]), torch.tensor([0, 0, 1]), 0)
+    assert part_scores(metric.compute()).instance_mean_iou == pytest.approx((1 / 2 + 1 / 2 + 1) / 3)
+    # part 3 is there and never found, part 4 is found and not there
+    metric.update(torch.tensor([4, 4]), torch.tensor([3, 3]), 1)
+    scores = part_scores(metric.compute())
+    assert scores.per_category[1] == 0
+    assert math.isnan(scores.per_category[2])  # no shape: left out of the mean over categories
+    assert scores.category_mean_iou == pytest.approx((2 / 3 + 0) / 2)
+
+
+def test_unlabelled_points_do_not_count() -> None:
+    metric = PartIoU(PARTS)
+    metric.update(torch.tensor([0, 2, 1]), torch.tensor([0, -1, 1]), 0)
+    assert part_scores(metric.compute()).instance_mean_iou == 1
+    metric.update(torch.tensor([0]), torch.tensor([-1]), 0)
+    assert part_scores(metric.compute()).num_shapes.tolist() == [1, 0, 0]
+
+
+def test_bad_parts_are_named() -> None:
+    metric = PartIoU(PARTS)
+    with pytest.raises(ValueError, match="label 3 is no part of category 0"):
+        metric.update(torch.tensor([0]), torch.tensor([3]), 0)
+    with pytest.raises(ValueError, match="prediction 8 is no part of category 1"):
+        metric.update(torch.tensor([8]), torch.tensor([3]), 1)
+    with pytest.raises(InputError, match="no shape"):
+        part_scores(metric.compute())
+
+
+def test_two_halves_merge() -> None:
+    whole, first, second = PartIoU(PARTS), PartIoU(PARTS), PartIoU(PARTS)
+    cases = [([0, 1], [0, 0], 0), ([5, 6], [5, 6], 2), ([3, 3], [3, 4], 1)]
+    for number, (predictions, labels, category) in enumerate(cases):
+        for metric in (whole, first if number < 2 else second):
+            metric.update(torch.tensor(predictions), torch.tensor(labels), category)
+    first.merge_state(second)
+    assert part_scores(first.compute()).instance_mean_iou == pytest.approx(
+        part_scores(whole.compute()).instance_mean_iou
+    )
