@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -163,11 +164,11 @@ def joined(evaluations: Sequence[Evaluation]) -> Evaluation:
     parts = [evaluation.part for evaluation in evaluations]
     if len(set(parts)) < len(parts):
         raise InputError(f"the same part is there twice: {', '.join(sorted(parts))}")
-    voxel, point = first.task.new_metric(), None if first.point is None else first.task.new_metric()
-    for evaluation in evaluations:
-        voxel.merge_state(evaluation.voxel)
-        if point is not None and evaluation.point is not None:
-            point.merge_state(evaluation.point)
+    voxel, point = deepcopy(first.voxel), deepcopy(first.point)
+    for other in evaluations[1:]:
+        voxel.merge_state(other.voxel)
+        if point is not None and other.point is not None:
+            point.merge_state(other.point)
     return Evaluation(
         benchmark=first.benchmark,
         part=f"{len(parts)} folds",

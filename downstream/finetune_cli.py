@@ -87,16 +87,17 @@ class FinetuneCLI(RunCLI):
         if not (self.folder / BEST).exists():  # the run was shorter than the validation interval
             self.trainer.validate(self.model, self.datamodule, verbose=False)
         best = self.folder / BEST
-        network = read_network(best)
         evaluation = evaluate_network(
-            network,
+            read_network(best, self.model.network.backbone.engine_name),
             self.datamodule.benchmark,
             self.datamodule.benchmark.final_split,
             device=self.trainer.strategy.root_device,
         )
-        write_evaluation(self.folder, evaluation)
         print(f"\ncheckpoint  {self.folder / CHECKPOINT}\nbest        {best}")
-        print(f"last        {self.folder / LAST}\n\n{evaluation.table()}")
+        print(f"last        {self.folder / LAST}\n")
+        if evaluation is not None:
+            write_evaluation(self.folder, evaluation)
+            print(evaluation.table())
 
 
 def run_command_line(argv: list[str] | None) -> int:
