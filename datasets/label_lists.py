@@ -11,6 +11,8 @@ import argparse
 import sys
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from downstream import benchmarks
@@ -52,7 +54,7 @@ def _points(arguments: argparse.Namespace) -> int:
     benchmark = _open(arguments)
     if isinstance(benchmark, ShapeNet):
         raise InputError("ShapeNet's labels are those of whole shapes; make a list of scenes")
-    chosen: dict[int, dict[str, object]] = {count: {} for count in arguments.num_points}
+    chosen: dict[int, dict[str, NDArray[np.int64]]] = {n: {} for n in arguments.num_points}
     sizes: dict[str, int] = {}
     for name in tqdm(benchmark.names("train"), "scenes", unit="scene", disable=None):
         labels = benchmark.read(name).labels
