@@ -205,6 +205,7 @@ def _quiet() -> None:
         ".*persistent_workers=True.*",
         ".*Total length of `DataLoader` across ranks is zero.*",  # nothing held out
         ".*dataloader is not resumable.*",  # SampleStream starts where the run stopped
+        r".*module\(s\) in eval mode at the start of training.*",  # what finetuning leaves alone
         ".*The `srun` command is available.*",
         ".*treespec.*is deprecated.*",  # between Lightning and torch
         r"(?s).*(JsonargparseDeprecation|was deprecated in v4)",  # Lightning and jsonargparse

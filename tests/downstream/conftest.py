@@ -7,23 +7,11 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY
+from downstream_small import SMALL
 
 from downstream.finetune import main
 
 RECIPES = REPOSITORY / "configs" / "downstream"
-
-SMALL = [
-    "--model.backbone.init_args.width", "0.25",
-    "--model.calibration_batches", "1",
-    "--data.num_workers", "0",
-    "--data.batch_size", "2",
-    "--trainer.max_steps", "4",
-    "--trainer.val_check_interval", "2",
-    "--trainer.log_every_n_steps", "1",
-    "--trainer.accelerator", "cpu",
-    "--trainer.enable_progress_bar", "false",
-]  # fmt: skip
-"""Numbers that make a recipe one for a test."""
 
 Finetune = Callable[..., Path]
 

@@ -1,0 +1,292 @@
+"""The command line of finetuning: modes, lists, resuming, seeds, bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import REPOSITORY
+from downstream_small import SMALL
+
+from downstream.augmentation import SceneAugmentation
+from downstream.benchmarks import S3DIS
+from downstream.data import FinetuneDataModule
+from downstream.finetune import main
+from downstream.label_lists import (
+    PointList,
+    limited_points,
+    points_rng,
+    write_point_list,
+    write_scene_list,
+)
+from downstream.network_file import read_network
+from pointcontrast.checkpoint import load_backbone, read_weights
+from pointcontrast.labelled_scene import read_labelled_scene, write_labelled_scene
+from pointcontrast.run_folder import read_metrics
+
+COARSE = ("--data.voxel_size", "0.2")
+
+
+def state(folder: Path, name: str = "last.ckpt") -> dict[str, torch.Tensor]:
+    return torch.load(folder / name, weights_only=True)["state_dict"]
+
+
+def assert_equal_states(first: Path, second: Path) -> None:
+    one, two = state(first), state(second)
+    assert one.keys() == two.keys()
+    for name in one:
+        torch.testing.assert_close(one[name], two[name], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("mode", ["linear", "decoder"])
+@pytest.mark.parametrize("head", ["LinearHead", "HierarchicalHead"])
+def test_what_a_mode_leaves_alone_stays_as_it_was_loaded(
+    finetune: Any, s3dis_scenes: Path, pretrained: Path, mode: str, head: str
+) -> None:
+    folder = finetune(
+        "s3dis_small", s3dis_scenes, *COARSE, "--model.weights", pretrained, "--model.mode", mode,
+        "--model.head", f"downstream.heads.{head}", "--model.calibration_batches", "0",
+    )  # fmt: skip
+    source = read_weights(pretrained).state_dict
+    found = {k.removeprefix("network.backbone."): v for k, v in state(folder).items()
+             if k.startswith("network.backbone.")}  # fmt: skip
+    same = {name for name, w in found.items() if torch.equal(w, source[name])}
+    encoder = ("conv", "bn0", "bn1", "bn2", "bn3", "bn4", "block1", "block2", "block3", "block4")
+    encoder_names = {n for n in found if n.startswith(encoder) and not n.startswith("convtr")}
+    assert same == (set(found) if mode == "linear" else encoder_names)
+    finetuned = read_network(folder)
+    assert type(finetuned.network.head).__name__ == head
+
+
+def test_a_finetuned_network_is_a_backbone_too(
+    finetune: Any, s3dis_scenes: Path, pretrained: Path
+) -> None:
+    first = finetune("s3dis_small", s3dis_scenes, *COARSE, folder="first")
+    backbone, metadata = load_backbone(first)
+    assert metadata.network_input.features == ("color",)
+    second = finetune(
+        "s3dis_small", s3dis_scenes, *COARSE, "--model.weights", first, "--model.mode", "linear",
+        "--model.calibration_batches", "0", folder="second",
+    )  # fmt: skip
+    report = json.loads((second / "initialization.json").read_text())
+    assert set(report["dropped"]) == {"head.linear.weight", "head.linear.bias"}
+    loaded = read_network(second).network.backbone.state_dict()
+    for name, tensor in backbone.state_dict().items():
+        torch.testing.assert_close(loaded[name], tensor, rtol=0, atol=0)
+
+
+def test_an_interrupted_run_goes_on_to_the_same_end(finetune: Any, s3dis_scenes: Path) -> None:
+    whole = finetune("s3dis_small", s3dis_scenes, *COARSE, folder="whole")
+    arguments = [
+        "--config", str(REPOSITORY / "configs" / "downstream" / "s3dis_small.yaml"),
+        "--run_dir", "killed", "--checkpoint_every", "1", *COARSE,
+        "--data.benchmark.init_args.root", str(s3dis_scenes),
+    ]  # fmt: skip
+    command = [sys.executable, "-c", KILL, *arguments, *SMALL]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    killed = subprocess.run(command, capture_output=True, check=False, env=environment)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    assert torch.load("killed/last.ckpt", weights_only=True)["global_step"] == 3
+    finetune("s3dis_small", s3dis_scenes, *COARSE, "--ckpt_path", "last", folder="killed")
+    assert_equal_states(Path("killed"), whole)
+    assert json.loads(Path("killed/scores.json").read_text()) == json.loads(
+        (whole / "scores.json").read_text()
+    )
+    losses = [
+        [line["train/loss"] for line in read_metrics(folder) if "train/loss" in line]
+        for folder in (Path("killed"), whole)
+    ]
+    assert losses[0] == losses[1]
+    assert len(losses[0]) == 4
+
+
+KILL = """
+import os, signal, sys
+from downstream import finetune
+step = finetune.Finetune.training_step
+def training_step(self, batch, batch_idx):
+    if self.global_step == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(self, batch, batch_idx)
+finetune.Finetune.training_step = training_step
+finetune.main(sys.argv[1:])
+"""
+
+
+def test_a_signal_saves_and_ends_the_run(s3dis_scenes: Path, tmp_path: Path) -> None:
+    command = [
+        sys.executable, str(REPOSITORY / "tools" / "finetune.py"),
+        "--config", str(REPOSITORY / "configs" / "downstream" / "s3dis_small.yaml"),
+        "--run_dir", str(tmp_path / "run"), *COARSE, *SMALL,
+        "--data.benchmark.init_args.root", str(s3dis_scenes),
+        "--trainer.max_steps", "100000", "--trainer.val_check_interval", "100000",
+    ]  # fmt: skip
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    deadline = time.monotonic() + 120
+    while not read_metrics(tmp_path / "run") and time.monotonic() < deadline:
+        time.sleep(0.2)
+    run.send_signal(signal.SIGTERM)
+    out, _ = run.communicate(timeout=120)
+    assert run.returncode == 128 + signal.SIGTERM
+    assert "go on with the same command and --ckpt_path" in out
+    assert (tmp_path / "run" / "last.ckpt").exists()
+
+
+def test_the_best_and_the_last_network_are_kept(finetune: Any, s3dis_scenes: Path) -> None:
+    folder = finetune(
+        "s3dis_small", s3dis_scenes, *COARSE, "--trainer.max_steps", "12",
+        "--trainer.val_check_interval", "1",
+    )  # fmt: skip
+    key = "validation/mean_iou"
+    scored = [line for line in read_metrics(folder) if key in line]
+    best, last = (read_network(folder / f"{name}.safetensors") for name in ("best", "last"))
+    # figures are logged in single precision
+    highest = pytest.approx(max(line[key] for line in scored), rel=1e-6)
+    assert best.backbone.provenance["scores"]["mean_iou"] == highest
+    assert last.backbone.provenance["scores"]["mean_iou"] == pytest.approx(
+        scored[-1][key], rel=1e-6
+    )
+    assert last.backbone.provenance["step"] == 12
+
+
+def test_few_scenes_and_few_points_train(finetune: Any, s3dis_scenes: Path, tmp_path: Path) -> None:
+    write_scene_list(tmp_path / "one.txt", ["Area_1/office_2"], "one")
+    finetune("s3dis_small", s3dis_scenes, *COARSE, "--data.scene_list", tmp_path / "one.txt")
+    benchmark = S3DIS(str(s3dis_scenes))
+    points, sizes = {}, {}
+    for name in benchmark.names("train"):
+        labels = benchmark.read(name).labels
+        points[name] = limited_points(labels, 20, points_rng(0, name))
+        sizes[name] = len(labels)
+    path = tmp_path / "points.npz"
+    write_point_list(path, PointList(points=points, num_points=sizes, source=str(path)))
+    finetune("s3dis_small", s3dis_scenes, *COARSE, "--data.point_list", path, folder="points")
+    data = FinetuneDataModule(
+        benchmark, voxel_size=0.2, point_list=str(path), augmentation=SceneAugmentation(elastic=[])
+    )
+    data.setup("fit")
+    sample = data.train_dataset[0, 0]
+    assert 0 < (sample.labels >= 0).sum() <= 20
+    plain = FinetuneDataModule(benchmark, voxel_size=0.2, point_list=str(path), augmentation=None)
+    plain.setup("fit")
+    labelled = plain.train_dataset[0, 0].labels
+    # 20 points in 20 voxels, but for those that share one
+    assert 15 <= (labelled >= 0).sum() <= 20
+    assert (plain.validation_dataset[0, 0].labels >= 0).sum() > 1000
+
+
+def test_workers_change_nothing(finetune: Any, s3dis_scenes: Path) -> None:
+    alone = finetune("s3dis_small", s3dis_scenes, *COARSE, folder="alone")
+    helped = finetune(
+        "s3dis_small", s3dis_scenes, *COARSE, "--data.num_workers", "2", folder="helped"
+    )
+    assert_equal_states(alone, helped)
+
+
+def test_several_seeds_end_in_a_table(
+    s3dis_scenes: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    arguments = [
+        "--config", str(REPOSITORY / "configs" / "downstream" / "s3dis_small.yaml"),
+        *COARSE, *SMALL,
+        "--data.benchmark.init_args.root", str(s3dis_scenes), "--run_dir", "seeds",
+    ]  # fmt: skip
+    assert main([*arguments, "--seeds", "0,3"]) == 0
+    scores = [
+        json.loads(Path(f"seeds/seed_{seed}/scores.json").read_text())["voxel"]["mean_iou"]
+        for seed in (0, 3)
+    ]
+    assert scores[0] != scores[1]
+    table = Path("seeds/seeds.txt").read_text()
+    line = next(line for line in table.splitlines() if line.startswith("voxel mean_iou"))
+    mean, spread = (float(word) for word in line.split()[2:4])
+    assert mean == pytest.approx(100 * np.mean(scores), abs=0.01)
+    assert spread == pytest.approx(100 * np.std(scores, ddof=1), abs=0.01)
+    capfd.readouterr()
+    assert main([*arguments, "--seeds=0,3"]) == 0  # nothing is run again
+    out = capfd.readouterr().out
+    assert out.count("finished before") == 2
+    assert table in out
+
+
+def failure(capsys: pytest.CaptureFixture[str], root: Path, *arguments: object) -> str:
+    """The message of a run that fails; nothing may be left behind."""
+    status = main([
+        "--config", str(REPOSITORY / "configs" / "downstream" / "s3dis_small.yaml"),
+        "--run_dir", "failed", *SMALL, "--data.benchmark.init_args.root", str(root),
+        *map(str, arguments),
+    ])  # fmt: skip
+    assert status == 2
+    assert not Path("failed").exists()
+    return capsys.readouterr().err
+
+
+def test_bad_input_is_named_before_anything_is_written(
+    pretrained: Path, s3dis_scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+
+    def message(*arguments: object, root: Path = s3dis_scenes) -> str:
+        return failure(capsys, root, *arguments)
+
+    weights = ("--model.weights", pretrained)
+    assert "voxel_size 0.15 in pretraining, 0.08 here" in message(
+        *weights, "--model.accept_differences", "[]"
+    )
+    assert "features color in pretraining, ones here" in message(
+        *weights, "--model.accept_differences", "[voxel_size]", "--data.features", "[ones]"
+    )
+    assert "in_channels 3, the run has 6" in message(*weights, "--data.features", "[color, normal]")
+    assert "width 0.25, the run has 0.5" in message(
+        *weights, "--model.backbone.init_args.width", "0.5"
+    )
+    assert "nothing.pth does not exist" in message("--model.weights", "nothing.pth")
+    assert "nowhere is not a folder" in message(root=Path("nowhere"))
+    assert "no room of area 4" in message("--data.benchmark.init_args.test_area", "4")
+    assert "no.txt does not exist" in message("--data.scene_list", "no.txt")
+    Path("list.txt").write_text("Area_1/attic\n")
+    assert "'Area_1/attic', which the training data does not have" in message(
+        "--data.scene_list", "list.txt"
+    )
+    assert "calibration_batches 1 has no meaning with mode linear" in message(
+        "--model.mode", "linear"
+    )
+    assert "data.batch_size 0" in message("--data.batch_size", "0")
+    with pytest.raises(SystemExit):
+        message("--data.no_such_key", "1")
+    assert "--seeds 'a' must be whole numbers" in message("--seeds", "a")
+    assert "names a seed twice" in message("--seeds", "1,1")
+
+
+def test_a_scene_without_what_the_features_need_is_named(
+    finetune: Any, s3dis_scenes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finetune("s3dis_small", s3dis_scenes, "--data.features", "[normal]", status=2)
+    assert "features asks for 'normal' but the cloud has no normals" in capsys.readouterr().err
+
+
+def test_labels_outside_the_classes_are_named(
+    finetune: Any, s3dis_scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(s3dis_scenes, tmp_path / "scenes")
+    folder = tmp_path / "scenes" / "Area_1" / "office_1"
+    scene = read_labelled_scene(folder, mmap=False)
+    write_labelled_scene(folder, replace(scene, class_names=(*scene.class_names, "attic")))
+    finetune("s3dis_small", tmp_path / "scenes", status=2)
+    assert "office_1 has 14 classes" in capsys.readouterr().err
