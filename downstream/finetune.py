@@ -7,8 +7,9 @@ From the command to the loss in two hops: ``tools/finetune.py`` calls :func:`mai
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from downstream.data import FinetuneDataModule
 from downstream.heads import HeadCallable, LinearHead
 from downstream.initialization import InitializationReport, load_into_backbone
 from downstream.network import Mode, Network
+from downstream.tasks import Task
 from downstream.types import LabelledBatch
 from pointcontrast.backbones import Backbone
 from pointcontrast.batch_norm import Pass, recalibrated_batch_norm
@@ -31,6 +33,36 @@ from pointcontrast.network_input import NetworkInput
 from pointcontrast.schedules import PolynomialDecay, Schedule
 
 SCRATCH = "scratch"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ingredients:
+    """What a network is made of, kept until the benchmark's classes are known.
+
+    Not modules of the LightningModule itself: its checkpoints hold the network once.
+    """
+
+    network_input: NetworkInput
+    backbone: Backbone
+    head: HeadCallable
+    weights: str
+    mode: Mode
+    accept_differences: Sequence[str]
+    kernel_order: KernelOrder
+
+    def network(self, task: Task) -> tuple[Network, InitializationReport | None]:
+        """The network with its weights, and where they are from; None from scratch."""
+        report = None
+        if self.weights != SCRATCH:
+            report = load_into_backbone(
+                self.backbone,
+                Path(self.weights),
+                network_input=self.network_input,
+                accept_differences=self.accept_differences,
+                kernel_order=self.kernel_order,
+            )
+        head = self.head(self.backbone.level_channels, task.num_outputs)
+        return Network(self.backbone, head, self.mode), report
 
 
 class Finetune(pl.LightningModule):
@@ -76,28 +108,26 @@ class Finetune(pl.LightningModule):
             seed: set from seed_everything.
         """
         super().__init__()
-        self.benchmark = benchmark
-        self.task = benchmark.task
-        self.initialization: InitializationReport | None = None
-        if weights != SCRATCH:
-            self.initialization = load_into_backbone(
-                backbone,
-                Path(weights),
-                network_input=network_input,
-                accept_differences=accept_differences,
-                kernel_order=kernel_order,
-            )
         if calibration_batches and mode != "full":
             raise InputError(
                 f"model.calibration_batches {calibration_batches} has no meaning with mode {mode}, "
                 "which keeps the statistics of the pretrained layers; set it to 0"
             )
-        self.network = Network(backbone, head(backbone.level_channels, self.task.num_outputs), mode)
+        self.benchmark = benchmark
+        self._ingredients = _Ingredients(
+            network_input=network_input,
+            backbone=backbone,
+            head=head,
+            weights=weights,
+            mode=mode,
+            accept_differences=accept_differences,
+            kernel_order=kernel_order,
+        )
         self.optimizer = optimizer
         self.schedule = PolynomialDecay() if schedule is None else schedule
         self.calibration_batches = calibration_batches
         self.seed = seed
-        self.metric = self.task.new_metric()
+        self.initialization: InitializationReport | None = None
         self.best_score = -1.0
         self.on_scored: Callable[[dict[str, float], bool], None] | None = None
         """Called with the figures of each validation and whether they are the best so far,
@@ -110,6 +140,20 @@ class Finetune(pl.LightningModule):
     def data(self) -> FinetuneDataModule:
         """The data module of the trainer at work."""
         return self.trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+
+    def configure_model(self) -> None:
+        """Build head and metric for the benchmark's classes, and load the weights; once.
+
+        Not before: a run may make its own data, and the data says which classes there are.
+
+        Raises:
+            InputError: the weights are of another network or input; the message says which.
+        """
+        if hasattr(self, "network"):
+            return
+        self.task = self.benchmark.task
+        self.network, self.initialization = self._ingredients.network(self.task)
+        self.metric = self.task.new_metric()
 
     def configure_optimizers(self) -> Any:
         """The optimiser of what is trained, and its schedule, stepped after every step."""

@@ -47,9 +47,10 @@ class FinetuneCLI(RunCLI):
             )
 
     def check_data(self) -> None:
-        """List the clouds, unless the run makes its own data."""
-        if self.datamodule.source is None:
-            self.datamodule.setup("fit")
+        """List the clouds, and build the network for their classes."""
+        self.datamodule.prepare_data()
+        self.datamodule.setup("fit")
+        self.model.configure_model()
 
     def train(self) -> int:
         """Train, keep the best and the last network, and score the best."""

@@ -52,17 +52,29 @@ class SyntheticRooms(DataSource):
 class LabelledRooms(DataSource):
     """Generated rooms as labelled scenes, for finetuning."""
 
-    def __init__(self, num_rooms: int = 16, first_room: int = 1000, seed: int = 0) -> None:
-        """Describe the rooms; other numbers than those of pretraining are other rooms."""
+    def __init__(
+        self, num_rooms: int = 16, first_room: int = 1000, seed: int = 0, density: float = 900.0
+    ) -> None:
+        """Describe the rooms; other numbers than those of pretraining are other rooms.
+
+        Args:
+            num_rooms: how many.
+            first_room: number of the first.
+            seed: of the set.
+            density: points a square metre.
+        """
         self.num_rooms = num_rooms
         self.first_room = first_room
         self.seed = seed
+        self.density = density
 
     def prepare(self, root: Path) -> None:
         """Write what is not there yet."""
         from pointcontrast.synthetic.source import write_labelled_rooms
 
-        write_labelled_rooms(root, self.num_rooms, self.seed, first_room=self.first_room)
+        write_labelled_rooms(
+            root, self.num_rooms, self.seed, first_room=self.first_room, density=self.density
+        )
 
 
 def _prepare_or_fail(folders: list[Path], root: Path, settings: Settings) -> None:
