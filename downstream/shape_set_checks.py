@@ -23,7 +23,7 @@ DTYPES: dict[str, type[np.generic]] = {"coord": np.float32, "normal": np.float32
 
 ROW_SHAPES: dict[str, tuple[int, ...]] = {"coord": (3,), "normal": (3,), "part": ()}
 
-_BLOCK = 1 << 20  # rows that are looked at together
+_BLOCK = 1 << 16  # rows that are looked at together
 _TYPES: dict[str, type] = {
     "category": str,
     "category_index": int,

@@ -1,5 +1,6 @@
-"""ShapeNetPart (``shapenetcore_partanno_segmentation_benchmark_v0_normal``): a text file a shape.
+"""ShapeNetPart, the release with normals: shapes as text, a part for each point.
 
-``categories`` (16 categories and their 50 parts), ``shapes`` (a category to a shape set),
-``synthetic`` (a small release of the same layout).
+Read in this order: ``categories`` (16 categories, 50 parts), ``layout`` (files and split lists),
+``text`` (one shape's file), ``shapes`` (one category -> one shape set). ``synthetic`` writes a
+small release of the same layout, of the shapes in ``parametric_*``.
 """

@@ -1,0 +1,125 @@
+"""What lies where in ShapeNetCore, and the official split.
+
+A model is ``<synset>/<model>/model.obj`` in v1 and ``<synset>/<model>/models/model_normalized.obj``
+in v2. The split of both is ``all.csv``, made for SHREC16: columns ``id, synsetId, subSynsetId,
+modelId, split``, where ``split`` is train, val or test and the synset has lost its leading zeros.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from downstream.releases.shapenet.categories import SYNSETS
+from pointcontrast.errors import InputError
+
+SPLIT_FILE = "all.csv"
+MODEL_FILES = ("models/model_normalized.obj", "model.obj")
+"""v2's and v1's, below the model's folder."""
+
+_SPLITS = {"train": "train", "val": "validation", "test": "test"}
+_COLUMNS = ("synsetId", "modelId", "split")
+_MODEL_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class CategoryModels:
+    """The models of one category.
+
+    Attributes:
+        folder: ``<release>/<synset>``.
+        listed: the ids that the split file names, sorted.
+    """
+
+    folder: Path
+    listed: tuple[str, ...]
+
+    @property
+    def synset(self) -> str:
+        """The name of the folder."""
+        return self.folder.name
+
+    def path(self, model_id: str) -> Path | None:
+        """The mesh of a model, v2's if there are two; None if there is none."""
+        paths = (self.folder / model_id / file for file in MODEL_FILES)
+        return next((path for path in paths if path.is_file()), None)
+
+    def num_unlisted(self) -> int:
+        """How many models of the folder the split file does not name."""
+        return len({path.name for path in self.folder.iterdir()} - set(self.listed))
+
+
+def read_split_file(path: Path) -> dict[str, list[tuple[str, str]]]:
+    """Read ``all.csv``, or a file of the same columns.
+
+    Returns:
+        Split ("train", "validation", "test") -> (synset, model id), each once.
+
+    Raises:
+        InputError: the file is missing or lacks a column, a line is not one of a model of the 55
+            categories, or a model is in two splits; the message names the line.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file, skipinitialspace=True))
+    except FileNotFoundError:
+        raise InputError(
+            f"{path} does not exist; it is SHREC16's split, a download of its own: give it with "
+            "--split-file, or one of your own with the columns synsetId, modelId, split"
+        ) from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is not a table of text ({error}); download it again") from None
+    if not rows or any(column not in rows[0] for column in _COLUMNS):
+        raise InputError(f"{path} has no lines with the columns {', '.join(_COLUMNS)}")
+    split_of: dict[tuple[str, str], str] = {}
+    for number, row in enumerate(rows, start=2):
+        synset, model_id, word = ((row[column] or "").strip() for column in _COLUMNS)
+        model = (synset.zfill(8), model_id)
+        if model[0] not in SYNSETS or not _MODEL_ID.fullmatch(model_id) or word not in _SPLITS:
+            raise InputError(
+                f"{path}, line {number}: synset {synset!r}, model {model_id!r}, split {word!r}: "
+                "not a model of one of the 55 categories in train, val or test"
+            )
+        if split_of.setdefault(model, _SPLITS[word]) != _SPLITS[word]:
+            raise InputError(
+                f"{path}, line {number}: {model[0]}/{model_id} is in {split_of[model]} too; keep "
+                "one of the two lines"
+            )
+    return {
+        split: [model for model, its_split in split_of.items() if its_split == split]
+        for split in _SPLITS.values()
+    }
+
+
+def find_categories(
+    release: Path, splits: Mapping[str, list[tuple[str, str]]]
+) -> list[CategoryModels]:
+    """Find the categories whose folders are there; those with the most models first.
+
+    Args:
+        release: the folder of the release.
+        splits: of :func:`read_split_file`.
+
+    Raises:
+        InputError: ``release`` is not there or holds no category that the splits name.
+    """
+    if not release.is_dir():
+        raise InputError(f"{release} is not a folder; give the folder of ShapeNetCore")
+    listed: dict[str, list[str]] = {}
+    for models in splits.values():
+        for synset, model_id in models:
+            listed.setdefault(synset, []).append(model_id)
+    found = [
+        CategoryModels(release / synset, tuple(sorted(ids)))
+        for synset, ids in sorted(listed.items())
+        if (release / synset).is_dir()
+    ]
+    if not found:
+        raise InputError(
+            f"{release} holds no category that the split file names; it must have folders such as "
+            f"{SYNSETS[0]}, unpacked"
+        )
+    return sorted(found, key=lambda each: -len(each.listed))
