@@ -13,6 +13,7 @@ from pointcontrast.backbones import Backbone
 from pointcontrast.checkpoint import BackboneMetadata, Weights, read_weights
 from pointcontrast.errors import InputError
 from pointcontrast.foreign_weights import KernelOrder
+from pointcontrast.known_classes import import_path
 from pointcontrast.network_input import NetworkInput
 
 DIFFERENCES = ("voxel_size", "features")
@@ -111,7 +112,7 @@ def load_into_backbone(
 
 def _check_architecture(path: Path, backbone: Backbone, metadata: BackboneMetadata) -> None:
     """Compare what the file says it was built with."""
-    own = f"{type(backbone).__module__}.{type(backbone).__qualname__}"
+    own = import_path(type(backbone))
     if metadata.backbone_class != own:
         raise InputError(
             f"{path} is of a {metadata.backbone_class}, the run's backbone is a {own}; set "

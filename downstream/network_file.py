@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from downstream import benchmarks, heads
 from downstream.benchmarks import Benchmark
 from downstream.heads import Head
 from downstream.network import Network
@@ -26,6 +25,7 @@ from pointcontrast.checkpoint import (
     write_safetensors,
 )
 from pointcontrast.errors import InputError
+from pointcontrast.known_classes import import_path, known_class
 from pointcontrast.network_input import NetworkInput
 from pointcontrast.sparse import EngineName
 
@@ -40,7 +40,7 @@ class FinetunedNetwork:
     Attributes:
         network: backbone and head.
         backbone: what the file says of the backbone and of where it came from.
-        benchmark_class: name of the benchmark's class.
+        benchmark_class: import path of the benchmark's class.
         benchmark_arguments: what its constructor was given.
         class_names: what the outputs mean.
     """
@@ -57,7 +57,7 @@ class FinetunedNetwork:
         Raises:
             InputError: the class is not known, or its classes are no longer those of the file.
         """
-        found = _known(self.benchmark_class, benchmarks, Benchmark)
+        found = known_class(self.benchmark_class, Benchmark)
         benchmark = found(**{**self.benchmark_arguments, **changes})
         if tuple(benchmark.class_names) != self.class_names:
             raise InputError(
@@ -75,9 +75,9 @@ def save_network(
     provenance: dict[str, Any],
 ) -> None:
     """Write a finetuned network, atomically; weights as they stand."""
-    head = {"class": type(network.head).__name__, "arguments": network.head.arguments}
+    head = {"class": import_path(type(network.head)), "arguments": network.head.arguments}
     target = {
-        "class": type(benchmark).__name__,
+        "class": import_path(type(benchmark)),
         "arguments": benchmark.arguments,
         "class_names": list(benchmark.class_names),
         "num_outputs": benchmark.task.num_outputs,
@@ -105,7 +105,7 @@ def read_network(path: Path, engine: EngineName = "auto") -> FinetunedNetwork:
     metadata = read_backbone_header(path, header)
     head, target = json.loads(header["head"]), json.loads(header["benchmark"])
     backbone = build_backbone(metadata, engine)
-    head_class = _known(head["class"], heads, Head)
+    head_class = known_class(head["class"], Head)
     network = Network(
         backbone,
         head_class(backbone.level_channels, target["num_outputs"], **head["arguments"]),
@@ -121,26 +121,3 @@ def read_network(path: Path, engine: EngineName = "auto") -> FinetunedNetwork:
         benchmark_arguments=target["arguments"],
         class_names=tuple(target["class_names"]),
     )
-
-
-def _known(name: str, package: Any, base: type[Any]) -> type[Any]:
-    """A class by its name: the package's own, or one that the program has imported.
-
-    Raises:
-        InputError: there is none; a file never makes the program import anything.
-    """
-    found = getattr(package, name, None)
-    if isinstance(found, type) and issubclass(found, base):
-        return found
-    for known in _subclasses(base):
-        if known.__name__ == name:
-            return known
-    raise InputError(
-        f"{name} is no {base.__name__.lower()} of {package.__name__}; import the module that "
-        "defines it first"
-    )
-
-
-def _subclasses(base: type[Any]) -> list[type[Any]]:
-    direct = base.__subclasses__()
-    return direct + [below for one in direct for below in _subclasses(one)]

@@ -11,7 +11,6 @@ is such a file too, with a head beside the backbone (``downstream.network_file``
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from pointcontrast.backbones import Backbone
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file
 from pointcontrast.foreign_weights import KernelOrder, read_foreign_weights
+from pointcontrast.known_classes import import_path, known_class
 from pointcontrast.network_input import NetworkInput
 from pointcontrast.sparse import EngineName
 
@@ -140,7 +140,7 @@ def backbone_header(
         "layout": LAYOUT,
         "backbone": json.dumps(
             {
-                "class": f"{type(backbone).__module__}.{type(backbone).__qualname__}",
+                "class": import_path(type(backbone)),
                 "arguments": backbone.arguments,
                 "network_input": network_input.to_json(),
                 "provenance": provenance,
@@ -241,31 +241,5 @@ def build_backbone(metadata: BackboneMetadata, engine: EngineName = "auto") -> B
     Raises:
         InputError: the class is not one of the project's and not imported by the program.
     """
-    return _backbone_class(metadata.backbone_class)(**metadata.arguments, engine=engine)
-
-
-def _backbone_class(import_path: str) -> type[Backbone]:
-    """Find a backbone class by its import path.
-
-    A file must not make the program import what it likes: only the project's own modules are
-    imported; a class of another package counts only if the program has imported it.
-    """
-    module_name, _, name = import_path.rpartition(".")
-    if module_name.startswith("pointcontrast."):
-        try:
-            found = getattr(importlib.import_module(module_name), name, None)
-        except ModuleNotFoundError:
-            found = None
-        if isinstance(found, type) and issubclass(found, Backbone):
-            return found
-    for known in _subclasses(Backbone):
-        if f"{known.__module__}.{known.__qualname__}" == import_path:
-            return known
-    raise InputError(
-        f"the backbone class {import_path} is unknown; import the module that defines it first"
-    )
-
-
-def _subclasses(base: type[Backbone]) -> list[type[Backbone]]:
-    direct = base.__subclasses__()
-    return direct + [below for one in direct for below in _subclasses(one)]
+    kind = known_class(metadata.backbone_class, Backbone)
+    return kind(**metadata.arguments, engine=engine)

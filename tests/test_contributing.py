@@ -8,11 +8,16 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import REPOSITORY
+from downstream_small import SMALL
 from test_pretrain import CONFIG
 
+from downstream.evaluate_cli import main as evaluate
+from downstream.finetune import main as finetune
+from downstream.network_file import read_network
 from pointcontrast.checkpoint import load_backbone
 from pointcontrast.pretrain import main
 from pointcontrast.run_folder import read_metrics
+from pointcontrast.synthetic.source import write_labelled_rooms
 
 RECIPE = re.compile(
     r"<!-- recipe: (\w+) -->\n```python\n# (\w+\.py)\n(.*?)```\n\n```yaml\n(.*?)```", re.DOTALL
@@ -32,10 +37,47 @@ RECIPES = RECIPE.findall((REPOSITORY / "CONTRIBUTING.md").read_text())
 
 
 def test_all_recipes_are_found() -> None:
-    assert [name for name, *_ in RECIPES] == ["loss", "backbone", "dataset"]
+    assert [name for name, *_ in RECIPES] == [
+        "loss",
+        "backbone",
+        "dataset",
+        "benchmark",
+        "head",
+    ]
 
 
-@pytest.mark.parametrize(("name", "file", "code", "config"), RECIPES)
+PRETRAINING = [recipe for recipe in RECIPES if recipe[0] in ("loss", "backbone", "dataset")]
+FINETUNING = [recipe for recipe in RECIPES if recipe not in PRETRAINING]
+
+
+@pytest.mark.parametrize(("name", "file", "code", "config"), FINETUNING)
+def test_finetuning_recipe_runs(
+    name: str,
+    file: str,
+    code: str,
+    config: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    write_labelled_rooms(Path("data/two_rooms"), 2, density=60, progress=False)
+    Path(file).write_text(code)
+    demo = yaml.safe_load((REPOSITORY / "configs" / "downstream" / "demo.yaml").read_text())
+    del demo["data"]["source"]
+    demo["data"]["benchmark"]["init_args"]["root"] = "data/two_rooms"
+    Path("config.yaml").write_text(yaml.safe_dump(merged(demo, yaml.safe_load(config))))
+    assert finetune(["--config", "config.yaml", "--run_dir", "run", *SMALL]) == 0
+    finetuned = read_network(Path("run"))
+    if name == "benchmark":
+        assert finetuned.benchmark_class == "my_benchmark.TwoRooms"
+        assert finetuned.benchmark().names("test") == ["room_0001"]
+    if name == "head":
+        assert finetuned.network.head.arguments == {"hidden": 32}
+    assert evaluate(["run", "--output", "scores"]) == 0
+
+
+@pytest.mark.parametrize(("name", "file", "code", "config"), PRETRAINING)
 def test_recipe_runs(
     name: str,
     file: str,

@@ -34,5 +34,5 @@ def test_files_and_configurations_that_are_named_are_there() -> None:
     assert len(named) > 8
     for path in named:
         assert (REPOSITORY / path).exists(), path
-    for config in (REPOSITORY / "configs" / "pretrain").glob("*.yaml"):
+    for config in (REPOSITORY / "configs").glob("*/*.yaml"):
         assert f"`{config.stem}`" in README, config

@@ -74,7 +74,7 @@ class LabelledScenes(SceneBenchmark):
         Args:
             root: folder of labelled scenes.
             validation_fraction: the last scenes in the order of their names, this part of all
-                (at least one), validate; the others train.
+                (at least one), validate; the others (at least one) train.
             validation_list: a scene list of those that validate, in place of the fraction.
             test_list: a scene list of those that test; without one, those that validate do.
         """
@@ -108,7 +108,7 @@ class LabelledScenes(SceneBenchmark):
         validation = self._listed(self.validation_list)
         if not validation:
             rest = [name for name in everything if name not in test]
-            count = max(1, round(self.validation_fraction * len(rest)))
+            count = max(1, min(round(self.validation_fraction * len(rest)), len(rest) - 1))
             validation = set(rest[len(rest) - count :])
         chosen = {
             "validation": validation,

@@ -1,0 +1,50 @@
+"""Classes by the names that files have for them, without importing what a file likes."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from pointcontrast.errors import InputError
+
+_PACKAGES = ("pointcontrast.", "downstream.")
+
+
+def import_path(kind: type[Any]) -> str:
+    """How a file names a class."""
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def known_class(path: str, base: type[Any]) -> type[Any]:
+    """The class of that name.
+
+    Only the project's own modules are imported; a class of another package counts only if the
+    program has imported it.
+
+    Args:
+        path: of :func:`import_path`.
+        base: what the class must derive from.
+
+    Raises:
+        InputError: there is no such class.
+    """
+    module, _, name = path.rpartition(".")
+    if module.startswith(_PACKAGES):
+        try:
+            found = getattr(importlib.import_module(module), name, None)
+        except ModuleNotFoundError:
+            found = None
+        if isinstance(found, type) and issubclass(found, base):
+            return found
+    for known in _subclasses(base):
+        if import_path(known) == path:
+            return known
+    raise InputError(
+        f"the {base.__name__.lower()} class {path} is unknown; import the module that defines it "
+        "first"
+    )
+
+
+def _subclasses(base: type[Any]) -> list[type[Any]]:
+    direct = base.__subclasses__()
+    return direct + [below for one in direct for below in _subclasses(one)]
