@@ -7,6 +7,7 @@ from one pass (paper.md 3.1.3).
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ class Evaluation:
         return f"{title}\n{self.task.table(self.voxel, self.point, self.class_names)}"
 
     def to_json(self) -> dict[str, Any]:
-        """The figures as JSON values; a class that does not occur is null."""
+        """The figures as JSON values; what has none, such as an absent class, is null."""
         found: dict[str, Any] = {
             "benchmark": self.benchmark,
             "part": self.part,
@@ -69,7 +70,7 @@ class Evaluation:
         }
         for level, metric in self.metrics().items():
             found[level] = {
-                **self.task.scores(metric),
+                **{name: _or_none(value) for name, value in self.task.scores(metric).items()},
                 "classes": self.task.class_scores(metric, self.class_names),
             }
         return found
@@ -197,9 +198,14 @@ def main_figures(scores: dict[str, Any]) -> dict[str, float]:
         f"{level} {name}": value
         for level in ("voxel", "point", "cloud")
         for name, value in scores.get(level, {}).items()
-        if name != "classes"
+        if name != "classes" and value is not None
     }
 
 
 def _count(task: Task, metric: Metric, classes: Any, labels: Any, category: int) -> None:
     task.count(metric, torch.from_numpy(classes), torch.from_numpy(labels), category)
+
+
+def _or_none(value: float) -> float | None:
+    """JSON has no NaN."""
+    return None if math.isnan(value) else value

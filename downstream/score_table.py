@@ -10,6 +10,7 @@ import numpy as np
 from downstream.metrics.classification import ClassificationScores
 from downstream.metrics.confusion import SegmentationScores
 from downstream.metrics.parts import PartScores
+from pointcontrast.errors import InputError
 
 
 def format_segmentation(
@@ -32,6 +33,7 @@ def format_segmentation(
     for row, name in enumerate(class_names):
         values = [float(scores.iou[row]) for scores in columns]
         lines.append(f"{'  ' + name:<{width}}" + "".join(map(_percent, values)))
+    lines += _left_out("neither there nor predicted", columns, class_names)
     return "\n".join(lines) + "\n"
 
 
@@ -48,6 +50,7 @@ def format_parts(voxel: PartScores, point: PartScores | None, category_names: Se
     for row, name in enumerate(category_names):
         values = [float(scores.per_category[row]) for scores in columns]
         lines.append(f"{'  ' + name:<24}" + "".join(map(_percent, values)))
+    lines += _left_out("without shapes", columns, category_names)
     return "\n".join(lines) + "\n"
 
 
@@ -73,16 +76,42 @@ def mean_std_table(runs: Sequence[dict[str, float]]) -> str:
     """Mean and sample standard deviation of each figure over several runs, %.
 
     Args:
-        runs: figures 0..1 by name, the same names in each.
+        runs: figures 0..1 by name, the same names in each. NaN where a run has none; the figure
+            then has neither mean nor deviation.
+
+    Raises:
+        InputError: there is no run, or two have different figures.
     """
+    if not runs:
+        raise InputError("there are no runs to average")
+    for run in runs[1:]:
+        if run.keys() != runs[0].keys():
+            raise InputError(
+                f"runs have different figures: {', '.join(runs[0])} and {', '.join(run)}; average "
+                "runs of one task"
+            )
     lines = [f"{'%':<30}{'mean':>8}{'std':>8}   {len(runs)} runs"]
     for name in runs[0]:
         values = np.array([run[name] for run in runs], dtype=np.float64) * 100
-        spread = f"{values.std(ddof=1):>8.2f}" if len(runs) > 1 else f"{'-':>8}"
-        each = "  ".join(f"{value:.2f}" for value in values)
-        lines.append(f"{name:<30}{values.mean():>8.2f}{spread}   {each}")
+        spread = values.std(ddof=1) if len(runs) > 1 else math.nan
+        each = "  ".join(_number(value, 0) for value in values)
+        lines.append(f"{name:<30}{_number(values.mean(), 8)}{_number(spread, 8)}   {each}")
     return "\n".join(lines) + "\n"
 
 
+def _left_out(
+    why: str, columns: Sequence[SegmentationScores] | Sequence[PartScores], names: Sequence[str]
+) -> list[str]:
+    """A line that names what the means leave out; none where they leave out nothing."""
+    rows = sorted(set().union(*(scores.absent for scores in columns)))
+    return (
+        [f"{why}, left out of the means: {', '.join(names[row] for row in rows)}"] if rows else []
+    )
+
+
 def _percent(value: float) -> str:
-    return f"{'-':>9}" if math.isnan(value) else f"{100 * value:>9.2f}"
+    return _number(100 * value, 9)
+
+
+def _number(value: float, width: int) -> str:
+    return f"{'-':>{width}}" if math.isnan(value) else f"{value:>{width}.2f}"

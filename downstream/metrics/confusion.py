@@ -16,8 +16,9 @@ from pointcontrast.errors import InputError
 class ConfusionMatrix(Metric):
     """Counts of (truth, prediction); exact over batches and ranks of any size.
 
-    torchmetrics' own figures give 0 to a class that does not occur and cannot leave out a
-    negative label; its matrix is what this one is tested against.
+    Whole numbers are summed, so neither the order nor the split of the data changes a figure.
+    torchmetrics' own IoU gives 0 to a class that does not occur, which lowers the mean; its
+    matrix is what this one is tested against.
     """
 
     full_state_update = False
@@ -35,22 +36,30 @@ class ConfusionMatrix(Metric):
         """Count.
 
         Args:
-            predictions: (N,) whole numbers, rows of the classes.
-            labels: (N,) likewise, or ``IGNORE``: not counted.
+            predictions: (N,) whole numbers, rows of the classes. Where the label is ``IGNORE``
+                they may be anything.
+            labels: (N,) rows of the classes, or ``IGNORE``: not counted.
 
         Raises:
-            ValueError: a number is no class, or the sizes differ.
+            InputError: a label is no class.
+            ValueError: a prediction is no class, the two differ in shape, or they are not whole
+                numbers.
         """
-        if predictions.shape != labels.shape:
-            raise ValueError(f"{len(predictions)} predictions for {len(labels)} labels")
+        check_pair(predictions, labels)
+        labels = labels.long()  # a uint8 of 255 equals -1
         counted = labels != IGNORE
-        truth, found = labels[counted].long(), predictions[counted].long()
-        for name, values in (("label", truth), ("prediction", found)):
-            if len(values) and not 0 <= int(values.min()) <= int(values.max()) < self.num_classes:
-                wrong = values[(values < 0) | (values >= self.num_classes)][0]
-                raise ValueError(f"{name} {int(wrong)} is none of {self.num_classes} classes")
-        counts = torch.bincount(truth * self.num_classes + found, minlength=self.num_classes**2)
-        self.matrix += counts.reshape(self.num_classes, self.num_classes)
+        truth, found = labels[counted], predictions[counted].long()
+        strange = _first_outside(truth, self.num_classes)
+        if strange is not None:
+            raise InputError(
+                f"label {strange} is none of the {self.num_classes} classes (0 to "
+                f"{self.num_classes - 1}, {IGNORE} where there is none); make the data again"
+            )
+        strange = _first_outside(found, self.num_classes)
+        if strange is not None:
+            raise ValueError(f"prediction {strange} is none of the {self.num_classes} classes")
+        cells = torch.bincount(truth * self.num_classes + found, minlength=self.num_classes**2)
+        self.matrix += cells.reshape(self.num_classes, self.num_classes)
 
     def compute(self) -> torch.Tensor:
         """(C, C) int64, rows truth, columns prediction."""
@@ -61,13 +70,19 @@ class ConfusionMatrix(Metric):
 class SegmentationScores:
     """Figures of one confusion matrix, 0..1.
 
+    As the released evaluation has them (PointContrast ``downstream/semseg/lib/test.py``, and
+    ``fast_hist`` and ``per_class_iu`` of ``lib/utils.py``): one matrix over the whole dataset,
+    what has no label left out of it, means over the classes that have a figure. A class that is
+    predicted somewhere and true nowhere thus counts with IoU 0.
+
     Attributes:
-        iou: (C,) float64; NaN for a class that is neither there nor predicted.
+        iou: (C,) float64, tp / (truth + prediction - tp); NaN where a class is neither there nor
+            predicted.
         accuracy: (C,) float64, the share of a class that is found; NaN where it is not there.
-        mean_iou: over the classes that have one, as the released evaluation (``nanmean`` in
-            PointContrast ``downstream/semseg/lib/test.py``).
-        mean_accuracy: likewise.
+        mean_iou: over the classes that have one.
+        mean_accuracy: over the classes that have one.
         overall_accuracy: the share of all that is right.
+        absent: rows of the classes without IoU, rising: the means leave them out.
     """
 
     iou: NDArray[np.float64]
@@ -75,6 +90,7 @@ class SegmentationScores:
     mean_iou: float
     mean_accuracy: float
     overall_accuracy: float
+    absent: tuple[int, ...]
 
 
 def segmentation_scores(matrix: torch.Tensor) -> SegmentationScores:
@@ -85,7 +101,7 @@ def segmentation_scores(matrix: torch.Tensor) -> SegmentationScores:
     """
     counts = matrix.cpu().numpy().astype(np.float64)
     if not counts.sum():
-        raise InputError("nothing that was evaluated has a label; look at the scenes' labels")
+        raise InputError("nothing that was evaluated has a label; look at the labels of the data")
     right, there, found = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
     iou = _share(right, there + found - right)
     accuracy = _share(right, there)
@@ -95,7 +111,34 @@ def segmentation_scores(matrix: torch.Tensor) -> SegmentationScores:
         mean_iou=float(np.nanmean(iou)),
         mean_accuracy=float(np.nanmean(accuracy)),
         overall_accuracy=float(right.sum() / counts.sum()),
+        absent=tuple(np.flatnonzero(np.isnan(iou)).tolist()),
     )
+
+
+def check_pair(predictions: torch.Tensor, labels: torch.Tensor) -> None:
+    """Refuse predictions and labels that are not two (N,) lists of whole numbers.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if predictions.shape != labels.shape or labels.ndim != 1:
+        raise ValueError(
+            f"predictions {tuple(predictions.shape)} and labels {tuple(labels.shape)} must both "
+            "be (N,)"
+        )
+    for name, values in (("predictions", predictions), ("labels", labels)):
+        if values.is_floating_point():
+            raise ValueError(f"{name} are {values.dtype}, not whole numbers; take the argmax")
+
+
+def _first_outside(values: torch.Tensor, num_classes: int) -> int | None:
+    """The first value that is not 0..num_classes-1; None where all are."""
+    if not len(values):
+        return None
+    low, high = values.aminmax()
+    if low >= 0 and high < num_classes:
+        return None
+    return int(values[(values < 0) | (values >= num_classes)][0])
 
 
 def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,32 +10,37 @@ import torch
 from numpy.typing import NDArray
 from torchmetrics import Metric
 
+from downstream.metrics.confusion import check_pair
 from downstream.types import IGNORE
 from pointcontrast.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
 class PartScores:
-    """Figures over shapes, 0..1.
+    """Figures over shapes, 0..1. G categories.
 
     Attributes:
         instance_mean_iou: the mean over all shapes.
-        category_mean_iou: the mean over the categories that have shapes.
+        category_mean_iou: the mean over the categories that have shapes, of the means over the
+            shapes of each.
         per_category: (G,) float64 means over the shapes of each category; NaN where it has none.
         num_shapes: (G,) int64 shapes of each category.
+        absent: rows of the categories without shapes, rising: the mean leaves them out.
     """
 
     instance_mean_iou: float
     category_mean_iou: float
     per_category: NDArray[np.float64]
     num_shapes: NDArray[np.int64]
+    absent: tuple[int, ...]
 
 
 class PartIoU(Metric):
     """The mean IoU of each shape over its category's parts, summed by category.
 
-    A part that is neither there nor predicted counts 1 (Pointcept ``pointcept/engines/test.py``
-    ``ShapeNetPartSegTester``; paper.md 3.4).
+    A part that is neither there nor predicted counts 1, as everyone's figures have it (Pointcept
+    ``pointcept/engines/test.py`` ``PartSegTester``; paper.md 3.4). There a category without shapes
+    counts 0 in the mean over categories; here it is left out.
     """
 
     full_state_update = False
@@ -44,7 +49,7 @@ class PartIoU(Metric):
     count: torch.Tensor
 
     def __init__(self, parts_of_category: Sequence[Sequence[int]]) -> None:
-        """Take the parts that shapes of each category may have."""
+        """Take the parts that shapes of each category may have, rows of one list of parts."""
         super().__init__()
         self.parts_of_category = [list(parts) for parts in parts_of_category]
         zeros = torch.zeros(len(parts_of_category), dtype=torch.float64)
@@ -55,28 +60,37 @@ class PartIoU(Metric):
         """Count one shape.
 
         Args:
-            predictions: (N,) parts.
-            labels: (N,) parts, or ``IGNORE``: not counted. A shape with nothing else is left out.
+            predictions: (N,) parts. One of another category is a wrong prediction, no more.
+            labels: (N,) parts of the category, or ``IGNORE``: not counted. A shape with nothing
+                else is left out.
             category: of the shape.
 
         Raises:
-            ValueError: the category has no such part, or the sizes differ.
+            InputError: there is no such category, or it has no such part.
+            ValueError: predictions and labels are not both (N,) whole numbers.
         """
-        if predictions.shape != labels.shape:
-            raise ValueError(f"{len(predictions)} predictions for {len(labels)} labels")
+        check_pair(predictions, labels)
+        if not 0 <= category < len(self.parts_of_category):
+            raise InputError(
+                f"category {category} of a shape is none of the {len(self.parts_of_category)}; "
+                "parts are scored only where the category is known"
+            )
+        labels = labels.long()  # a uint8 of 255 equals -1
         counted = labels != IGNORE
         if not counted.any():
             return
         parts = torch.tensor(self.parts_of_category[category], device=labels.device)
         truth, found = labels[counted], predictions[counted]
-        for name, values in (("label", truth), ("prediction", found)):
-            strange = values[~torch.isin(values, parts)]
-            if len(strange):
-                raise ValueError(f"{name} {int(strange[0])} is no part of category {category}")
-        there, predicted = truth[:, None] == parts, found[:, None] == parts  # (N, P)
-        union = (there | predicted).sum(dim=0).double()
-        shared = (there & predicted).sum(dim=0).double()
-        self.total[category] += torch.where(union > 0, shared / union.clamp(min=1), 1.0).mean()
+        there, predicted = truth[:, None] == parts, found[:, None] == parts  # (N, parts)
+        strange = truth[~there.any(dim=1)]
+        if len(strange):
+            raise InputError(
+                f"label {int(strange[0])} is no part of category {category}, which has "
+                f"{self.parts_of_category[category]}; make the data again"
+            )
+        shared, union = (there & predicted).sum(dim=0), (there | predicted).sum(dim=0)
+        iou = torch.where(union > 0, shared.double() / union.clamp(min=1), 1.0)
+        self.total[category] += iou.mean()
         self.count[category] += 1
 
     def compute(self) -> torch.Tensor:
@@ -99,4 +113,5 @@ def part_scores(sums: torch.Tensor) -> PartScores:
         category_mean_iou=float(np.nanmean(mean)),
         per_category=mean,
         num_shapes=count.astype(np.int64),
+        absent=tuple(np.flatnonzero(count == 0).tolist()),
     )

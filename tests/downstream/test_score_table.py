@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-from pathlib import Path
+import math
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from downstream.confusion_picture import draw_confusion
 from downstream.metrics.confusion import segmentation_scores
-from downstream.score_table import format_segmentation, mean_std_table
+from downstream.metrics.parts import PartIoU, part_scores
+from downstream.score_table import format_parts, format_segmentation, mean_std_table
+from pointcontrast.errors import InputError
 
 
 def test_voxels_and_points_stand_side_by_side() -> None:
@@ -18,7 +17,20 @@ def test_voxels_and_points_stand_side_by_side() -> None:
     lines = format_segmentation(voxel, point, ["wall", "floor", "stove"]).splitlines()
     assert lines[0].split() == ["%", "voxels", "points"]
     assert lines[1].split() == ["mean", "IoU", "77.50", "58.33"]
-    assert lines[-1].split() == ["stove", "-", "-"]
+    assert lines[-2].split() == ["stove", "-", "-"]
+    assert lines[-1] == "neither there nor predicted, left out of the means: stove"
+    everything = segmentation_scores(torch.eye(3, dtype=torch.int64))
+    assert "left out" not in format_segmentation(everything, None, ["wall", "floor", "stove"])
+
+
+def test_categories_without_shapes_are_named() -> None:
+    metric = PartIoU([[0, 1], [2], [3]])
+    metric.update(torch.tensor([0, 1]), torch.tensor([0, 0]), 0)
+    table = format_parts(part_scores(metric.compute()), None, ["bag", "cap", "car"])
+    lines = table.splitlines()
+    assert lines[1].split() == ["instance", "mean", "IoU", "25.00"]
+    assert lines[-2].split() == ["car", "-"]
+    assert lines[-1] == "without shapes, left out of the means: cap, car"
 
 
 def test_seeds_have_their_mean_and_sample_deviation() -> None:
@@ -28,14 +40,14 @@ def test_seeds_have_their_mean_and_sample_deviation() -> None:
     assert mean_std_table([{"a": 0.5}]).splitlines()[1].split()[:3] == ["a", "50.00", "-"]
 
 
-@pytest.mark.parametrize("num_classes", [1, 13, 50])
-def test_a_confusion_matrix_is_drawn(tmp_path: Path, num_classes: int) -> None:
-    rng = np.random.default_rng(0)
-    counts = rng.integers(0, 30, (num_classes, num_classes)) + 200 * np.eye(num_classes, dtype=int)
-    counts[0] = 0 if num_classes > 1 else counts[0]  # a class that does not occur
-    path = tmp_path / "confusion.png"
-    names = [f"class {row}" for row in range(num_classes)]
-    draw_confusion(path, torch.from_numpy(counts), names, "ours, test")
-    picture = np.asarray(Image.open(path).convert("L"))
-    assert min(picture.shape) > 200
-    assert picture.std() > 10
+def test_a_figure_that_a_run_lacks_has_no_mean() -> None:
+    table = mean_std_table([{"a": 0.5, "b": 0.25}, {"a": math.nan, "b": 0.75}])
+    assert table.splitlines()[1].split() == ["a", "-", "-", "50.00", "-"]
+    assert table.splitlines()[2].split() == ["b", "50.00", "35.36", "25.00", "75.00"]
+
+
+def test_runs_that_do_not_compare_are_refused() -> None:
+    with pytest.raises(InputError, match="different figures: a and b"):
+        mean_std_table([{"a": 0.5}, {"b": 0.5}])
+    with pytest.raises(InputError, match="no runs"):
+        mean_std_table([])

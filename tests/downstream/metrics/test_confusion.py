@@ -42,21 +42,71 @@ def test_figures_equal_those_by_hand() -> None:
     assert scores.mean_iou == pytest.approx((3 / 5 + 2 / 4 + 0 + 0) / 4)
     assert scores.mean_accuracy == pytest.approx((3 / 4 + 2 / 3 + 0) / 3)
     assert scores.overall_accuracy == pytest.approx(5 / 8)
+    assert scores.absent == (3,)  # class 2 is nowhere either, but it was predicted
 
 
-def test_bad_numbers_are_named() -> None:
+def test_figures_equal_those_of_the_released_code() -> None:
+    # PointContrast downstream/semseg/lib/utils.py: what is no class is left out of the histogram,
+    # tp / (truth + prediction - tp) with NaN for 0 / 0, and a nanmean
+    predictions, labels = (values.numpy() for values in random_case(4, 60))
+    labels[labels == 5], predictions[predictions == 5] = -1, 6
+    counts = np.zeros((7, 7))
+    for found, truth in zip(predictions, labels, strict=True):
+        if 0 <= truth < 7:
+            counts[truth, found] += 1
+    with np.errstate(invalid="ignore"):
+        iou = np.diag(counts) / (counts.sum(1) + counts.sum(0) - np.diag(counts))
+    metric = ConfusionMatrix(7)
+    metric.update(torch.from_numpy(predictions), torch.from_numpy(labels))
+    scores = segmentation_scores(metric.compute())
+    assert scores.absent == (5,)
+    np.testing.assert_array_equal(scores.iou, iou)
+    assert scores.mean_iou == np.nanmean(iou)
+
+
+def test_bad_labels_are_the_data_s_fault() -> None:
     metric = ConfusionMatrix(3)
-    with pytest.raises(ValueError, match="label 3 is none of 3 classes"):
+    with pytest.raises(InputError, match="label 3 is none of the 3 classes"):
         metric.update(torch.tensor([0, 1]), torch.tensor([0, 3]))
-    with pytest.raises(ValueError, match="label -2 is none"):
+    with pytest.raises(InputError, match="label -2 is none of the 3 classes"):
         metric.update(torch.tensor([0]), torch.tensor([-2]))
-    with pytest.raises(ValueError, match="prediction 9 is none"):
-        metric.update(torch.tensor([9]), torch.tensor([1]))
-    with pytest.raises(ValueError, match="2 predictions for 1 labels"):
-        metric.update(torch.tensor([0, 1]), torch.tensor([0]))
-    metric.update(torch.tensor([9]), torch.tensor([-1]))  # what is ignored may be anything
+    with pytest.raises(InputError, match="label 255 is none of the 3 classes"):
+        metric.update(torch.tensor([0]), torch.tensor([255], dtype=torch.uint8))
+
+
+@pytest.mark.parametrize(
+    ("predictions", "labels", "message"),
+    [
+        ([9], [1], "prediction 9 is none of the 3 classes"),
+        ([-1], [1], "prediction -1 is none of the 3 classes"),
+        ([0, 1], [0], r"predictions \(2,\) and labels \(1,\)"),
+        ([[0, 1]], [[0, 1]], r"predictions \(1, 2\) and labels \(1, 2\)"),
+        ([0.9], [0], "predictions are torch.float32, not whole numbers"),
+        ([0], [0.0], "labels are torch.float32, not whole numbers"),
+    ],
+)
+def test_bad_predictions_are_a_defect(predictions: list, labels: list, message: str) -> None:
+    metric = ConfusionMatrix(3)
+    with pytest.raises(ValueError, match=message) as error:
+        metric.update(torch.tensor(predictions), torch.tensor(labels))
+    assert not isinstance(error.value, InputError)
+    assert not metric.matrix.any()
+
+
+def test_what_is_ignored_may_be_anything_and_is_no_evaluation() -> None:
+    metric = ConfusionMatrix(3)
+    metric.update(torch.tensor([9, -7]), torch.tensor([-1, -1]))
     with pytest.raises(InputError, match="nothing that was evaluated has a label"):
         segmentation_scores(metric.compute())
+
+
+def test_two_parts_merge() -> None:
+    whole, first, second = ConfusionMatrix(7), ConfusionMatrix(7), ConfusionMatrix(7)
+    for seed, part in ((0, first), (1, second), (2, second)):
+        part.update(*random_case(seed))
+        whole.update(*random_case(seed))
+    first.merge_state(second)
+    assert torch.equal(first.compute(), whole.compute())
 
 
 def _rank(rank: int, store: str, result: str) -> None:

@@ -65,14 +65,32 @@ def test_unlabelled_points_do_not_count() -> None:
     assert part_scores(metric.compute()).num_shapes.tolist() == [1, 0, 0]
 
 
-def test_bad_parts_are_named() -> None:
+def test_bad_labels_are_named() -> None:
     metric = PartIoU(PARTS)
-    with pytest.raises(ValueError, match="label 3 is no part of category 0"):
+    with pytest.raises(
+        InputError, match=r"label 3 is no part of category 0, which has \[0, 1, 2\]"
+    ):
         metric.update(torch.tensor([0]), torch.tensor([3]), 0)
-    with pytest.raises(ValueError, match="prediction 8 is no part of category 1"):
-        metric.update(torch.tensor([8]), torch.tensor([3]), 1)
+    with pytest.raises(InputError, match="label 255 is no part"):
+        metric.update(torch.tensor([0]), torch.tensor([255], dtype=torch.uint8), 0)
+    for category in (-1, 3):
+        with pytest.raises(InputError, match=f"category {category} of a shape is none of the 3"):
+            metric.update(torch.tensor([5]), torch.tensor([5]), category)
+    with pytest.raises(ValueError, match=r"predictions \(1,\) and labels \(2,\)"):
+        metric.update(torch.tensor([0]), torch.tensor([0, 1]), 0)
+    metric.update(torch.tensor([0]), torch.tensor([-1]), 0)
     with pytest.raises(InputError, match="no shape"):
         part_scores(metric.compute())
+
+
+def test_a_prediction_of_another_category_is_wrong_by_definition() -> None:
+    metric = PartIoU(PARTS)
+    predictions, labels = [3, 8, 4, 3], [3, 3, 4, 4]
+    metric.update(torch.tensor(predictions), torch.tensor(labels), 1)
+    scores = part_scores(metric.compute())
+    assert scores.instance_mean_iou == pytest.approx((1 / 3 + 1 / 2) / 2)
+    assert scores.instance_mean_iou == pytest.approx(slow_shape_iou(predictions, labels, PARTS[1]))
+    assert scores.absent == (0, 2)
 
 
 def test_two_halves_merge() -> None:
