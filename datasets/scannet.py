@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
 from pointcontrast.conversion_cli import Commands, report_scenes
@@ -45,6 +46,7 @@ def _scenes(arguments: argparse.Namespace) -> int:
         align=arguments.align, labels=arguments.labels, label_map=arguments.label_map
     )
     check_worker_options(vars(arguments))
+    start = time.perf_counter()
     finished, failures = convert_scans(
         scans,
         arguments.output,
@@ -54,7 +56,8 @@ def _scenes(arguments: argparse.Namespace) -> int:
         memory_limit=arguments.memory_limit,
         progress=True,
     )
-    return report_scenes(finished, failures, arguments.output)
+    seconds = time.perf_counter() - start
+    return report_scenes(finished, failures, arguments.output, seconds)
 
 
 def _downloads(arguments: argparse.Namespace) -> int:

@@ -23,7 +23,7 @@ from downstream.shape_set import (
     write_splits,
 )
 from downstream.shape_set_writer import LeftOut, write_shape_set
-from pointcontrast.conversion_cli import Commands, report_failures
+from pointcontrast.conversion_cli import Commands, report_failures, speed_and_memory
 from pointcontrast.errors import InputError
 from pointcontrast.leftovers import sweep_leftovers
 from pointcontrast.scene_conversion import refuse_foreign
@@ -138,7 +138,7 @@ def report_shape_sets(
         f"{sum(each.num_bytes for each in finished) / 1e6:.1f} MB in {output}"
     )
     if made:
-        print(f"{made / seconds:,.0f} points a second")
+        print(speed_and_memory(made, seconds))
     return report_failures(failures)
 
 

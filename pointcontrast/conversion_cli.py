@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pointcontrast.labelled_scene import find_labelled_scenes, problems_of_scene
+from pointcontrast.process_memory import peak_of_children, peak_of_process
 from pointcontrast.scene_conversion import ConvertedScene
 
 
@@ -56,8 +57,14 @@ def report_scenes(
     )
     made = sum(scene.num_points for scene in finished if not scene.reused)
     if seconds is not None and made:
-        print(f"{made / seconds:,.0f} points a second")
+        print(speed_and_memory(made, seconds))
     return report_failures(failures)
+
+
+def speed_and_memory(num_points: int, seconds: float) -> str:
+    """How fast points were converted, and the most memory that one of the processes held."""
+    peak = max(peak_of_process(), peak_of_children())
+    return f"{num_points / seconds:,.0f} points a second, at most {peak / 1e6:.0f} MB a process"
 
 
 def report_failures(failures: dict[str, str]) -> int:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
-import sys
-from pathlib import Path
 
 import torch
 
 from pointcontrast.backbones import Res16UNet
 from pointcontrast.backbones.res16unet_variants import VariantName
 from pointcontrast.benchmarks.timing import Figures
+from pointcontrast.process_memory import peak_of_process
 from pointcontrast.sparse import EngineName
 
 CASES: dict[str, tuple[EngineName, bool]] = {
@@ -48,19 +46,10 @@ def _peak_of_two_steps(
     # Once small, for what is loaded when it is first needed.
     warm_up = Res16UNet(3, 32, variant, engine=engine, width=1e-3)
     warm_up.encode(coordinates[:100], torch.ones(100, 3)).sum().backward()
-    before = _peak()
+    before = peak_of_process()
     net = Res16UNet(3, 32, variant, engine=engine, checkpoint_activations=checkpointed)
     features = torch.ones(len(coordinates), 3)
     for _ in range(2):
         net.zero_grad()
         net.encode(coordinates, features).sum().backward()
-    return _peak() - before
-
-
-def _peak() -> float:
-    """The most memory that this process ever held, in bytes."""
-    status = Path("/proc/self/status")  # of this program alone; getrusage keeps its parent's too
-    if status.exists():
-        return 1024 * float(status.read_text().split("VmHWM:")[1].split()[0])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
+    return peak_of_process() - before
