@@ -26,8 +26,7 @@ from downstream.network import Mode, Network
 from downstream.tasks import Task
 from downstream.types import LabelledBatch
 from pointcontrast.backbones import Backbone
-from pointcontrast.batch_norm import Pass, recalibrated_batch_norm
-from pointcontrast.errors import InputError
+from pointcontrast.batch_norm import Pass, measure_batch_norm, recalibrated_batch_norm
 from pointcontrast.foreign_weights import KernelOrder
 from pointcontrast.network_input import NetworkInput
 from pointcontrast.schedules import PolynomialDecay, Schedule
@@ -104,15 +103,12 @@ class Finetune(pl.LightningModule):
             schedule: of the learning rate; None is the released PolyLR with power 0.9.
             calibration_batches: training batches on which batch norm's statistics are measured
                 before the network is scored or written; 0 takes the moving averages, as the
-                released code does. For short runs. Only with mode full.
+                released code does. For short runs. Where the mode leaves layers alone they are
+                measured once, before training: features of other voxels or another input have
+                other statistics, and a network from scratch has none.
             seed: set from seed_everything.
         """
         super().__init__()
-        if calibration_batches and mode != "full":
-            raise InputError(
-                f"model.calibration_batches {calibration_batches} has no meaning with mode {mode}, "
-                "which keeps the statistics of the pretrained layers; set it to 0"
-            )
         self.benchmark = benchmark
         self._ingredients = _Ingredients(
             network_input=network_input,
@@ -198,11 +194,18 @@ class Finetune(pl.LightningModule):
 
     def calibrated(self) -> AbstractContextManager[None]:
         """A context in which the network is scored and written."""
-        if not self.calibration_batches:
+        if not self.calibration_batches or self.network.mode != "full":
             return nullcontext()
-        batches = self.data.calibration_dataloader(self.calibration_batches)
-        passes: Iterator[Pass] = ((batch.coordinates, batch.features) for batch in batches)
-        return recalibrated_batch_norm(self.network.backbone, passes)
+        return recalibrated_batch_norm(self.network.backbone, self._passes(self.data))
+
+    def measure_frozen(self, data: FinetuneDataModule) -> None:
+        """Measure the statistics of a network whose layers are not all trained, for good."""
+        if self.calibration_batches and self.network.mode != "full":
+            measure_batch_norm(self.network.backbone, self._passes(data))
+
+    def _passes(self, data: FinetuneDataModule) -> Iterator[Pass]:
+        for batch in data.calibration_dataloader(self.calibration_batches):
+            yield batch.coordinates, batch.features
 
     def validation_step(self, batch: LabelledBatch, batch_idx: int) -> None:
         """Count the predictions of one cloud."""

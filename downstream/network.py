@@ -39,6 +39,7 @@ class Network(nn.Module):
             )
         self.backbone = backbone
         self.head = head
+        self.mode: Mode = mode
         self._frozen = _frozen_modules(backbone, mode)
         for module in self._frozen:
             module.requires_grad_(False)
