@@ -31,6 +31,7 @@ class Synthia4D(SceneBenchmark):
         root: str,
         frames_per_clip: int = 1,
         frame_step: int = 1,
+        evaluation_crop: float = 25.0,
         split_file: str | None = None,
     ) -> None:
         """Read frames from ``root``.
@@ -39,11 +40,21 @@ class Synthia4D(SceneBenchmark):
             root: folder of labelled scenes.
             frames_per_clip: how many frames of a sequence make one cloud.
             frame_step: from one frame of a clip to the next.
+            evaluation_crop: what is evaluated lies within so many metres of the middle of the
+                cloud along each axis; 0 for all of it (``TEST_CLIP_BOUND`` of
+                SpatioTemporalSegmentation ``lib/datasets/synthia.py``).
             split_file: None takes the official one, ``datasets/splits/synthia4d_cvpr19.json``.
         """
         super().__init__(
-            root, frames_per_clip=frames_per_clip, frame_step=frame_step, split_file=split_file
+            root,
+            frames_per_clip=frames_per_clip,
+            frame_step=frame_step,
+            evaluation_crop=evaluation_crop,
+            split_file=split_file,
         )
+        if not evaluation_crop >= 0:
+            raise InputError(f"evaluation_crop {evaluation_crop} must not be negative (metres)")
+        self.evaluation_crop = evaluation_crop
         if min(frames_per_clip, frame_step) < 1:
             raise InputError(
                 f"frames_per_clip {frames_per_clip} and frame_step {frame_step} must be 1 or more"
@@ -78,8 +89,14 @@ class Synthia4D(SceneBenchmark):
 
     def read(self, name: str, rng: np.random.Generator | None = None) -> LabelledCloud:
         """One frame, or one clip with the number of the frame as time."""
-        if self.frames_per_clip == 1:
-            return super().read(name, rng)
+        cloud = super().read(name, rng) if self.frames_per_clip == 1 else self._clip(name, rng)
+        if rng is not None or not self.evaluation_crop:
+            return cloud  # training has the crop of its augmentation
+        low, high = cloud.points.min(axis=0), cloud.points.max(axis=0)
+        away = np.abs(cloud.points - (low + high) / 2)
+        return cloud[(away <= self.evaluation_crop).all(axis=1)]
+
+    def _clip(self, name: str, rng: np.random.Generator | None) -> LabelledCloud:
         frames = [super(Synthia4D, self).read(frame, rng) for frame in self._clips[name]]
         time = np.repeat(np.arange(len(frames), dtype=np.int32), [len(frame) for frame in frames])
         return replace(

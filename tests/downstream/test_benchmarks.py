@@ -107,6 +107,21 @@ def test_clips_share_no_frame_and_know_their_time(tmp_path: Path) -> None:
         Synthia4D(str(tmp_path), frames_per_clip=0)
 
 
+def test_frames_are_evaluated_near_their_middle(tmp_path: Path) -> None:
+    write_scene(tmp_path / "SYNTHIA-SEQS-05-FOG" / "000000", STREET, up="y")
+    name = "SYNTHIA-SEQS-05-FOG/000000"
+    whole = Synthia4D(str(tmp_path)).read(name)
+    assert len(whole) == 50  # four metres of points
+    benchmark = Synthia4D(str(tmp_path), evaluation_crop=1.0)
+    middle = (whole.points.min(axis=0) + whole.points.max(axis=0)) / 2
+    near = (np.abs(whole.points - middle) <= 1).all(axis=1)
+    assert 0 < near.sum() < 50
+    np.testing.assert_array_equal(benchmark.read(name).points, whole.points[near])
+    assert len(benchmark.read(name, np.random.default_rng(0))) == 50  # in training
+    with pytest.raises(InputError, match="evaluation_crop -1"):
+        Synthia4D(str(tmp_path), evaluation_crop=-1)
+
+
 def test_ones_own_scenes_are_split_by_fraction_or_list(tmp_path: Path) -> None:
     for number in range(10):
         write_scene(tmp_path / "scenes" / f"room_{number}", ("wall", "floor"))
