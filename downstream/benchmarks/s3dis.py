@@ -5,10 +5,9 @@ from __future__ import annotations
 from downstream.benchmarks.benchmark import Split
 from downstream.benchmarks.labelled_scenes import SceneBenchmark
 from downstream.releases.s3dis.classes import CLASS_NAMES
+from downstream.releases.s3dis.rooms import AREAS
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import find_labelled_scenes
-
-AREAS = (1, 2, 3, 4, 5, 6)
 
 
 class S3DIS(SceneBenchmark):

@@ -1,6 +1,10 @@
-"""A small S3DIS release of synthetic rooms, in the exact layout of the real one.
+"""A small S3DIS release of synthetic rooms: the stand-in for data that cannot be shipped.
 
-python -m downstream.releases.s3dis.synthetic data/mini_s3dis --rooms-per-area 2
+python -m downstream.releases.s3dis.synthetic data/mini_s3dis --num-rooms 2
+
+Folders, file names and lines are those of Stanford3dDataset_v1.2. As there, a room lies somewhere
+in its building, z is up, and ``<room>.txt`` holds the points of all annotations. There are no
+beams, columns and stairs; boards are pictures and monitors.
 """
 
 from __future__ import annotations
@@ -8,13 +12,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from downstream.releases.s3dis.rooms import ANNOTATIONS, AREAS
+from downstream.releases.s3dis.damage import DAMAGES, damage_room
+from downstream.releases.s3dis.rooms import ANNOTATIONS, AREAS, room_name
 from pointcontrast.errors import InputError, run_command
 from pointcontrast.files import atomic_folder
 from pointcontrast.synthetic.pieces import CLASS_NAMES as ROOM_CLASS_NAMES
@@ -35,11 +41,12 @@ _CLASS_OF = {
 
 def write_s3dis_release(
     output: Path,
-    rooms_per_area: int = 2,
+    num_rooms: int = 2,
     seed: int = 0,
     *,
     areas: tuple[int, ...] = AREAS,
     density: float = 400.0,
+    damaged: Mapping[str, str] | None = None,
     progress: bool = False,
 ) -> list[Path]:
     """Write a release.
@@ -47,30 +54,38 @@ def write_s3dis_release(
     Args:
         output: gets ``Area_1/office_1/office_1.txt``, ``Area_1/office_1/Annotations/wall_1.txt``
             and so on.
-        rooms_per_area: how many.
-        seed: of the release; a room is a pure function of it, its area and its number.
+        num_rooms: of each area.
+        seed: of the release; a room is a pure function of it, its area, its number and the density.
         areas: which.
-        density: points a square metre.
+        density: points a square metre of surface; a room has about 160 square metres.
+        damaged: room (``Area_1/office_1``) -> what to damage, a key of ``damage.DAMAGES``.
         progress: show a progress bar.
 
     Returns:
         The rooms' folders, in order.
 
     Raises:
-        InputError: a number is out of range.
+        InputError: a number is out of range, or a damage to a room that is not there.
     """
-    if rooms_per_area < 1 or not set(areas) <= set(AREAS):
+    damaged = damaged or {}
+    if num_rooms < 1 or not areas or not set(areas) <= set(AREAS):
         raise InputError(
-            f"rooms_per_area {rooms_per_area} must be 1 or more, and areas {areas} among {AREAS}"
+            f"num_rooms {num_rooms} must be 1 or more, and areas {areas} some of {AREAS}"
         )
-    tasks = [(area, number) for area in areas for number in range(1, rooms_per_area + 1)]
-    rooms = []
-    for area, number in tqdm(tasks, "rooms", unit="room", disable=None if progress else True):
-        rng = np.random.default_rng([seed, area, number])
+    tasks = [(area, number) for area in areas for number in range(1, num_rooms + 1)]
+    rooms = [output / f"Area_{area}" / f"office_{number}" for area, number in tasks]
+    strange = sorted(set(damaged) - {room_name(room) for room in rooms})
+    strange += sorted(set(damaged.values()) - set(DAMAGES))
+    if strange:
+        raise InputError(f"damaged names {strange[0]!r}, no room of these and no known damage")
+    for room, task in zip(
+        tqdm(rooms, "rooms", unit="room", disable=None if progress else True), tasks, strict=True
+    ):
+        rng = np.random.default_rng([seed, *task])
         points = Renderer(make_room(rng)).sample_points(density, rng)
-        room = output / f"Area_{area}" / f"office_{number}"
         _write_room(room, points, rng.uniform((-20, -20, 0), (20, 20, 1)))
-        rooms.append(room)
+        if room_name(room) in damaged:
+            damage_room(room, damaged[room_name(room)])
     return rooms
 
 
@@ -107,15 +122,22 @@ def main() -> int:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("output", type=Path, help="folder of the release")
-    parser.add_argument("--rooms-per-area", type=int, default=2)
+    parser.add_argument("--num-rooms", type=int, default=2, help="of each area")
+    parser.add_argument("--areas", type=int, nargs="+", default=AREAS, help="which areas")
     parser.add_argument("--density", type=float, default=400.0, help="points a square metre")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--damage", nargs=2, action="append", default=[], metavar=("ROOM", "HOW"),
+        help=f"damage a room, such as Area_5/office_1; HOW is one of {', '.join(DAMAGES)}",
+    )  # fmt: skip
     arguments = parser.parse_args()
     write_s3dis_release(
         arguments.output,
-        arguments.rooms_per_area,
+        arguments.num_rooms,
         arguments.seed,
+        areas=tuple(arguments.areas),
         density=arguments.density,
+        damaged=dict(arguments.damage),
         progress=True,
     )
     return 0

@@ -1,15 +1,36 @@
 r"""Points from the release's text files: ``x y z r g b`` a line, metres and 0..255.
 
-Some lines of the release hold control bytes, such as ``103.0\x100000``: a digit that lost one bit
-(``0`` is 0x30, the byte is 0x10). They are put right by that rule where the line then makes sense,
-and named; any other line that does not parse is an error with its number.
+Four lines of version 1.2 hold a control byte. In each a character lost its bit 0x20:
+
+==========================================  ======================  ==========  ============
+file, line                                  written                 should be   reported in
+==========================================  ======================  ==========  ============
+Area_5/hallway_6/.../ceiling_1, 180389      ``185\x00187 182``      a space     [1], [2]
+Area_5/office_19/.../ceiling_1, 323474      ``103.0\x100000``       0           [3], [4]
+Area_3/hallway_2/hallway_2, 926337          ``-9.1\x160``           6           [5]
+Area_2/auditorium_1/auditorium_1, 741101    ``167.\x1000000``       0           [6]
+==========================================  ======================  ==========  ============
+
+Issues on GitHub: [1] charlesq34/pointnet 45, [2] HuguesTHOMAS/KPConv 82, [3] JonasSchult/Mask3D 87,
+[4] zeliu98/CloserLook3D 15, [5] loicland/superpoint_graph 29, [6] VinAIResearch/ISBNet 60. That
+``-9.160`` is meant shows in [5]: the lines around it have it.
+
+So the rule is: the lost bit is put back. Where this does not give six numbers, but a space
+does and the byte stands where two numbers meet, it is a space. The line must then make sense, and
+the point lie where the file's others are. All other lines that make no sense are errors. The
+authors' code prints such lines and leaves them out (reference: PointContrast,
+``downstream/semseg/lib/datasets/preprocessing/stanford.py``).
 """
 
 from __future__ import annotations
 
 import io
+import re
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,9 +39,17 @@ from pyarrow import csv
 
 from pointcontrast.errors import InputError
 
-_COLUMNS = ("x", "y", "z", "r", "g", "b")
+MARGIN = 0.1
+"""Metres. A mended point lies in the box of the file's other points, or this close to it: an
+object is in one place."""
+
+_TYPES = dict.fromkeys("xyz", pa.float64()) | dict.fromkeys("rgb", pa.float32())
+_NUMBER = rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_LINE = re.compile(rb"[ \t]*" + rb"[ \t]+".join([_NUMBER] * 6) + rb"[ \t]*")
+_BETWEEN = re.compile(rb"(?<=[\d.])[\x00-\x08\x0b-\x1f](?=[-+.\d])")
 _LOST_BIT = 0x20
-_CONTROL = frozenset(range(0x20)) - {0x09, 0x0A, 0x0D}
+_CONTROL = frozenset(range(0x20)) - {0x09, 0x0A}
+_FARTHEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -30,7 +59,7 @@ class TextPoints:
     Attributes:
         coord: (N, 3) float32 metres, N >= 1, finite.
         color: (N, 3) uint8.
-        notes: what was mended, each with file, line and values.
+        notes: what was mended, each with file, line, what was read and what it became.
     """
 
     coord: NDArray[np.float32]
@@ -42,88 +71,107 @@ def read_points(path: Path) -> TextPoints:
     """Read one file.
 
     Raises:
-        InputError: it is missing or empty, or a line does not make sense and cannot be mended.
+        InputError: it is missing or empty, or a line is not six numbers, finite, with colours that
+            are whole numbers in 0..255, and cannot be mended.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror})") from None
-    if not data.strip():
+    if not data or data.isspace():
         raise InputError(f"{path} is empty; copy it from the release again")
-    notes: list[str] = []
-    values = _read_quickly(data)
-    if values is None or not _makes_sense(values).all():
-        values = _read_line_by_line(path, data, notes)
-    return TextPoints(
-        coord=values[:, :3].astype(np.float32),
-        color=values[:, 3:].round().astype(np.uint8),
-        notes=tuple(notes),
-    )
+    columns = _read_quickly(data)
+    notes: tuple[str, ...] = ()
+    if columns is None or not _makes_sense(columns).all():
+        columns, notes = _read_line_by_line(path, data)
+    coord = np.empty((len(columns[0]), 3), np.float32)
+    color = np.empty((len(columns[0]), 3), np.uint8)
+    for axis in range(3):
+        coord[:, axis] = columns[axis]
+        color[:, axis] = columns[3 + axis]
+    return TextPoints(coord, color, notes)
 
 
-def _read_quickly(data: bytes) -> NDArray[np.float64] | None:
-    """(N, 6), or None where a line is not six numbers with one space between."""
+def _read_quickly(data: bytes) -> list[NDArray[Any]] | None:
+    """Six columns of N numbers; None where a line is not six numbers with one space between."""
+    if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
+        return None  # the parser would end a line there
     try:
         table = csv.read_csv(
-            io.BytesIO(data),
-            read_options=csv.ReadOptions(column_names=_COLUMNS, use_threads=False),
+            pa.BufferReader(data),
+            read_options=csv.ReadOptions(column_names=list(_TYPES), use_threads=False),
             parse_options=csv.ParseOptions(delimiter=" ", quote_char=False),
-            convert_options=csv.ConvertOptions(
-                column_types=dict.fromkeys(_COLUMNS, pa.float64()),
-                null_values=[],
-                strings_can_be_null=False,
-            ),
+            convert_options=csv.ConvertOptions(column_types=_TYPES),
         )
     except pa.ArrowInvalid:
         return None
-    return np.stack([column.to_numpy() for column in table.columns], axis=1)
+    return [column.to_numpy() for column in table.columns]
 
 
-def _makes_sense(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which rows are finite, with colours in 0..255."""
-    colors = values[:, 3:]
-    in_range = ((colors >= 0) & (colors <= 255)).all(axis=1)
-    return np.asarray(np.isfinite(values).all(axis=1) & in_range)
+def _makes_sense(columns: Sequence[NDArray[Any]]) -> NDArray[np.bool_]:
+    """(N,) which rows are finite, also as float32, with whole colours in 0..255."""
+    valid = np.ones(len(columns[0]), dtype=bool)
+    for column in columns[:3]:
+        valid &= np.abs(column) <= _FARTHEST
+    for column in columns[3:]:
+        valid &= (column >= 0) & (column <= 255) & (column == np.floor(column))
+    return valid
 
 
-def _read_line_by_line(path: Path, data: bytes, notes: list[str]) -> NDArray[np.float64]:
-    rows: list[list[float]] = []
-    for number, line in enumerate(data.split(b"\n"), start=1):
-        if not line.strip():
+def _read_line_by_line(path: Path, data: bytes) -> tuple[list[NDArray[Any]], tuple[str, ...]]:
+    """Six columns, and what was mended; for files that cannot be read quickly."""
+    values, numbers = array("d"), array("q")
+    mended: dict[int, tuple[bytes, bytes]] = {}  # by row
+    for number, ended in enumerate(io.BytesIO(data), start=1):
+        line = ended.rstrip(b"\r\n")
+        if not line.strip(b" \t"):
             continue
-        row = _parse(line)
-        if row is None:
-            mended = _mend(line)
-            row = None if mended is None else _parse(mended)
-            if mended is None or row is None:
-                raise InputError(
-                    f"{path}, line {number}: {line[:80]!r} is not `x y z r g b` with finite "
-                    "numbers and colours in 0..255; correct the line or copy the file again"
-                )
-            notes.append(f"{path.name}, line {number}: {line!r} read as {mended!r}")
-        rows.append(row)
-    return np.array(rows)
-
-
-def _parse(line: bytes) -> list[float] | None:
-    if any(byte in _CONTROL for byte in line):
-        return None  # float() takes some of them for spaces
-    try:
-        row = [float(word) for word in line.split()]
-    except ValueError:
-        return None
-    if len(row) != len(_COLUMNS) or not _makes_sense(np.array([row]))[0]:
-        return None
-    return row
+        text = line if _LINE.fullmatch(line) else _mend(line)
+        if text is None:
+            raise _wrong_line(path, number, line)
+        if text is not line:
+            mended[len(numbers)] = (line, text)
+        values.extend(map(float, text.split()))
+        numbers.append(number)
+    rows = np.frombuffer(values).reshape(-1, 6)
+    columns: list[NDArray[Any]] = [rows[:, axis] for axis in range(6)]
+    valid = _makes_sense(columns)
+    if not valid.all():
+        number = numbers[int(np.argmin(valid))]
+        raise _wrong_line(path, number, data.split(b"\n")[number - 1].rstrip(b"\r"))
+    others = np.delete(rows[:, :3], list(mended), axis=0) if mended else rows[:, :3]
+    for row, (line, _) in mended.items():
+        if not _lies_among(rows[row, :3], others):
+            raise _wrong_line(path, numbers[row], line)
+    notes = tuple(
+        f"{path.name}, line {numbers[row]}: {line!r} read as {text!r}"
+        for row, (line, text) in mended.items()
+    )
+    return columns, notes
 
 
 def _mend(line: bytes) -> bytes | None:
-    """The line with its control bytes as the digits, or else the spaces, that they were."""
-    strange = {byte for byte in line if byte in _CONTROL}
-    if not strange:
-        return None
-    digits = bytes(byte | _LOST_BIT if byte in strange else byte for byte in line)
-    if _parse(digits) is not None:
-        return digits
-    spaces = bytes(0x20 if byte in strange else byte for byte in line)
-    return spaces if _parse(spaces) is not None else None
+    """The line with its control bytes as what they were before they lost a bit, or as spaces.
+
+    Only one of the two gives six numbers: a digit joins what a space parts.
+    """
+    whole = bytes(byte | _LOST_BIT if byte in _CONTROL else byte for byte in line)
+    for text in (whole, _BETWEEN.sub(b" ", line)):
+        if _LINE.fullmatch(text):
+            return text
+    return None
+
+
+def _lies_among(point: NDArray[np.float64], others: NDArray[np.float64]) -> bool:
+    """Whether a point (3,) lies in the box of others (N, 3), ``MARGIN`` wider."""
+    if not len(others):
+        return False
+    low, high = others.min(axis=0) - MARGIN, others.max(axis=0) + MARGIN
+    return bool(((point >= low) & (point <= high)).all())
+
+
+def _wrong_line(path: Path, number: int, line: bytes) -> InputError:
+    return InputError(
+        f"{path}, line {number}: {line[:80]!r} is not `x y z r g b` with finite numbers and whole "
+        "colours in 0..255, and is not to be mended; correct the line or copy the file again"
+    )
