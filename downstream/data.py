@@ -12,10 +12,12 @@ from torch.utils.data import DataLoader
 
 from downstream.augmentation import Augmentation, SceneAugmentation
 from downstream.benchmarks import Benchmark
+from downstream.benchmarks.labelled_scenes import SceneBenchmark
 from downstream.collate import collate_samples
 from downstream.dataset import CloudDataset
-from downstream.label_lists import PointList, choose_scenes, read_point_list, read_scene_list
+from downstream.point_lists import PointList, read_point_list
 from downstream.samples import SampleMaker
+from downstream.scene_lists import choose_scenes, read_scene_list
 from downstream.types import LabelledBatch
 from pointcontrast.errors import InputError
 from pointcontrast.network_input import FeatureName, NetworkInput
@@ -70,6 +72,8 @@ class FinetuneDataModule(pl.LightningDataModule):
         )
         if batch_size < 1:
             raise InputError(f"data.batch_size {batch_size} must be at least 1")
+        if point_list is not None and not isinstance(benchmark, SceneBenchmark):
+            raise InputError("data.point_list is for labelled scenes; shapes have data.scene_list")
         if max_voxels < 0:
             raise InputError(f"data.max_voxels {max_voxels} must not be negative")
         self.augmentation = augmentation
@@ -94,14 +98,18 @@ class FinetuneDataModule(pl.LightningDataModule):
         """
         if self._train is not None:
             return
-        names = self.benchmark.names("train")
+        everything = self.benchmark.names("train")
+        names: Sequence[str] = everything
         if self.scene_list is not None:
-            names = list(choose_scenes(names, read_scene_list(Path(self.scene_list))))
+            names = choose_scenes(everything, read_scene_list(Path(self.scene_list)))
         annotated = None
         if self.point_list is not None:
             annotated = read_point_list(Path(self.point_list))
-            names = list(choose_scenes(names, annotated.names))
-        self._train = self._dataset(names, training=True, annotated=annotated)
+            listed = set(choose_scenes(everything, annotated.names))
+            names = [name for name in names if name in listed]
+        if not names:
+            raise InputError(f"{self.point_list} and {self.scene_list} have no scene in common")
+        self._train = self._dataset(list(names), training=True, annotated=annotated)
         self._validation = self._dataset(self.benchmark.names("validation"), training=False)
 
     def _dataset(

@@ -8,7 +8,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from downstream.benchmarks import Benchmark
-from downstream.label_lists import PointList, keep_annotated
+from downstream.point_lists import PointList, keep_annotated
 from downstream.samples import SampleMaker
 from downstream.types import LabelledSample
 from pointcontrast.errors import InputError
@@ -58,6 +58,6 @@ class CloudDataset(Dataset[LabelledSample]):
         if self.annotated is not None:
             if cloud.labels is None:
                 raise InputError(f"{name} has no labels; data.point_list is for labelled scenes")
-            kept = self.annotated.indices(name, num_points=len(cloud))
+            kept = self.annotated.indices(name, num_points=len(cloud), labels=cloud.labels)
             cloud = replace(cloud, labels=keep_annotated(cloud.labels, kept))
         return self.maker(cloud, rng)

@@ -57,6 +57,8 @@ class FinetuneCLI(RunCLI):
         self.model.on_scored = self._save
         if self.trainer.is_global_zero:
             self._say_initialization()
+            chosen, everything = self.datamodule.train_dataset, self.datamodule.benchmark
+            print(f"training on {len(chosen)} of {len(everything.names('train'))} clouds")
         if self.resume_from is None:
             self.model.measure_frozen(self.datamodule)
         if not self.fit():

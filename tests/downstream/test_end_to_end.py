@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from conftest import REPOSITORY
-from downstream.releases.shapenet.synthetic import write_shapenet_release
 
 from downstream.evaluate_cli import main as evaluate
 from downstream.releases.s3dis.synthetic import write_s3dis_release
+from downstream.releases.shapenet.synthetic import write_shapenet_release
 from downstream.releases.shapenetpart.synthetic import write_shapenetpart_release
 from downstream.releases.synthia4d.synthetic import SEQUENCES, write_synthia4d_release
 from pointcontrast.synthetic.scannet_release import write_scannet_release

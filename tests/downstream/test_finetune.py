@@ -23,15 +23,12 @@ from downstream.augmentation import SceneAugmentation
 from downstream.benchmarks import S3DIS
 from downstream.data import FinetuneDataModule
 from downstream.finetune import main
-from downstream.label_lists import (
-    PointList,
-    limited_points,
-    points_rng,
-    write_point_list,
-    write_scene_list,
-)
 from downstream.network_file import read_network
+from downstream.point_choice import limited_points, points_rng
+from downstream.point_lists import PointList, write_point_list
+from downstream.scene_lists import write_scene_list
 from pointcontrast.checkpoint import load_backbone, read_weights
+from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import read_labelled_scene, write_labelled_scene
 from pointcontrast.run_folder import read_metrics
 
@@ -314,3 +311,27 @@ def test_labels_outside_the_classes_are_named(
     write_labelled_scene(folder, replace(scene, class_names=(*scene.class_names, "attic")))
     finetune("s3dis_small", tmp_path / "scenes", status=2)
     assert "office_1 has 14 classes" in capsys.readouterr().err
+
+
+def test_both_lists_choose_together(s3dis_scenes: Path, tmp_path: Path) -> None:
+    benchmark = S3DIS(str(s3dis_scenes))
+    points, sizes = {}, {}
+    for name in benchmark.names("train"):
+        labels = benchmark.read(name).labels
+        points[name] = limited_points(labels, 5, points_rng(0, name))
+        sizes[name] = len(labels)
+    path = tmp_path / "points.npz"
+    write_point_list(path, PointList(points=points, num_points=sizes, source=str(path)))
+    write_scene_list(tmp_path / "one.txt", ["office_2"], "one")
+    data = FinetuneDataModule(
+        benchmark, point_list=str(path), scene_list=str(tmp_path / "one.txt"), voxel_size=0.2
+    )
+    data.setup("fit")
+    assert data.train_dataset.names == ["Area_1/office_2"]
+    del points["Area_1/office_2"], sizes["Area_1/office_2"]
+    write_point_list(path, PointList(points=points, num_points=sizes, source=str(path)))
+    apart = FinetuneDataModule(
+        benchmark, point_list=str(path), scene_list=str(tmp_path / "one.txt"), voxel_size=0.2
+    )
+    with pytest.raises(InputError, match="have no scene in common"):
+        apart.setup("fit")

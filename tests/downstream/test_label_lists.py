@@ -1,182 +1,204 @@
+"""The command line datasets/label_lists.py, from labelled scenes to lists that training reads."""
+
 from __future__ import annotations
 
-import itertools
-import os
-import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from shape_commands import Command, command_of
 
-from downstream.label_lists import (
-    PointList,
-    choose_scenes,
-    keep_annotated,
-    limited_points,
-    limited_scenes,
-    points_rng,
-    read_point_list,
-    read_scene_list,
-    write_point_list,
-    write_scene_list,
-)
-from downstream.types import UNANNOTATED
+from downstream.benchmarks import S3DIS, ShapeNetPart
+from downstream.point_lists import read_point_list
+from downstream.releases.s3dis.classes import CLASS_NAMES
+from downstream.releases.shapenetpart.synthetic import write_shapenetpart_release
+from downstream.scene_lists import read_scene_list
 from pointcontrast.errors import InputError
+from pointcontrast.labelled_scene import (
+    LabelledScene,
+    find_labelled_scenes,
+    read_labelled_scene,
+    write_labelled_scene,
+)
+from pointcontrast.synthetic.source import write_rooms
 
-SCANS = [f"scene{number // 2:04d}_{number % 2:02d}" for number in range(1201)]
-
-
-def test_counts_are_those_of_the_published_lists_and_nested() -> None:
-    lists = [limited_scenes(SCANS, fraction, 7) for fraction in (0.01, 0.05, 0.1, 0.2)]
-    assert [len(chosen) for chosen in lists] == [12, 60, 120, 240]
-    for smaller, larger in itertools.pairwise(lists):
-        assert set(smaller) < set(larger)
-
-
-def test_the_choice_depends_on_names_and_seed_alone() -> None:
-    assert limited_scenes(SCANS, 0.1, 3) == limited_scenes(SCANS[::-1], 0.1, 3)
-    assert limited_scenes(SCANS, 0.1, 3) != limited_scenes(SCANS, 0.1, 4)
+ROOMS = ("Area_1/hall_1", "Area_1/office_1", "Area_2/office_1", "Area_3/lobby_1", "Area_5/hall_1")
 
 
-def test_every_scene_is_as_likely() -> None:
-    counts = dict.fromkeys(SCANS[:20], 0)
-    for seed in range(2000):
-        for name in limited_scenes(SCANS[:20], 0.25, seed):
-            counts[name] += 1
-    # 2000 draws of 5 of 20: 500 each, standard deviation 19.4
-    assert max(abs(count - 500) for count in counts.values()) < 5 * 19.4
+@pytest.fixture
+def lists(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
+    monkeypatch.chdir(tmp_path)
+    return command_of("label_lists.py", monkeypatch)
 
 
-def test_every_group_keeps_its_fraction() -> None:
-    names = [f"a/{i}" for i in range(100)] + [f"b/{i}" for i in range(7)]
-    chosen = limited_scenes(names, 0.1, 0, [name[0] for name in names])
-    assert sum(name.startswith("a/") for name in chosen) == 10
-    assert sum(name.startswith("b/") for name in chosen) == 1
+@pytest.fixture
+def rooms_of_s3dis(tmp_path: Path) -> Path:
+    """Five rooms of some 500 points, a quarter of them unlabelled; the first has 30 labelled."""
+    rng = np.random.default_rng(0)
+    root = tmp_path / "s3dis_scenes"
+    for number, name in enumerate(ROOMS):
+        semantic = rng.integers(0, 13, 500 + number).astype(np.int32)
+        semantic[rng.random(len(semantic)) < 0.25] = -1
+        if number == 0:
+            semantic[np.flatnonzero(semantic >= 0)[30:]] = -1
+        scene = LabelledScene(
+            coord=rng.uniform(0, 4, (len(semantic), 3)).astype(np.float32),
+            color=rng.integers(0, 256, (len(semantic), 3)).astype(np.uint8),
+            semantic=semantic,
+            class_names=CLASS_NAMES,
+        )
+        write_labelled_scene(root / name, scene)
+    return root
 
 
-def test_a_list_of_scenes_comes_back_and_a_plain_one_loads(tmp_path: Path) -> None:
-    write_scene_list(tmp_path / "ours.txt", SCANS[:3], "ScanNet, 3 of 1201")
-    assert read_scene_list(tmp_path / "ours.txt") == tuple(SCANS[:3])
-    (tmp_path / "published.txt").write_text("scene0000_00\r\nscene0001_01\r\n")
-    assert read_scene_list(tmp_path / "published.txt") == ("scene0000_00", "scene0001_01")
+def test_official_scans_need_no_data(lists: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    official = Path(__file__).resolve().parents[2] / "datasets" / "splits" / "scannetv2_train.txt"
+    assert lists("scenes", official, "--seed", 3, "-o", "lists") == 0
+    assert "240 of 1201 in lists/scannetv2_train_scenes_0.2_seed3.txt" in capsys.readouterr().out
+    found = [
+        set(read_scene_list(Path(f"lists/scannetv2_train_scenes_{fraction}_seed3.txt")))
+        for fraction in (0.01, 0.05, 0.1, 0.2)
+    ]
+    assert [len(names) for names in found] == [12, 60, 120, 240]
+    assert found[0] < found[1] < found[2] < found[3] < set(read_scene_list(official))
+    assert lists("show", "lists/scannetv2_train_scenes_0.01_seed3.txt") == 0
+    said = capsys.readouterr().out
+    assert "scannetv2_train: 12 of 1201 scenes, fraction 0.01, seed 3, version 1\n" in said
+    assert f"12 scenes: {min(found[0])} to {max(found[0])}\n" in said
 
 
-def test_bad_lists_of_scenes_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none\.txt does not exist"):
-        read_scene_list(tmp_path / "none.txt")
-    (tmp_path / "empty.txt").write_text("# nothing\n\n")
-    with pytest.raises(InputError, match=r"empty\.txt lists no scene"):
-        read_scene_list(tmp_path / "empty.txt")
-    (tmp_path / "twice.txt").write_text("a\nb\na\n")
-    with pytest.raises(InputError, match="lists 'a' twice"):
-        read_scene_list(tmp_path / "twice.txt")
-    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match=r"binary\.txt is no list"):
-        read_scene_list(tmp_path / "binary.txt")
-    with pytest.raises(InputError, match=r"fraction 0"):
-        limited_scenes(SCANS, 0, 0)
+def test_scenes_of_a_benchmark_of_a_list_and_of_a_pattern(
+    lists: Command, rooms_of_s3dis: Path
+) -> None:
+    def chosen(*words: object) -> tuple[str, ...]:
+        assert lists("scenes", rooms_of_s3dis, "--fraction", 1, "-o", "lists", *words) == 0
+        (path,) = Path("lists").iterdir()
+        found = read_scene_list(path)
+        path.unlink()
+        return found
+
+    assert chosen() == ROOMS
+    assert chosen("--benchmark", "S3DIS") == ROOMS[:4]
+    assert chosen("--only", "Area_[23]/*", "*/hall_1") == (ROOMS[0], *ROOMS[2:])
+    Path("some.txt").write_text("Area_3/lobby_1\nArea_2/office_1\n")
+    assert chosen("--scenes-from", "some.txt") == ROOMS[2:4]
+    assert chosen("--scenes-from", "some.txt", "--only", "Area_2*") == ROOMS[2:3]
 
 
-def test_scenes_are_found_by_their_last_part() -> None:
-    names = ["Area_1/office_1", "Area_1/hall", "Area_2/office_1"]
-    assert choose_scenes(names, ["hall", "Area_2/office_1"]) == ("Area_1/hall", "Area_2/office_1")
-    with pytest.raises(InputError, match=r"'office_1', which may be Area_1/office_1 or Area_2"):
-        choose_scenes(names, ["office_1"])
-    with pytest.raises(InputError, match="'lobby', which the training data does not have"):
-        choose_scenes(names, ["lobby"])
-
-
-def labels() -> np.ndarray:
-    found = np.random.default_rng(0).integers(-1, 5, 3000).astype(np.int32)
-    found[:100] = -1
-    return found
-
-
-def test_points_are_labelled_nested_and_of_their_scene_alone() -> None:
-    chosen = [limited_points(labels(), n, points_rng(1, "scene0000_00")) for n in (20, 50, 200)]
-    assert [len(rows) for rows in chosen] == [20, 50, 200]
-    assert set(chosen[0]) < set(chosen[1]) < set(chosen[2])
-    assert (labels()[chosen[2]] >= 0).all()
-    assert not np.array_equal(chosen[0], limited_points(labels(), 20, points_rng(1, "scene0001")))
-    few = np.array([-1, 2, -1, 0], np.int32)
-    np.testing.assert_array_equal(limited_points(few, 20, points_rng(0, "a")), [1, 3])
-
-
-def test_all_other_points_are_unannotated() -> None:
-    kept = keep_annotated(np.array([3, -1, 4, 2], np.int32), np.array([0, 1]))
-    np.testing.assert_array_equal(kept, [3, -1, UNANNOTATED, UNANNOTATED])
-
-
-def some_points() -> PointList:
-    return PointList(
-        points={"b": np.array([0, 5]), "Area_1/a": np.array([2]), "c": np.array([], np.int64)},
-        num_points={"b": 6, "Area_1/a": 3, "c": 1},
-        source="here",
-        meta={"seed": 4, "points": 2},
+def test_shapes_keep_one_of_each_category(
+    lists: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    synsets = ("03797390", "04379243")
+    write_shapenetpart_release(tmp_path / "raw", 8, 3, num_points=60, synsets=synsets)
+    assert (
+        command_of("shapenetpart.py", monkeypatch)(
+            "shapes", "raw", "--output", "shapes", "--num-workers", 1
+        )
+        == 0
+    )
+    assert (
+        lists("scenes", "shapes", "--benchmark", "ShapeNetPart", "--fraction", 0.01, "-o", ".") == 0
+    )
+    found = read_scene_list(Path("shapenetpart_scenes_0.01_seed0.txt"))
+    names = ShapeNetPart(str(tmp_path / "shapes")).names("train")
+    assert set(found) < set(names)
+    assert len({name.partition("/")[0] for name in names}) == 2
+    assert sorted(name.partition("/")[0] for name in found) == sorted(
+        {name.partition("/")[0] for name in names}
     )
 
 
-def test_a_list_of_points_comes_back(tmp_path: Path) -> None:
-    write_point_list(tmp_path / "points.npz", some_points())
-    found = read_point_list(tmp_path / "points.npz")
-    assert found.names == ("Area_1/a", "b", "c")
-    assert found.meta == {"seed": 4, "points": 2}
-    np.testing.assert_array_equal(found.indices("b", num_points=6), [0, 5])
-    assert len(found.indices("c", num_points=1)) == 0
-    with pytest.raises(InputError, match=r"made for 6 points of 'b', which has 7 here"):
-        found.indices("b", num_points=7)
-    with pytest.raises(InputError, match="does not list 'd'"):
-        found.indices("d", num_points=7)
+@pytest.mark.parametrize("method", ["random", "kmeans"])
+def test_points_of_a_benchmark(
+    lists: Command, rooms_of_s3dis: Path, capsys: pytest.CaptureFixture[str], method: str
+) -> None:
+    words = (rooms_of_s3dis, "--benchmark", "S3DIS", "--method", method, "--seed", 5, "-o", "lists")
+    assert lists("points", *words, "--num-points", 20, 50) == 0
+    said = capsys.readouterr().out
+    assert f"20 points of each of 4 scenes in lists/s3dis_points_20_{method}_seed5.npz" in said
+    assert "50 points of each of 4 scenes (all labelled points of 1 that have fewer) in" in said
+    path = Path(f"lists/s3dis_points_50_{method}_seed5.npz")
+    few, more = (read_point_list(path.with_name(path.name.replace("50", str(n)))) for n in (20, 50))
+    assert more.meta == {
+        "dataset": "S3DIS train",
+        "num_points": 50,
+        "method": method,
+        "seed": 5,
+    }
+    benchmark = S3DIS(str(rooms_of_s3dis))
+    assert few.names == more.names == tuple(benchmark.names("train"))
+    for name in more.names:
+        cloud = benchmark.read(name)
+        assert cloud.labels is not None
+        rows = more.indices(name, num_points=len(cloud), labels=cloud.labels)
+        assert (cloud.labels[rows] >= 0).all()
+        assert len(rows) == (30 if name == ROOMS[0] else 50)
+        nested = set(few.indices(name, num_points=len(cloud))) < set(rows)
+        assert nested or method == "kmeans"
+        with pytest.raises(InputError, match="other labels, or in another order"):
+            more.indices(name, num_points=len(cloud), labels=cloud.labels[::-1])
+    assert lists("show", path) == 0
+    said = capsys.readouterr().out
+    assert f"dataset S3DIS train, num_points 50, method {method}, seed 5\n" in said
+    assert "180 points, 8.973% of all, 30 to 50 a scene\n" in said  # of 500 + 501 + 502 + 503
+    assert "4 scenes: Area_1/hall_1 to Area_3/lobby_1\n" in said
 
 
-@pytest.mark.parametrize("legacy", [False, True])
-@pytest.mark.parametrize("as_tensor", [False, True])
-def test_a_published_list_loads(tmp_path: Path, legacy: bool, as_tensor: bool) -> None:
-    # a torch.save of scan id -> rows, as ContrastiveSceneContexts reads it
-    rows = np.array([40, 3, 17])
-    value = {"scene0191_00": torch.from_numpy(rows) if as_tensor else rows}
-    path = tmp_path / "points20"
-    torch.save(value, path, _use_new_zipfile_serialization=not legacy)
-    found = read_point_list(path)
-    np.testing.assert_array_equal(found.indices("scene0191_00", num_points=50), [3, 17, 40])
-    with pytest.raises(InputError, match=r"names the point 40 of 'scene0191_00', which has 30"):
-        found.indices("scene0191_00", num_points=30)
+def test_points_depend_on_method_and_seed(lists: Command, rooms_of_s3dis: Path) -> None:
+    for method, seed in (("random", 0), ("random", 1), ("kmeans", 0)):
+        words = ("--method", method, "--seed", seed, "--num-points", 20, "-o", "lists")
+        assert lists("points", rooms_of_s3dis, *words) == 0
+    found = [read_point_list(path) for path in sorted(Path("lists").iterdir())]
+    assert len(found) == 3
+    chosen = {tuple(points.indices(ROOMS[1], num_points=501)) for points in found}
+    assert len(chosen) == 3
 
 
-class Runs:
-    """A pickle that leaves a file where it is run."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self):
-        return os.system, (f"touch {self.path}",)
-
-
-@pytest.mark.parametrize("legacy", [False, True])
-def test_nothing_in_a_file_runs(tmp_path: Path, legacy: bool) -> None:
-    marker = tmp_path / "ran"
-    path = tmp_path / "points20"
-    torch.save({"a": Runs(marker)}, path, _use_new_zipfile_serialization=not legacy)
-    with pytest.raises(InputError, match="points20 is no whole list of points"):
-        read_point_list(path)
-    assert not marker.exists()
-    pickle.loads(pickle.dumps(Runs(marker)))  # the trap works
-    assert marker.exists()
+def test_points_of_generated_rooms(lists: Command, tmp_path: Path) -> None:
+    scenes = tmp_path / "rooms"
+    write_rooms(
+        tmp_path / "rgbd", 2, 1, labelled_output=scenes, width=32, height=24, density=200.0,
+        progress=False,
+    )  # fmt: skip
+    assert lists("points", scenes, "--num-points", 20, "-o", "lists") == 0
+    found = read_point_list(Path("lists/rooms_points_20_random_seed0.npz"))
+    folders = find_labelled_scenes(scenes)
+    assert found.names == tuple(folder.name for folder in folders)
+    for folder in folders:
+        scene = read_labelled_scene(folder)
+        assert scene.semantic is not None
+        rows = found.indices(folder.name, num_points=len(scene), labels=scene.semantic)
+        assert len(rows) == 20
+        assert (scene.semantic[rows] >= 0).all()
 
 
-def test_bad_lists_of_points_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none\.npz does not exist"):
-        read_point_list(tmp_path / "none.npz")
-    path = tmp_path / "points.npz"
-    write_point_list(path, some_points())
-    path.write_bytes(path.read_bytes()[:-60])
-    with pytest.raises(InputError, match=r"points\.npz is no whole list"):
-        read_point_list(path)
-    torch.save({"a": ["x"]}, tmp_path / "words")
-    with pytest.raises(InputError, match="'a' has no list of whole numbers"):
-        read_point_list(tmp_path / "words")
-    torch.save([1, 2], tmp_path / "list")
-    with pytest.raises(InputError, match="holds a list, not rows by scene"):
-        read_point_list(tmp_path / "list")
+def test_a_published_list_is_shown(lists: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"scene0000_00": np.arange(20), "scene0000_01": np.arange(20)}, "points20")
+    assert lists("show", "points20") == 0
+    said = capsys.readouterr().out
+    assert "points20 does not say how it was made\n40 points, 20 to 20 a scene\n2 scenes:" in said
+    Path("plain.txt").write_text("scene0000_00\n")
+    assert lists("show", "plain.txt") == 0
+    said = capsys.readouterr().out
+    assert "plain.txt does not say how it was made\n1 scene: scene0000_00\n" in said
+
+
+def test_what_is_wrong_is_said(
+    lists: Command, rooms_of_s3dis: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def error(*words: object) -> str:
+        assert lists(*words, "-o", "lists") != 0
+        assert not Path("lists").exists()
+        return capsys.readouterr().err
+
+    assert "fraction 2.0 must be" in error("scenes", rooms_of_s3dis, "--fraction", 2)
+    assert "none is not a folder" in error("scenes", "none")
+    assert "no scene like Hall*" in error("scenes", rooms_of_s3dis, "--only", "Hall*")
+    Path("some.txt").write_text("lobby_9\n")
+    assert "'lobby_9'" in error("scenes", rooms_of_s3dis, "--scenes-from", "some.txt")
+    assert "some.txt is a file; give the folder" in error("points", "some.txt")
+    assert "-3 annotated points" in error("points", rooms_of_s3dis, "--num-points", -3)
+    scene = LabelledScene(coord=np.zeros((1, 3), np.float32), color=np.zeros((1, 3), np.uint8))
+    write_labelled_scene(rooms_of_s3dis / "Area_6/bare_1", scene)
+    assert "bare_1 has no labels; convert it with them" in error("points", rooms_of_s3dis)
