@@ -96,12 +96,10 @@ def meetings_by_tap(kernel_map: KernelMap) -> Iterator[tuple[torch.Tensor, torch
 def _convolve(
     features: torch.Tensor, kernel: torch.Tensor, meetings: Meetings, transposed: bool
 ) -> torch.Tensor:
+    kernel = kernel.contiguous()  # a product's last bits can depend on the order in memory
     if kernel_library.run_on(features) and meetings[6].numel():
         return kernels.convolve(
-            features.contiguous(),
-            kernel.contiguous(),
-            _for_kernels(meetings),
-            transposed=transposed,
+            features.contiguous(), kernel, _for_kernels(meetings), transposed=transposed
         )
     matrices = kernel.transpose(1, 2) if transposed else kernel
     output = features.new_zeros(len(meetings[5]), matrices.shape[2])
