@@ -20,6 +20,7 @@ from downstream.samples import SampleMaker
 from downstream.scene_lists import choose_scenes, read_scene_list
 from downstream.types import LabelledBatch
 from pointcontrast.errors import InputError
+from pointcontrast.loading import make_loader, training_stream
 from pointcontrast.network_input import FeatureName, NetworkInput
 from pointcontrast.sources import DataSource
 from pointcontrast.stream import SampleKey, SampleStream
@@ -139,16 +140,7 @@ class FinetuneDataModule(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader[LabelledBatch]:
         """The stream of batches, from the step at which the run stands."""
         assert self.trainer is not None
-        batches_a_step = self.trainer.accumulate_grad_batches
-        stream = SampleStream(
-            len(self.train_dataset),
-            self.batch_size,
-            self.trainer.max_steps * batches_a_step,
-            seed=self.seed,
-            first_step=self.trainer.global_step * batches_a_step,
-            rank=self.trainer.global_rank,
-            num_ranks=self.trainer.world_size,
-        )
+        stream = training_stream(self.trainer, len(self.train_dataset), self.batch_size, self.seed)
         return self._loader(self.train_dataset, stream, self.num_workers)
 
     def val_dataloader(self) -> DataLoader[LabelledBatch]:
@@ -176,14 +168,6 @@ class FinetuneDataModule(pl.LightningDataModule):
         batches: SampleStream | Sequence[list[SampleKey]],
         num_workers: int,
     ) -> DataLoader[LabelledBatch]:
-        return DataLoader[LabelledBatch](
-            dataset,  # pyright: ignore[reportArgumentType] (collate_fn makes batches of samples)
-            batch_sampler=batches,  # pyright: ignore[reportArgumentType]
-            collate_fn=partial(
-                collate_samples, max_voxels=self.max_voxels if dataset.training else 0
-            ),
-            num_workers=num_workers,
-            persistent_workers=False,
-            # Forked workers of a process with threads (OpenMP, Open3D) can deadlock.
-            multiprocessing_context="spawn" if num_workers else None,
-        )
+        max_voxels = self.max_voxels if dataset.training else 0
+        collate = partial(collate_samples, max_voxels=max_voxels)
+        return make_loader(dataset, batches, collate, num_workers)

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from pointcontrast.augment import Rotation
 from pointcontrast.collate import collate_pairs
 from pointcontrast.errors import InputError
+from pointcontrast.loading import make_loader, training_stream
 from pointcontrast.network_input import FeatureName, NetworkInput
 from pointcontrast.pair_dataset import PairDataset
 from pointcontrast.pair_readers import PairReader, StoredPairs
@@ -205,42 +206,21 @@ class PairDataModule(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader[PairBatch]:
         """The stream of batches, from the step at which the run stands."""
         assert self.trainer is not None
-        batches_a_step = self.trainer.accumulate_grad_batches
-        stream = SampleStream(
-            len(self.train_dataset),
-            self.batch_size,
-            self.trainer.max_steps * batches_a_step,
-            seed=self.seed,
-            first_step=self.trainer.global_step * batches_a_step,
-            rank=self.trainer.global_rank,
-            num_ranks=self.trainer.world_size,
-        )
-        return self._loader(self.train_dataset, stream, self.num_workers)
+        stream = training_stream(self.trainer, len(self.train_dataset), self.batch_size, self.seed)
+        return make_loader(self.train_dataset, stream, collate_pairs, self.num_workers)
 
     def val_dataloader(self) -> DataLoader[PairBatch]:
         """The held-out pairs, one a batch, always the same."""
         keys = [[(VALIDATION_EPOCH, i)] for i in range(len(self.validation_dataset))]
-        return self._loader(self.validation_dataset, keys, 0)
+        return make_loader(self.validation_dataset, keys, collate_pairs, 0)
 
     def calibration_dataloader(self, num_batches: int) -> DataLoader[PairBatch]:
         """The first batches of the training stream: what batch norm is recalibrated on."""
         stream = SampleStream(len(self.train_dataset), self.batch_size, num_batches, seed=self.seed)
-        return self._loader(self.train_dataset, stream, 0)
+        return make_loader(self.train_dataset, stream, collate_pairs, 0)
 
     def transfer_batch_to_device(
         self, batch: PairBatch, device: torch.device, dataloader_idx: int
     ) -> PairBatch:
         """Move a batch; Lightning cannot move frozen dataclasses by itself."""
         return batch.to(device)
-
-    @staticmethod
-    def _loader(dataset: PairDataset, batches: object, num_workers: int) -> DataLoader[PairBatch]:
-        return DataLoader[PairBatch](
-            dataset,  # pyright: ignore[reportArgumentType] (collate_fn makes batches of samples)
-            batch_sampler=batches,  # pyright: ignore[reportArgumentType]
-            collate_fn=collate_pairs,
-            num_workers=num_workers,
-            persistent_workers=False,
-            # Forked workers of a process with threads (OpenMP, Open3D) can deadlock.
-            multiprocessing_context="spawn" if num_workers else None,
-        )
