@@ -1,4 +1,4 @@
-"""What evaluation leaves on disk of its predictions: a PLY a cloud, or a ScanNet submission."""
+"""What evaluation leaves of its predictions: a PLY or a PNG a cloud, or a ScanNet submission."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from downstream.benchmarks import Benchmark, ScanNet
+from downstream.prediction_picture import draw_prediction
 from downstream.predictions import (
     write_prediction_ply,
     write_scannet_submission,
@@ -15,8 +16,8 @@ from downstream.predictor import CloudPrediction
 from downstream.types import LabelledCloud
 from pointcontrast.errors import InputError
 
-Format = Literal["ply", "scannet"]
-FORMATS: tuple[Format, ...] = ("ply", "scannet")
+Format = Literal["ply", "png", "scannet"]
+FORMATS: tuple[Format, ...] = ("ply", "png", "scannet")
 
 
 class PredictionWriter:
@@ -41,6 +42,10 @@ class PredictionWriter:
         assert prediction.point_classes is not None
         if self.format == "scannet":
             write_scannet_submission(self.folder, cloud.name, prediction.point_classes)
+            return
+        if self.format == "png":
+            path = self.folder / f"{cloud.name}.png"
+            draw_prediction(path, cloud, prediction, self.class_names)
             return
         write_prediction_ply(
             self.folder / f"{cloud.name}.ply",

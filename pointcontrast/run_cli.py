@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+from abc import ABC, abstractmethod
 from typing import Any
 
 import pytorch_lightning as pl
@@ -40,7 +41,7 @@ TRAINER_DEFAULTS: dict[str, Any] = {
 }
 
 
-class RunCLI(LightningCLI):
+class RunCLI(LightningCLI, ABC):
     """Parse the configuration, build the parts, and run them in a folder of the run's own.
 
     Keys are the constructors' arguments: ``data.*``, ``model.*``, ``trainer.*`` (Lightning's),
@@ -146,9 +147,9 @@ class RunCLI(LightningCLI):
     def check_data(self) -> None:
         """Look at the data before the run's folder is made; bad data leaves no folder behind."""
 
+    @abstractmethod
     def train(self) -> int:
         """What the run does; returns the exit status."""
-        raise NotImplementedError
 
     def fit(self) -> bool:
         """Train, from the checkpoint where one was given; returns whether it got to its end."""

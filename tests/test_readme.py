@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
+import pytest
 import torch
 from conftest import REPOSITORY
 
+from downstream.benchmarks import LabelledScenes
 from pointcontrast.backbones import Res16UNet
 from pointcontrast.checkpoint import save_backbone
 from pointcontrast.network_input import NetworkInput
@@ -36,3 +41,37 @@ def test_files_and_configurations_that_are_named_are_there() -> None:
         assert (REPOSITORY / path).exists(), path
     for config in (REPOSITORY / "configs").glob("*/*.yaml"):
         assert f"`{config.stem}`" in README, config
+
+
+def test_own_scenes_are_written_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    np.save("points.npy", rng.random((100, 3)))
+    np.save("colors.npy", rng.integers(0, 256, (100, 3)))
+    np.save("labels.npy", rng.integers(-1, 3, 100))
+    (code,) = re.findall(
+        r"```python\n(.*?)```", (REPOSITORY / "datasets" / "README.md").read_text(), re.DOTALL
+    )
+    exec(code, {})
+    benchmark = LabelledScenes("data/mine_labelled")
+    assert benchmark.class_names == ("wall", "floor", "robot")
+    assert len(benchmark.read("room_1")) == 100
+
+
+def test_commands_of_the_datasets_parse() -> None:
+    """Every script and module that the datasets' README calls has the options it is shown with."""
+    text = (REPOSITORY / "datasets" / "README.md").read_text().replace("\\\n", " ")
+    commands = re.findall(r"^python (datasets/\w+\.py|-m [\w.]+)(.*)$", text, re.MULTILINE)
+    assert len(commands) > 15
+    for program, rest in commands:
+        words = program.split() if program.startswith("-m") else [str(REPOSITORY / program)]
+        options = {word for word in rest.split() if word.startswith("--")}
+        subcommand = [word for word in rest.split()[:1] if word.isidentifier()]
+        if program.startswith("datasets/scannet") and subcommand == ["pairs"]:
+            continue  # its further options are those of tools/prepare_pairs.py
+        command = [sys.executable, *words, *(subcommand if "datasets/" in program else [])]
+        shown = subprocess.run(
+            [*command, "--help"], capture_output=True, text=True, check=True, cwd=REPOSITORY
+        ).stdout
+        for option in options:
+            assert option in shown, (program, option)
