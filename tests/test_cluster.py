@@ -168,6 +168,8 @@ def test_ctrl_c_ends_the_workers_quietly(tmp_path):
         [sys.executable, script, noted],
         env=ENVIRONMENT,
         start_new_session=True,
+        # a shell that runs the tests in the background has it ignored, and children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         stderr=subprocess.PIPE,
         text=True,
     )
