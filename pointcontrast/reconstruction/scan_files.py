@@ -113,6 +113,8 @@ def _read_mesh(path: Path) -> PointCloud:
             f"{path} holds no faces, or fewer than it says: is it damaged? Export the mesh again, "
             "or a cloud as .ply"
         )
+    if path.suffix.lower() == ".obj" and len(faces) < _num_obj_faces(path):
+        raise InputError(_not_triangles(path))
     colors = _bytes(mesh.vertex_colors) if mesh.has_vertex_colors() else None
     return _as_points(path, np.asarray(mesh.vertices), faces, colors, None)
 
@@ -121,6 +123,11 @@ def _num_off_faces(path: Path) -> int:
     """What the header says, at least 1: Open3D returns half of a file that is cut short."""
     words = path.read_text(encoding="utf-8", errors="replace").partition("OFF")[2].split(None, 3)
     return max(1, int(words[1])) if len(words) > 1 and words[1].isdecimal() else 1
+
+
+def _num_obj_faces(path: Path) -> int:
+    """How many faces the file lists: Open3D leaves out those that are not triangles."""
+    return sum(line.startswith((b"f ", b"f\t")) for line in path.read_bytes().splitlines())
 
 
 def _from_open3d(path: Path, reader: str) -> PointCloud:

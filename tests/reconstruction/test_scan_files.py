@@ -123,3 +123,14 @@ def test_other_damage_is_named(tmp_path: Path) -> None:
         PlyData(elements, text=text).write(str(tmp_path / "quads.ply"))
         with pytest.raises(InputError, match="not triangles"):
             read_scan_file(tmp_path / "quads.ply")
+
+
+def test_an_obj_with_polygons_is_named_and_never_read_in_part(tmp_path: Path) -> None:
+    corners = "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\n"
+    path = tmp_path / "polygons.obj"
+    for faces in ("f 1 2 3\nf 1 2 3 4\n", "f 1 2 3 4\n"):  # Open3D drops the quad
+        path.write_text(corners + faces)
+        with pytest.raises(InputError, match=r"not triangles|no faces"):
+            read_scan_file(path)
+    path.write_text(corners + "f 1 2 3\nf 1 3 4\n")
+    assert len(read_scan_file(path)) > 5000  # a square metre
