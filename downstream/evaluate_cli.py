@@ -9,7 +9,7 @@ import torch
 
 from downstream.benchmarks.benchmark import SPLITS, Benchmark
 from downstream.evaluate import Evaluation, evaluate_network, joined, write_evaluation
-from downstream.network_file import read_network
+from downstream.network_file import BEST, read_network
 from downstream.prediction_writer import FORMATS, PredictionWriter
 from pointcontrast.errors import run_command
 
@@ -54,6 +54,8 @@ def _output(arguments: argparse.Namespace, path: Path, benchmark: Benchmark) -> 
     """Where the figures of one run go: never over those that training left."""
     base = arguments.output or (path if path.is_dir() else path.parent) / "evaluation"
     name = arguments.split or benchmark.final_split
+    if path.is_file() and path.name != BEST:
+        name += f"_{path.stem}"
     if arguments.votes > 1:
         name += f"_{arguments.votes}_votes"
     if len(arguments.runs) > 1 and arguments.output is not None:
@@ -85,7 +87,9 @@ def _parser() -> argparse.ArgumentParser:
         help="a larger scene is evaluated in overlapping blocks",
     )
     parser.add_argument("--overlap", type=float, default=1.0, help="of the blocks, metres")
-    parser.add_argument("--predictions", choices=FORMATS, help="write them, a file a cloud")
+    parser.add_argument(
+        "--predictions", choices=FORMATS, help="write them: clouds, pictures, or ids to submit"
+    )
     parser.add_argument("--output", "-o", type=Path, help="None is <run>/evaluation")
     parser.add_argument("--engine", choices=("auto", "native", "minkowski"), default="auto")
     return parser
