@@ -23,6 +23,7 @@ from downstream.data import FinetuneDataModule
 from downstream.heads import HeadCallable, LinearHead
 from downstream.initialization import InitializationReport, load_into_backbone
 from downstream.network import Mode, Network
+from downstream.predictor import overlap_in_voxels
 from downstream.tasks import Task
 from downstream.types import LabelledBatch
 from pointcontrast.backbones import Backbone
@@ -32,6 +33,8 @@ from pointcontrast.network_input import NetworkInput
 from pointcontrast.schedules import PolynomialDecay, Schedule
 
 SCRATCH = "scratch"
+OVERLAP = 1.0
+"""Metres that blocks of a large cloud see around themselves in validation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +85,7 @@ class Finetune(pl.LightningModule):
         ),
         schedule: Schedule | None = None,
         calibration_batches: int = 0,
+        max_validation_voxels: int = 2_000_000,
         seed: int = 0,
     ) -> None:
         """Put the parts together.
@@ -106,6 +110,7 @@ class Finetune(pl.LightningModule):
                 released code does. For short runs. Where the mode leaves layers alone they are
                 measured once, before training: features of other voxels or another input have
                 other statistics, and a network from scratch has none.
+            max_validation_voxels: a cloud with more is validated in blocks that overlap by a metre.
             seed: set from seed_everything.
         """
         super().__init__()
@@ -122,6 +127,7 @@ class Finetune(pl.LightningModule):
         self.optimizer = optimizer
         self.schedule = PolynomialDecay() if schedule is None else schedule
         self.calibration_batches = calibration_batches
+        self.max_validation_voxels = max_validation_voxels
         self.seed = seed
         self.initialization: InitializationReport | None = None
         self.best_score = -1.0
@@ -209,7 +215,12 @@ class Finetune(pl.LightningModule):
 
     def validation_step(self, batch: LabelledBatch, batch_idx: int) -> None:
         """Count the predictions of one cloud."""
-        self.task.update(self.metric, self.network(batch), batch)
+        if self.task.of_points:
+            margin = overlap_in_voxels(OVERLAP, self.data.network_input.voxel_size)
+            logits = self.network.forward_in_blocks(batch, self.max_validation_voxels, margin)
+        else:
+            logits = self.network(batch)
+        self.task.update(self.metric, logits, batch)
 
     def on_validation_epoch_end(self) -> None:
         """Log the figures, tell whether they are the best, and put batch norm back."""

@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from downstream.blocks import overlapping_blocks
 from downstream.heads import Head
 from downstream.types import LabelledBatch
 from pointcontrast.backbones import Backbone
@@ -49,6 +50,31 @@ class Network(nn.Module):
         """Logits: (M, K) a row for each voxel, or (B, K) for each cloud, as the head is."""
         x = self.backbone.engine.sparse_tensor(batch.coordinates, batch.features)
         return self.head(self.backbone.forward_levels(x), len(batch))
+
+    def forward_in_blocks(
+        self, batch: LabelledBatch, max_voxels: int, overlap: int
+    ) -> torch.Tensor:
+        """Logits (M, K) of one cloud's voxels, without gradients; in blocks where it is large.
+
+        Args:
+            batch: of one sample, for a head with a row for each voxel.
+            max_voxels: a cloud with more is seen in overlapping blocks.
+            overlap: voxels that a block sees around the part that it decides on.
+
+        Raises:
+            InputError: see :func:`downstream.blocks.overlapping_blocks`.
+        """
+        if len(batch.coordinates) <= max_voxels:
+            return self(batch)
+        decided: list[torch.Tensor] = []
+        logits: list[torch.Tensor] = []
+        coordinates = batch.coordinates[:, 1:].cpu().numpy()
+        for block in overlapping_blocks(coordinates, max_voxels, overlap):
+            rows = torch.from_numpy(block.rows).to(batch.coordinates.device)
+            core = torch.from_numpy(block.core).to(rows.device)
+            decided.append(rows[core])
+            logits.append(self(batch.part(rows))[core])
+        return torch.cat(logits)[torch.cat(decided).argsort()]
 
     def train(self, mode: bool = True) -> Network:
         """Training mode for what is trained, evaluation mode for what is not."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from downstream.blocks import overlapping_blocks
 from downstream.collate import collate_samples
 from downstream.network import Network
 from downstream.samples import SampleMaker
@@ -120,19 +120,12 @@ class Predictor:
 
     def _probabilities(self, cloud: LabelledCloud, voxels: LabelledVoxels) -> NDArray[np.float32]:
         """(M, K) of the voxels, or (1, K) of the cloud."""
-        if not self.task.of_points:
-            return self._run(cloud, voxels)
-        voxel_size = self.maker.network_input.voxel_size
-        found = np.empty((len(voxels), self.task.num_outputs), np.float32)
-        margin = int(np.ceil(self.overlap / voxel_size))
-        for block in overlapping_blocks(voxels.coordinates, self.max_voxels, margin):
-            rows = self._run(cloud, voxels[block.rows])
-            found[block.rows[block.core]] = rows[block.core]
-        return found
-
-    def _run(self, cloud: LabelledCloud, voxels: LabelledVoxels) -> NDArray[np.float32]:
         batch = self._batch(cloud, voxels)
-        logits = self.network(batch)
+        if self.task.of_points:
+            margin = overlap_in_voxels(self.overlap, self.maker.network_input.voxel_size)
+            logits = self.network.forward_in_blocks(batch, self.max_voxels, margin)
+        else:
+            logits = self.network(batch)
         categories = batch.categories.expand(len(logits))
         return self.task.probabilities(logits.float(), categories).cpu().numpy()
 
@@ -146,6 +139,11 @@ class Predictor:
         )
         device = next(self.network.parameters()).device
         return collate_samples([sample]).to(device)
+
+
+def overlap_in_voxels(overlap: float, voxel_size: float) -> int:
+    """The voxels that an overlap in metres takes."""
+    return math.ceil(overlap / voxel_size)
 
 
 def _labels(labels: NDArray[np.int32] | None, count: int) -> NDArray[np.int64]:

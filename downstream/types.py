@@ -139,6 +139,17 @@ class LabelledBatch:
         """The number of samples."""
         return len(self.names)
 
+    def part(self, rows: torch.Tensor) -> LabelledBatch:
+        """The voxels at ``rows`` (K,) int64 of a batch of one sample."""
+        assert len(self) == 1
+        return replace(
+            self,
+            coordinates=self.coordinates[rows],
+            features=self.features[rows],
+            labels=self.labels[rows],
+            offsets=(0, len(rows)),
+        )
+
     def to(self, device: torch.device | str) -> LabelledBatch:
         """The same batch with its tensors on ``device``."""
         return replace(

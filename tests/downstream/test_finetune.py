@@ -335,3 +335,17 @@ def test_both_lists_choose_together(s3dis_scenes: Path, tmp_path: Path) -> None:
     )
     with pytest.raises(InputError, match="have no scene in common"):
         apart.setup("fit")
+
+
+def test_large_scenes_are_validated_in_blocks(finetune: Any, s3dis_scenes: Path) -> None:
+    key = "validation/mean_iou"
+    figures = []
+    for limit in (1_000_000, 2500):
+        folder = finetune(
+            "s3dis_small", s3dis_scenes, *COARSE, "--model.max_validation_voxels", limit,
+            folder=f"run_{limit}",
+        )  # fmt: skip
+        figures.append([line[key] for line in read_metrics(folder) if key in line])
+    assert len(figures[0]) == 2
+    assert figures[0] != figures[1]  # blocks see less
+    np.testing.assert_allclose(figures[0], figures[1], atol=0.05)
