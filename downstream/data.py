@@ -45,7 +45,7 @@ class FinetuneDataModule(pl.LightningDataModule):
     ) -> None:
         """Describe the data.
 
-        Defaults are those of the released ScanNet recipe (paper.md 3.1.1: PointContrast
+        Defaults are those of the released ScanNet recipe (PointContrast
         ``downstream/semseg/scripts/train_scannet.sh`` at commit 47e8682).
 
         Args:

@@ -1,7 +1,7 @@
 """Evaluation: a finetuned network on a split of its benchmark, voxel by voxel and point by point.
 
 The paper's figures are those of voxels; those of points are what other work reports. Both come
-from one pass (paper.md 3.1.3).
+from one pass (PointContrast ``downstream/semseg/lib/test.py`` counts voxels).
 """
 
 from __future__ import annotations

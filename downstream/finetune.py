@@ -103,7 +103,7 @@ class Finetune(pl.LightningModule):
             kernel_order: of a ``.pth`` file's kernels, where it cannot be told from them: hybrid
                 (MinkowskiEngine 0.4, all released files) or hypercube (0.5).
             optimizer: takes groups of parameters; the default is that of the released scripts
-                (paper.md 3.1.1) at S3DIS's learning rate.
+                (PointContrast ``downstream/semseg/scripts``) at S3DIS's learning rate.
             schedule: of the learning rate; None is the released PolyLR with power 0.9.
             calibration_batches: training batches on which batch norm's statistics are measured
                 before the network is scored or written; 0 takes the moving averages, as the

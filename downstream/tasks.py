@@ -131,7 +131,7 @@ class PartSegmentation(Task):
     """A part for every voxel of a shape whose category is known (ShapeNetPart).
 
     Scores outside the category's parts are left out of both the softmax of the loss and the
-    prediction: the benchmark gives the category (paper.md 3.4 leaves the head open).
+    prediction: the benchmark gives the category (the paper leaves the head open).
     """
 
     main_score = "instance_mean_iou"
@@ -188,7 +188,7 @@ class PartSegmentation(Task):
 
 
 class Classification(Task):
-    """A class for a whole shape (paper.md 3.5: no protocol was published)."""
+    """A class for a whole shape (no protocol was published)."""
 
     of_points = False
     main_score = "overall_accuracy"

@@ -1,10 +1,11 @@
 """Weights of other programs: ``.pth`` files of the released code and of its relatives.
 
 PointContrast, ContrastiveSceneContexts, DepthContrast and SpatioTemporalSegmentation all hold the
-same network (paper.md 4.1), under prefixes of their own, and were trained with MinkowskiEngine
+same network, under prefixes of their own, and were trained with MinkowskiEngine
 0.4. There the kernels of the residual blocks are "hybrid": the same 27 taps as a cube, in another
 order. Version 0.5 and this project load them without a word and compute something else; so they
-are put in order here, those kernels and no others (paper.md 4.4).
+are put in order here, those kernels and no others: MinkowskiEngine v0.4.3
+``MinkowskiEngine/Common.py convert_region_type``, v0.5.4 ``src/kernel_region.hpp``.
 """
 
 from __future__ import annotations

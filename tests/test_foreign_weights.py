@@ -13,7 +13,7 @@ from pointcontrast.checkpoint import load_backbone, read_weights
 from pointcontrast.errors import InputError
 from pointcontrast.foreign_weights import hybrid_taps, hypercube_from_hybrid, hypercube_taps
 
-# paper.md 4.4, both lists
+# Read from MinkowskiEngine v0.4.3 Common.py and v0.5.4 kernel_region.hpp
 HYBRID = [
     (0, 0, 0), (-1, 0, 0), (1, 0, 0), (0, -1, 0), (0, 1, 0), (-1, -1, 0), (-1, 1, 0), (1, -1, 0),
     (1, 1, 0), (0, 0, -1), (0, 0, 1), (-1, 0, -1), (-1, 0, 1), (1, 0, -1), (1, 0, 1), (0, -1, -1),

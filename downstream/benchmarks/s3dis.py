@@ -13,7 +13,8 @@ from pointcontrast.labelled_scene import find_labelled_scenes
 class S3DIS(SceneBenchmark):
     """Folders ``<root>/Area_5/office_1`` of ``datasets/s3dis.py rooms``.
 
-    Validation and test are the same rooms, as in the released code (paper.md 3.1.2): the best
+    Validation and test are the same rooms, as in the released code (PointContrast
+    ``downstream/semseg/lib/datasets/stanford.py``): the best
     checkpoint is picked on what it is then scored by. Six-fold figures come from six runs, one
     per ``test_area``, evaluated together.
     """

@@ -12,7 +12,7 @@ from downstream.tasks import PartSegmentation
 class ShapeNetPart(ShapeBenchmark):
     """Shape sets of ``datasets/shapenetpart.py shapes``.
 
-    Training takes 2048 points of a shape (paper.md 3.4), evaluation all that it has.
+    Training takes 2048 points of a shape (as the paper), evaluation all that it has.
     """
 
     def __init__(self, root: str, num_points: int = 2048) -> None:

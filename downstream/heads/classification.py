@@ -18,7 +18,7 @@ PooledLevel = Literal["encoder", "decoder"]
 class PoolingHead(Head):
     """Mean and maximum over a cloud's voxels, then one linear layer.
 
-    No protocol was published (paper.md 3.5). ``encoder`` pools the coarsest level, as sparse
+    No protocol was published. ``encoder`` pools the coarsest level, as sparse
     classification networks do, and leaves the decoder's weights unused; ``decoder`` pools the
     last level, so that all that was pretrained takes part. The default is ``decoder``: the
     contrastive loss acted on that level alone.

@@ -32,9 +32,10 @@ class LinearHead(Head):
 class HierarchicalHead(Head):
     """One linear layer on all levels at once, each brought to the finest by its cells.
 
-    For linear probing: which features are probed changes the figure two- to threefold (paper.md
-    5.3). Follow-up work interpolates coarse levels trilinearly; here a voxel takes the features
-    of the cell that it lies in, which needs no neighbour to be occupied.
+    For linear probing: which features are probed changes the figure two- to threefold
+    (arXiv 2504.06719, table 1, against the probes of Sonata). Follow-up work interpolates coarse
+    levels trilinearly; here a voxel takes the features of the cell that it lies in, which needs
+    no neighbour to be occupied.
     """
 
     def __init__(self, level_channels: Sequence[int], num_outputs: int) -> None:

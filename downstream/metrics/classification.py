@@ -40,7 +40,7 @@ def tail_classes(num_training: Sequence[int], *, fewer_than: int | None = None) 
     """The classes with the fewest shapes to train on.
 
     The paper reports the accuracy on the least represented classes and no source says which they
-    are (paper.md 3.5). A third is what this project takes: on ShapeNet it is many enough to be
+    are. A third is what this project takes: on ShapeNet it is many enough to be
     measured, and it needs no number that depends on the size of the dataset.
 
     Args:

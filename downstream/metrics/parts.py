@@ -39,7 +39,7 @@ class PartIoU(Metric):
     """The mean IoU of each shape over its category's parts, summed by category.
 
     A part that is neither there nor predicted counts 1, as everyone's figures have it (Pointcept
-    ``pointcept/engines/test.py`` ``PartSegTester``; paper.md 3.4). There a category without shapes
+    ``pointcept/engines/test.py`` ``PartSegTester``). There a category without shapes
     counts 0 in the mean over categories; here it is left out.
     """
 

@@ -103,7 +103,7 @@ OWN = {
         "data.augmentation.init_args.clip": 18.0,
         "data.augmentation.init_args.translation_ratio": [0.1, 0.1, 0.0],
     },
-}  # paper.md 3.1.1 and 3.3
+}  # PointContrast downstream/semseg/scripts and lib; SpatioTemporalSegmentation lib/datasets
 
 
 @pytest.mark.parametrize("name", list(OWN))

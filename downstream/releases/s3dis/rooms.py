@@ -1,7 +1,8 @@
 """Rooms of the release to labelled scenes.
 
-Points, colours and labels come from the annotations, as in the authors' preprocessing (paper.md
-3.1.2). ``<room>.txt``, the same points without labels, is not read: it would double what is read
+Points, colours and labels come from the annotations, as in the authors' preprocessing
+(SpatioTemporalSegmentation ``lib/datasets/preprocessing/stanford.py``). ``<room>.txt``, the same
+points without labels, is not read: it would double what is read
 from disk, it is misnamed in one room (``Area_6/copyRoom_1/copy_Room_1.txt``), and of the release's
 four damaged lines it holds two.
 """
@@ -40,8 +41,8 @@ class RoomSettings:
 
     Attributes:
         grid: metres: the first point of each cell of such a grid is kept, files in the order of
-            their names; a cell whose labels disagree is ignored (paper.md 3.1.6). 0 keeps all.
-            The authors thin to 0.01 before training (paper.md 3.1.2).
+            their names; a cell whose labels disagree is ignored. 0 keeps all.
+            The authors thin to 0.01 before training.
     """
 
     grid: float = 0.0

@@ -32,7 +32,7 @@ class FrameSettings:
 
     Attributes:
         grid: metres: one point is kept in each cell of such a grid; 0 keeps all.
-            SpatioTemporalSegmentation thins to half its voxels (paper.md 3.3: 0.075).
+            SpatioTemporalSegmentation thins to half its voxels (0.075).
     """
 
     grid: float = 0.0
