@@ -7,6 +7,8 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+import yaml
+
 from downstream.evaluate import SCORES, main_figures
 from downstream.score_table import mean_std_table
 from pointcontrast.errors import InputError
@@ -89,7 +91,8 @@ def _take_run_dir(argv: list[str]) -> tuple[Path, list[str]]:
     """The folder of all seeds, and the arguments without it."""
     rest: list[str] = []
     folder: str | None = None
-    name = "finetune"
+    name: str | None = None
+    configured = "finetune"
     arguments = iter(argv)
     for argument in arguments:
         key, equals, value = argument.partition("=")
@@ -100,5 +103,18 @@ def _take_run_dir(argv: list[str]) -> tuple[Path, list[str]]:
         if key == "--name":
             name = value if equals else next(arguments, "")
             rest += [] if equals else [name]
+        elif key in ("--config", "-c"):
+            path = value if equals else next(arguments, "")
+            rest += [] if equals else [path]
+            configured = _name_in(Path(path)) or configured
     time = datetime.now().strftime("%Y%m%d-%H%M%S")
-    return Path(folder or Path("runs") / f"{name}_seeds" / time), rest
+    return Path(folder or Path("runs") / f"{name or configured}_seeds" / time), rest
+
+
+def _name_in(config: Path) -> str | None:
+    """The experiment's name in a configuration; one that cannot be read is the runs' to judge."""
+    try:
+        value = yaml.safe_load(config.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None
+    return value.get("name") if isinstance(value, dict) else None
