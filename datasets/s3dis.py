@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from downstream.releases.s3dis.rooms import (
@@ -21,28 +21,16 @@ from downstream.releases.s3dis.rooms import (
     convert_rooms,
     find_rooms,
 )
-from pointcontrast.conversion_cli import Commands, report_scenes
+from pointcontrast.conversion_cli import Commands, convert_scenes
 from pointcontrast.errors import run_command
-from pointcontrast.prepare_cli import add_worker_options, check_worker_options
+from pointcontrast.prepare_cli import add_worker_options
 
 
 def _rooms(arguments: argparse.Namespace) -> int:
     settings = RoomSettings(grid=arguments.grid)
     rooms = find_rooms(arguments.release, arguments.areas)
-    check_worker_options(vars(arguments))
     _say_how_many(rooms, arguments.areas)
-    start = time.perf_counter()
-    finished, failures = convert_rooms(
-        rooms,
-        arguments.output,
-        settings,
-        num_workers=arguments.num_workers,
-        scheduler=arguments.scheduler,
-        memory_limit=arguments.memory_limit,
-        progress=True,
-    )
-    seconds = time.perf_counter() - start
-    return report_scenes(finished, failures, arguments.output, seconds)
+    return convert_scenes(arguments, partial(convert_rooms, rooms, arguments.output, settings))
 
 
 def _say_how_many(rooms: Sequence[Path], areas: Sequence[int]) -> None:
@@ -75,8 +63,7 @@ def _commands() -> Commands:
 
 def main() -> int:
     """Read the command line and do what it says."""
-    arguments = _commands().parser.parse_args()
-    return arguments.run(arguments)
+    return _commands().run()
 
 
 if __name__ == "__main__":

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
-from pointcontrast.conversion_cli import Commands, report_scenes
+from pointcontrast.conversion_cli import Commands, convert_scenes
 from pointcontrast.errors import InputError, run_command
-from pointcontrast.prepare_cli import add_worker_options, check_worker_options
+from pointcontrast.prepare_cli import add_worker_options
 from pointcontrast.prepare_cli import main as prepare_pairs
 from pointcontrast.scannet.downloads import PURPOSES, download_list
 from pointcontrast.scannet.release import SENS, SPLITS, find_scans, read_split, scan_file
@@ -45,19 +45,7 @@ def _scenes(arguments: argparse.Namespace) -> int:
     settings = SceneSettings(
         align=arguments.align, labels=arguments.labels, label_map=arguments.label_map
     )
-    check_worker_options(vars(arguments))
-    start = time.perf_counter()
-    finished, failures = convert_scans(
-        scans,
-        arguments.output,
-        settings,
-        num_workers=arguments.num_workers,
-        scheduler=arguments.scheduler,
-        memory_limit=arguments.memory_limit,
-        progress=True,
-    )
-    seconds = time.perf_counter() - start
-    return report_scenes(finished, failures, arguments.output, seconds)
+    return convert_scenes(arguments, partial(convert_scans, scans, arguments.output, settings))
 
 
 def _downloads(arguments: argparse.Namespace) -> int:

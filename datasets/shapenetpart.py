@@ -50,8 +50,7 @@ def _commands() -> Commands:
 
 def main() -> int:
     """Read the command line and do what it says."""
-    arguments = _commands().parser.parse_args()
-    return arguments.run(arguments)
+    return _commands().run()
 
 
 if __name__ == "__main__":

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
 from downstream.releases.synthia4d.frames import FrameSettings, convert_frames, find_frames
 from downstream.releases.synthia4d.layout import Split, read_split
-from pointcontrast.conversion_cli import Commands, report_scenes
+from pointcontrast.conversion_cli import Commands, convert_scenes
 from pointcontrast.errors import run_command
-from pointcontrast.prepare_cli import add_worker_options, check_worker_options
+from pointcontrast.prepare_cli import add_worker_options
 
 _SPLIT_FILE = Path(__file__).resolve().parent / "splits" / "synthia4d_cvpr19.json"
 _SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -33,20 +33,8 @@ def _frames(arguments: argparse.Namespace) -> int:
     names = find_frames(arguments.release, wanted)
     if len(names) < len(wanted):
         print(f"{len(names)} of {len(wanted)} frames are here; the others are passed over")
-    check_worker_options(vars(arguments))
-    start = time.perf_counter()
-    finished, failures = convert_frames(
-        arguments.release,
-        names,
-        arguments.output,
-        settings,
-        num_workers=arguments.num_workers,
-        scheduler=arguments.scheduler,
-        memory_limit=arguments.memory_limit,
-        progress=True,
-    )
-    seconds = time.perf_counter() - start
-    return report_scenes(finished, failures, arguments.output, seconds)
+    convert = partial(convert_frames, arguments.release, names, arguments.output, settings)
+    return convert_scenes(arguments, convert)
 
 
 def _commands() -> Commands:
@@ -69,8 +57,7 @@ def _commands() -> Commands:
 
 def main() -> int:
     """Read the command line and do what it says."""
-    arguments = _commands().parser.parse_args()
-    return arguments.run(arguments)
+    return _commands().run()
 
 
 if __name__ == "__main__":

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from pointcontrast.labelled_scene import find_labelled_scenes, problems_of_scene
+from pointcontrast.prepare_cli import check_worker_options
 from pointcontrast.process_memory import peak_of_children, peak_of_process
 from pointcontrast.scene_conversion import ConvertedScene
 
@@ -33,19 +35,47 @@ class Commands:
         added.set_defaults(run=run)
         return added
 
+    def run(self) -> int:
+        """Parse the process's arguments and run the command; returns the exit status."""
+        arguments = self.parser.parse_args()
+        return arguments.run(arguments)
+
     def add_verify(self) -> None:
         """Add ``verify``, which reads every byte of labelled scenes."""
         verify = self.add("verify", "check every byte of labelled scenes", _verify)
         verify.add_argument("scenes", type=Path, help="folder of labelled scenes")
 
 
-def report_scenes(
-    finished: list[ConvertedScene],
-    failures: dict[str, str],
-    output: Path,
-    seconds: float | None = None,
+def convert_scenes(
+    arguments: argparse.Namespace,
+    convert: Callable[..., tuple[list[ConvertedScene], dict[str, str]]],
 ) -> int:
-    """Say what was converted, in how many seconds, and what failed; returns the exit status."""
+    """Convert as the worker options say, and report.
+
+    Args:
+        arguments: with ``output`` and those of ``prepare_cli.add_worker_options``.
+        convert: a dataset's conversion of many scenes, but for the keyword arguments of
+            :func:`pointcontrast.scene_conversion.convert_all`.
+
+    Returns:
+        The exit status.
+    """
+    check_worker_options(vars(arguments))
+    start = time.perf_counter()
+    finished, failures = convert(
+        num_workers=arguments.num_workers,
+        scheduler=arguments.scheduler,
+        memory_limit=arguments.memory_limit,
+        progress=True,
+    )
+    seconds = time.perf_counter() - start
+    return _report_scenes(finished, failures, arguments.output, seconds)
+
+
+def _report_scenes(
+    finished: list[ConvertedScene], failures: dict[str, str], output: Path, seconds: float
+) -> int:
+    """Say what was converted, how fast, and what failed; returns the exit status."""
     for scene in finished:
         for note in scene.notes:
             print(f"note: {scene.scene}: {note}")
@@ -56,7 +86,7 @@ def report_scenes(
         f"{points:,} points, {size / 1e6:.1f} MB in {output}"
     )
     made = sum(scene.num_points for scene in finished if not scene.reused)
-    if seconds is not None and made:
+    if made:
         print(speed_and_memory(made, seconds))
     return report_failures(failures)
 
