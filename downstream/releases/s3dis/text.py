@@ -35,8 +35,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pyarrow import csv
 
+from downstream.releases.number_columns import number_columns
 from pointcontrast.errors import InputError
 
 MARGIN = 0.1
@@ -96,16 +96,7 @@ def _read_quickly(data: bytes) -> list[NDArray[Any]] | None:
     """Six columns of N numbers; None where a line is not six numbers with one space between."""
     if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
         return None  # the parser would end a line there
-    try:
-        table = csv.read_csv(
-            pa.BufferReader(data),
-            read_options=csv.ReadOptions(column_names=list(_TYPES), use_threads=False),
-            parse_options=csv.ParseOptions(delimiter=" ", quote_char=False),
-            convert_options=csv.ConvertOptions(column_types=_TYPES),
-        )
-    except pa.ArrowInvalid:
-        return None
-    return [column.to_numpy() for column in table.columns]
+    return number_columns(data, _TYPES)
 
 
 def _makes_sense(columns: Sequence[NDArray[Any]]) -> NDArray[np.bool_]:

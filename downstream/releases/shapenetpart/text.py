@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import math
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pyarrow import csv
 
+from downstream.releases.number_columns import number_columns
 from downstream.shape_set import Shape
 from pointcontrast.errors import InputError
 
-_COLUMNS = ("x", "y", "z", "nx", "ny", "nz", "part")
+_TYPES: dict[str, pa.DataType] = {
+    name: pa.float64() for name in ("x", "y", "z", "nx", "ny", "nz", "part")
+}
 
 
 def read_shape(path: Path, parts: range) -> Shape:
@@ -49,20 +50,8 @@ def read_shape(path: Path, parts: range) -> Shape:
 
 def _read_quickly(data: bytes) -> NDArray[np.float64] | None:
     """(N, 7), or None where a line is not seven numbers with one space between."""
-    try:
-        table = csv.read_csv(
-            io.BytesIO(data),
-            read_options=csv.ReadOptions(column_names=_COLUMNS, use_threads=False),
-            parse_options=csv.ParseOptions(delimiter=" ", quote_char=False),
-            convert_options=csv.ConvertOptions(
-                column_types=dict.fromkeys(_COLUMNS, pa.float64()),
-                null_values=[],
-                strings_can_be_null=False,
-            ),
-        )
-    except pa.ArrowInvalid:
-        return None
-    return np.stack([column.to_numpy() for column in table.columns], axis=1)
+    columns = number_columns(data, _TYPES)
+    return None if columns is None else np.stack(columns, axis=1)
 
 
 def _makes_sense(values: NDArray[np.float64], parts: range) -> bool:
@@ -85,7 +74,7 @@ def _read_line_by_line(path: Path, data: bytes, parts: range) -> NDArray[np.floa
             row = [float(word) for word in line.split()]
         except ValueError:
             row = []
-        if len(row) != len(_COLUMNS) or not all(math.isfinite(value) for value in row[:3]):
+        if len(row) != len(_TYPES) or not all(math.isfinite(value) for value in row[:3]):
             raise InputError(
                 f"{where}: {line[:80]!r} is not `x y z nx ny nz part` with finite coordinates; "
                 "copy the file from the release again"
