@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,7 +108,7 @@ class SampleMaker:
             changed = augmentation.before_voxels(_with_heights(cloud), rng)
         except InputError as error:
             raise InputError(f"{cloud.name}: {error}") from error
-        if not isinstance(changed, _CloudWithHeights):
+        if changed.heights is None:
             raise TypeError(
                 f"{type(augmentation).__name__}.before_voxels must return what "
                 "dataclasses.replace or indexing makes of the cloud that it is given"
@@ -133,7 +132,7 @@ class SampleMaker:
                 f"backbone that was pretrained without {feature!r}, or data with {what}"
             )
 
-    def _voxelize(self, cloud: _CloudWithHeights) -> tuple[LabelledVoxels, NDArray[np.int64]]:
+    def _voxelize(self, cloud: LabelledCloud) -> tuple[LabelledVoxels, NDArray[np.int64]]:
         size = self.network_input.voxel_size
         try:
             if cloud.time is None:
@@ -144,6 +143,7 @@ class SampleMaker:
             raise InputError(f"{cloud.name}: {error}") from error
         coordinates[:, :3] -= coordinates[:, :3].min(axis=0)
         kept = cloud[rows]
+        assert kept.heights is not None, "given by _with_heights"
         labels = cloud.labels
         if labels is not None:
             labels = merge_labels(labels, inverse, len(rows), IGNORE, UNANNOTATED)
@@ -156,23 +156,6 @@ class SampleMaker:
         ), inverse
 
 
-@dataclass(frozen=True, kw_only=True)
-class _CloudWithHeights(LabelledCloud):
-    """A cloud that knows how high its points were before it was augmented.
-
-    Attributes:
-        heights: (N,) float32 metres above the floor.
-    """
-
-    heights: NDArray[np.float32]
-
-    def __getitem__(self, rows: NDArray[Any] | slice) -> _CloudWithHeights:
-        """The points at ``rows``, with their heights."""
-        kept: Any = super().__getitem__(rows)
-        return replace(kept, heights=self.heights[rows])
-
-
-def _with_heights(cloud: LabelledCloud) -> _CloudWithHeights:
-    known = {name: getattr(cloud, name) for name in LabelledCloud.__dataclass_fields__}
-    heights = cloud.points[:, 2] - np.float32(cloud.floor_height)
-    return _CloudWithHeights(**known, heights=heights)
+def _with_heights(cloud: LabelledCloud) -> LabelledCloud:
+    """The cloud, knowing how high its points are before they are augmented."""
+    return replace(cloud, heights=cloud.points[:, 2] - np.float32(cloud.floor_height))

@@ -36,6 +36,8 @@ class LabelledCloud:
         category: the class of the whole (shapes); None for scenes.
         time: (N,) int32 number of the frame within a clip; None where there is one frame.
         floor_height: z of the floor, metres.
+        heights: (N,) float32 metres above the floor, from before any augmentation; None where
+            nothing has been augmented, and ``points`` have them.
     """
 
     name: str
@@ -46,6 +48,7 @@ class LabelledCloud:
     category: int | None = None
     time: NDArray[np.int32] | None = None
     floor_height: float = 0.0
+    heights: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         """The number of points."""
@@ -54,7 +57,8 @@ class LabelledCloud:
     def __getitem__(self, rows: NDArray[Any] | slice) -> LabelledCloud:
         """The points at ``rows`` (indices, a mask or a slice) with all that is known of them."""
         return replace(
-            self, **_rows_of(self, ("points", "colors", "normals", "labels", "time"), rows)
+            self,
+            **_rows_of(self, ("points", "colors", "normals", "labels", "time", "heights"), rows),
         )
 
 
