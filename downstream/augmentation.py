@@ -11,6 +11,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,12 @@ class Augmentation(ABC):
     Every draw comes from the generator given, so that a sample is a function of its seed. What
     is returned is made of what was given by ``dataclasses.replace`` and by indexing: both keep
     what else is known of the points. Arrays are never changed in place.
+
+    Attributes:
+        moves_boxes: whether a cloud's boxes are changed with its points. Others refuse such clouds.
     """
+
+    moves_boxes: ClassVar[bool] = False
 
     @abstractmethod
     def before_voxels(self, cloud: LabelledCloud, rng: np.random.Generator) -> LabelledCloud:
@@ -123,10 +129,10 @@ class SceneAugmentation(Augmentation):
                     "magnitude at least 0"
                 )
         lengths = ("max_tilt", "max_turn", "color_translation", "color_jitter", "max_shift")
-        _check_range(self, lengths, "at least 0", math.inf)
+        check_range(self, lengths, "at least 0", math.inf)
         probabilities = [name for name in self.__dataclass_fields__ if "probability" in name]
-        _check_range(self, ["dropout", *probabilities], "from 0 to 1", 1)
-        _check_scale(self.scale)
+        check_range(self, ["dropout", *probabilities], "from 0 to 1", 1)
+        check_scale(self.scale)
         if self.clip is not None and not 0 < self.clip < math.inf:
             raise InputError(f"clip {self.clip} must be above 0 (metres), or null for no crop")
         ratios = self.translation_ratio
@@ -199,8 +205,8 @@ class ShapeAugmentation(Augmentation):
         Raises:
             InputError: one is out of range; the message names it.
         """
-        _check_range(self, ("noise", "noise_clip", "max_turn"), "at least 0", math.inf)
-        _check_scale(self.scale)
+        check_range(self, ("noise", "noise_clip", "max_turn"), "at least 0", math.inf)
+        check_scale(self.scale)
 
     def before_voxels(self, cloud: LabelledCloud, rng: np.random.Generator) -> LabelledCloud:
         """Noise, scale and turn."""
@@ -224,7 +230,7 @@ def _turn(cloud: LabelledCloud, rotation: NDArray[np.float64], scale: float = 1.
     )
 
 
-def _check_range(owner: object, names: Sequence[str], words: str, highest: float) -> None:
+def check_range(owner: object, names: Sequence[str], words: str, highest: float) -> None:
     """Refuse what is negative, above ``highest``, infinite or not a number."""
     for name in names:
         value = getattr(owner, name)
@@ -232,6 +238,7 @@ def _check_range(owner: object, names: Sequence[str], words: str, highest: float
             raise InputError(f"{name} {value} must be {words}")
 
 
-def _check_scale(scale: tuple[float, float]) -> None:
+def check_scale(scale: tuple[float, float]) -> None:
+    """Refuse what is not a smallest and a largest factor."""
     if len(scale) != 2 or not 0 < scale[0] <= scale[1] < math.inf:
         raise InputError(f"scale {scale} must be two factors above 0, the smaller first")

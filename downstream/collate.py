@@ -7,8 +7,9 @@ from itertools import accumulate
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from downstream.types import LabelledBatch, LabelledSample
+from downstream.types import IGNORE, LabelledBatch, LabelledSample
 
 
 def collate_samples(samples: Sequence[LabelledSample], max_voxels: int = 0) -> LabelledBatch:
@@ -38,13 +39,28 @@ def collate_samples(samples: Sequence[LabelledSample], max_voxels: int = 0) -> L
     coordinates = np.empty((num_voxels, 1 + kept[0].coordinates.shape[1]), np.int32)
     coordinates[:, 0] = np.repeat(np.arange(len(kept)), np.diff(offsets))
     np.concatenate([sample.coordinates for sample in kept], out=coordinates[:, 1:])
-    labels = np.concatenate([sample.labels for sample in kept])
+
+    def joined(name: str) -> torch.Tensor:
+        return torch.from_numpy(np.concatenate([getattr(sample, name) for sample in kept]))
+
     return LabelledBatch(
         names=tuple(sample.name for sample in kept),
         coordinates=torch.from_numpy(coordinates),
-        features=torch.from_numpy(np.concatenate([sample.features for sample in kept])),
-        labels=torch.from_numpy(labels.astype(np.int64)),
+        points=joined("points"),
+        features=joined("features"),
+        labels=joined("labels").long(),
         categories=torch.tensor([sample.category for sample in kept], dtype=torch.int64),
+        boxes=_padded([sample.boxes for sample in kept]),
+        box_rows=joined("box_rows"),
         offsets=offsets,
         num_dropped=len(samples) - len(kept),
     )
+
+
+def _padded(boxes: list[NDArray[np.float32]]) -> torch.Tensor:
+    """Boxes of B samples as (B, K, 8); rows that are none have class ``IGNORE`` and are 0 else."""
+    padded = np.zeros((len(boxes), max(map(len, boxes)), 8), np.float32)
+    padded[..., 7] = IGNORE
+    for row, some in zip(padded, boxes, strict=True):
+        row[: len(some)] = some
+    return torch.from_numpy(padded)

@@ -20,18 +20,20 @@ from tqdm import tqdm
 
 from downstream.benchmarks import Benchmark, Split
 from downstream.confusion_picture import draw_confusion
+from downstream.detection import Detection
+from downstream.detector import Detector
 from downstream.network_file import FinetunedNetwork
 from downstream.predictor import CloudPrediction, Predictor
 from downstream.samples import SampleMaker
-from downstream.tasks import Task
-from downstream.types import IGNORE, LabelledCloud
+from downstream.tasks import ClassTask, Task
+from downstream.types import IGNORE, DetectedBoxes, LabelledCloud
 from pointcontrast.errors import InputError
 from pointcontrast.files import write_json
 
 SCORES = "scores.json"
 CONFUSION = "confusion.png"
 
-OnPrediction = Callable[[LabelledCloud, CloudPrediction], None]
+OnPrediction = Callable[[LabelledCloud, CloudPrediction | DetectedBoxes], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +46,8 @@ class Evaluation:
         num_clouds: that have labels.
         task: reads the metrics.
         class_names: of the outputs.
-        voxel: counted over voxels, or over clouds where only they have a class.
-        point: counted over the points as they were read; None where only clouds have a class.
+        metrics: by the task's levels: ``voxel`` and ``point`` (the points as they were read),
+            ``cloud`` where only they have a class, or ``box``.
     """
 
     benchmark: str
@@ -53,13 +55,12 @@ class Evaluation:
     num_clouds: int
     task: Task
     class_names: tuple[str, ...]
-    voxel: Metric
-    point: Metric | None
+    metrics: dict[str, Metric]
 
     def table(self) -> str:
         """The figures as text."""
         title = f"{self.benchmark}, {self.part}: {self.num_clouds} clouds"
-        return f"{title}\n{self.task.table(self.voxel, self.point, self.class_names)}"
+        return f"{title}\n{self.task.table(self.metrics, self.class_names)}"
 
     def to_json(self) -> dict[str, Any]:
         """The figures as JSON values; what has none, such as an absent class, is null."""
@@ -68,18 +69,12 @@ class Evaluation:
             "part": self.part,
             "num_clouds": self.num_clouds,
         }
-        for level, metric in self.metrics().items():
+        for level, metric in self.metrics.items():
             found[level] = {
                 **{name: _or_none(value) for name, value in self.task.scores(metric).items()},
                 "classes": self.task.class_scores(metric, self.class_names),
             }
         return found
-
-    def metrics(self) -> dict[str, Metric]:
-        """What was counted, by what was counted: ``voxel`` and ``point``, or ``cloud``."""
-        if not self.task.of_points:
-            return {"cloud": self.voxel}
-        return {"voxel": self.voxel} | ({} if self.point is None else {"point": self.point})
 
 
 def evaluate_network(
@@ -111,15 +106,24 @@ def evaluate_network(
         What was counted; None where no cloud has a label (a benchmark's hidden test split).
     """
     task = benchmark.task
-    predictor = Predictor(
-        network=finetuned.network.to(device).eval(),
-        task=task,
-        maker=SampleMaker(finetuned.backbone.network_input, None),
-        max_voxels=max_voxels,
-        overlap=overlap,
-        num_votes=num_votes,
-    )
-    voxel, point = task.new_metric(), task.new_metric() if task.of_points else None
+    network = finetuned.network.to(device).eval()
+    maker = SampleMaker(finetuned.backbone.network_input, None)
+    predictor: Predictor | Detector
+    if isinstance(task, ClassTask):
+        predictor = Predictor(
+            network=network,
+            task=task,
+            maker=maker,
+            max_voxels=max_voxels,
+            overlap=overlap,
+            num_votes=num_votes,
+        )
+    else:
+        assert isinstance(task, Detection)
+        if num_votes > 1:
+            raise InputError("--votes sums up probabilities of classes; boxes have none to sum")
+        predictor = Detector(network=network, task=task, maker=maker)
+    metrics = {level: task.new_metric() for level in task.levels}
     num_clouds = 0
     names = benchmark.names(split)
     for name in tqdm(names, f"evaluating {split}", unit="cloud", disable=not progress or None):
@@ -127,13 +131,10 @@ def evaluate_network(
         prediction = predictor(cloud)
         if on_prediction is not None:
             on_prediction(cloud, prediction)
-        if cloud.labels is None and cloud.category is None:
+        if cloud.labels is None and cloud.category is None and cloud.boxes is None:
             continue
         num_clouds += 1
-        category = IGNORE if cloud.category is None else cloud.category
-        _count(task, voxel, prediction.voxel_classes, prediction.voxel_labels, category)
-        if point is not None:
-            _count(task, point, prediction.point_classes, prediction.point_labels, category)
+        _count(task, metrics, cloud, prediction)
     if not num_clouds:
         logging.getLogger(__name__).warning("no cloud of the %s split has labels", split)
         return None
@@ -144,8 +145,7 @@ def evaluate_network(
         num_clouds=num_clouds,
         task=task,
         class_names=tuple(benchmark.class_names),
-        voxel=voxel,
-        point=point,
+        metrics=metrics,
     )
 
 
@@ -165,27 +165,24 @@ def joined(evaluations: Sequence[Evaluation]) -> Evaluation:
     parts = [evaluation.part for evaluation in evaluations]
     if len(set(parts)) < len(parts):
         raise InputError(f"the same part is there twice: {', '.join(sorted(parts))}")
-    voxel, point = deepcopy(first.voxel), deepcopy(first.point)
+    metrics = deepcopy(first.metrics)
     for other in evaluations[1:]:
-        voxel.merge_state(other.voxel)
-        if point is not None and other.point is not None:
-            point.merge_state(other.point)
+        for level, metric in metrics.items():
+            metric.merge_state(other.metrics[level])
     return Evaluation(
         benchmark=first.benchmark,
         part=f"{len(parts)} folds",
         num_clouds=sum(evaluation.num_clouds for evaluation in evaluations),
         task=first.task,
         class_names=first.class_names,
-        voxel=voxel,
-        point=point,
+        metrics=metrics,
     )
 
 
 def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
     """Write ``scores.json`` and, where classes can be confused, ``confusion.png``."""
     folder.mkdir(parents=True, exist_ok=True)
-    metric = evaluation.voxel
-    matrix = evaluation.task.confusion(metric)
+    matrix = evaluation.task.confusion(next(iter(evaluation.metrics.values())))
     if matrix is not None:
         title = f"{evaluation.benchmark}, {evaluation.part}"
         draw_confusion(folder / CONFUSION, matrix, evaluation.class_names, title)
@@ -196,14 +193,33 @@ def main_figures(scores: dict[str, Any]) -> dict[str, float]:
     """The figures of ``scores.json`` that stand for a run, such as ``voxel mean_iou``."""
     return {
         f"{level} {name}": value
-        for level in ("voxel", "point", "cloud")
+        for level in ("voxel", "point", "cloud", "box")
         for name, value in scores.get(level, {}).items()
         if name != "classes" and value is not None
     }
 
 
-def _count(task: Task, metric: Metric, classes: Any, labels: Any, category: int) -> None:
-    task.count(metric, torch.from_numpy(classes), torch.from_numpy(labels), category)
+def _count(
+    task: Task,
+    metrics: dict[str, Metric],
+    cloud: LabelledCloud,
+    prediction: CloudPrediction | DetectedBoxes,
+) -> None:
+    """Count what is predicted of a cloud against what is true of it, at every level."""
+    if isinstance(prediction, DetectedBoxes):
+        assert cloud.boxes is not None
+        metrics["box"].update(prediction, cloud.boxes)
+        return
+    assert isinstance(task, ClassTask)
+    found = [
+        (prediction.voxel_classes, prediction.voxel_labels),
+        (prediction.point_classes, prediction.point_labels),
+    ]
+    category = IGNORE if cloud.category is None else cloud.category
+    for metric, (classes, labels) in zip(metrics.values(), found, strict=False):
+        assert classes is not None
+        assert labels is not None
+        task.count(metric, torch.from_numpy(classes), torch.from_numpy(labels), category)
 
 
 def _or_none(value: float) -> float | None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import torch
+import yaml
 
 from downstream.benchmarks.benchmark import SPLITS, Benchmark
 from downstream.evaluate import Evaluation, evaluate_network, joined, write_evaluation
 from downstream.network_file import BEST, read_network
 from downstream.prediction_writer import FORMATS, PredictionWriter
-from pointcontrast.errors import run_command
+from pointcontrast.errors import InputError, run_command
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -20,8 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     for path in arguments.runs:
         finetuned = read_network(path, arguments.engine)
-        changes = {} if arguments.root is None else {"root": arguments.root}
-        benchmark = finetuned.benchmark(**changes)
+        benchmark = finetuned.benchmark(**_changes(arguments, finetuned.benchmark_arguments))
         folder = _output(arguments, path, benchmark)
         writer = None
         if arguments.predictions is not None:
@@ -50,6 +51,28 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _changes(arguments: argparse.Namespace, trained: dict[str, Any]) -> dict[str, Any]:
+    """What of the benchmark's arguments is other than in training."""
+    changes: dict[str, Any] = {} if arguments.root is None else {"root": arguments.root}
+    if not arguments.detection:
+        return changes
+    if "detection" not in trained:
+        raise InputError("--detection is for networks that detect boxes")
+    settings: dict[str, Any] = {}
+    for word in arguments.detection:
+        name, _, value = word.partition("=")
+        if name not in trained["detection"]:
+            known = ", ".join(f"{key}={was}" for key, was in trained["detection"].items())
+            raise InputError(f"--detection {word}: give NAME=VALUE of {known}")
+        settings[name] = yaml.safe_load(value)
+        if type(settings[name]) is not type(trained["detection"][name]):
+            raise InputError(
+                f"--detection {word}: {name} is a {type(trained['detection'][name]).__name__}, "
+                f"such as {trained['detection'][name]}"
+            )
+    return {**changes, "detection": {**trained["detection"], **settings}}
+
+
 def _output(arguments: argparse.Namespace, path: Path, benchmark: Benchmark) -> Path:
     """Where the figures of one run go: never over those that training left."""
     base = arguments.output or (path if path.is_dir() else path.parent) / "evaluation"
@@ -58,6 +81,7 @@ def _output(arguments: argparse.Namespace, path: Path, benchmark: Benchmark) -> 
         name += f"_{path.stem}"
     if arguments.votes > 1:
         name += f"_{arguments.votes}_votes"
+    name += "".join(f"_{word.replace('=', '_')}" for word in arguments.detection)
     if len(arguments.runs) > 1 and arguments.output is not None:
         name += f"_{(benchmark.fold() or path.name).replace(' ', '_')}"
     return base / name
@@ -87,6 +111,14 @@ def _parser() -> argparse.ArgumentParser:
         help="a larger scene is evaluated in overlapping blocks",
     )
     parser.add_argument("--overlap", type=float, default=1.0, help="of the blocks, metres")
+    parser.add_argument(
+        "--detection",
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE",
+        help="how proposals become detections and are scored, where not as in training, such as "
+        "per_class=false suppression=none interpolation=11_point (downstream/detection.py)",
+    )
     parser.add_argument(
         "--predictions", choices=FORMATS, help="write them: clouds, pictures, or ids to submit"
     )

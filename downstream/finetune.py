@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,11 @@ from downstream.tasks import Task
 from downstream.types import LabelledBatch
 from pointcontrast.backbones import Backbone
 from pointcontrast.batch_norm import Pass, measure_batch_norm, recalibrated_batch_norm
+from pointcontrast.errors import InputError
 from pointcontrast.foreign_weights import KernelOrder
+from pointcontrast.losses import LossOutput
 from pointcontrast.network_input import NetworkInput
-from pointcontrast.schedules import PolynomialDecay, Schedule
+from pointcontrast.schedules import BatchNormMomentum, PolynomialDecay, Schedule
 
 SCRATCH = "scratch"
 OVERLAP = 1.0
@@ -64,6 +67,12 @@ class _Ingredients:
                 kernel_order=self.kernel_order,
             )
         head = self.head(self.backbone.level_channels, task.num_outputs)
+        if head.predicts != task.predicts:
+            raise InputError(
+                f"model.head {type(head).__name__} puts out {head.predicts}, the benchmark wants "
+                f"{task.predicts}: points take LinearHead or HierarchicalHead, clouds PoolingHead, "
+                "boxes VoteNet (downstream.heads)"
+            )
         return Network(self.backbone, head, self.mode), report
 
 
@@ -84,6 +93,7 @@ class Finetune(pl.LightningModule):
             parameters, lr=0.1, momentum=0.9, dampening=0.1, weight_decay=1e-4
         ),
         schedule: Schedule | None = None,
+        batch_norm_momentum: BatchNormMomentum | None = None,
         calibration_batches: int = 0,
         max_validation_voxels: int = 2_000_000,
         seed: int = 0,
@@ -105,6 +115,8 @@ class Finetune(pl.LightningModule):
             optimizer: takes groups of parameters; the default is that of the released scripts
                 (PointContrast ``downstream/semseg/scripts``) at S3DIS's learning rate.
             schedule: of the learning rate; None is the released PolyLR with power 0.9.
+            batch_norm_momentum: of all layers, backbone and head, as it falls over the run; None
+                leaves each layer its own.
             calibration_batches: training batches on which batch norm's statistics are measured
                 before the network is scored or written; 0 takes the moving averages, as the
                 released code does. For short runs. Where the mode leaves layers alone they are
@@ -126,6 +138,7 @@ class Finetune(pl.LightningModule):
         )
         self.optimizer = optimizer
         self.schedule = PolynomialDecay() if schedule is None else schedule
+        self.batch_norm_momentum = batch_norm_momentum
         self.calibration_batches = calibration_batches
         self.max_validation_voxels = max_validation_voxels
         self.seed = seed
@@ -168,13 +181,23 @@ class Finetune(pl.LightningModule):
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
 
+    def on_train_batch_start(self, batch: LabelledBatch, batch_idx: int) -> None:
+        """Set the momentum of batch norm, where it has a schedule."""
+        if self.batch_norm_momentum is None:
+            return
+        momentum = self.batch_norm_momentum.momentum(self.global_step, self.trainer.max_steps)
+        for layer in self.network.modules():
+            if isinstance(layer, torch.nn.BatchNorm1d):
+                layer.momentum = momentum
+
     def training_step(self, batch: LabelledBatch, batch_idx: int) -> torch.Tensor:
         """The loss of one batch."""
-        loss = self.task.loss(self.network(batch), batch)
-        self._log_step(loss.detach(), batch)
-        return loss
+        output = self.task.loss(self.network(batch), batch)
+        self._log_step(output, batch)
+        return output.loss
 
-    def _log_step(self, loss: torch.Tensor, batch: LabelledBatch) -> None:
+    def _log_step(self, output: LossOutput, batch: LabelledBatch) -> None:
+        loss = output.loss.detach()
         if not torch.isfinite(loss):
             raise RuntimeError(
                 f"the loss is {loss.item()} at step {self.global_step} on {', '.join(batch.names)}"
@@ -182,7 +205,8 @@ class Finetune(pl.LightningModule):
         now = time.perf_counter()
         size = len(batch)
         rate = {"train/learning_rate": self.trainer.optimizers[0].param_groups[0]["lr"]}
-        self.log_dict({"train/loss": loss, **rate}, batch_size=size)
+        terms = {f"train/{name}": value for name, value in output.terms.items()}
+        self.log_dict({"train/loss": loss, **terms, **rate}, batch_size=size)
         self.log("loss", loss, prog_bar=True, logger=False, batch_size=size)
         self._num_dropped += batch.num_dropped
         if batch.num_dropped:
@@ -202,25 +226,33 @@ class Finetune(pl.LightningModule):
         """A context in which the network is scored and written."""
         if not self.calibration_batches or self.network.mode != "full":
             return nullcontext()
-        return recalibrated_batch_norm(self.network.backbone, self._passes(self.data))
+        return recalibrated_batch_norm(self.network, self._passes(self.data, self.network))
 
     def measure_frozen(self, data: FinetuneDataModule) -> None:
         """Measure the statistics of a network whose layers are not all trained, for good."""
         if self.calibration_batches and self.network.mode != "full":
-            measure_batch_norm(self.network.backbone, self._passes(data))
+            backbone = self.network.backbone
 
-    def _passes(self, data: FinetuneDataModule) -> Iterator[Pass]:
+            def encode(batch: LabelledBatch) -> object:
+                return backbone.encode(batch.coordinates, batch.features)
+
+            measure_batch_norm(backbone, self._passes(data, encode))
+
+    def _passes(
+        self, data: FinetuneDataModule, run: Callable[[LabelledBatch], object]
+    ) -> Iterator[Pass]:
+        device = next(self.network.parameters()).device
         for batch in data.calibration_dataloader(self.calibration_batches):
-            yield batch.coordinates, batch.features
+            yield partial(run, batch.to(device))
 
     def validation_step(self, batch: LabelledBatch, batch_idx: int) -> None:
         """Count the predictions of one cloud."""
-        if self.task.of_points:
+        if self.task.predicts == "points":
             margin = overlap_in_voxels(OVERLAP, self.data.network_input.voxel_size)
-            logits = self.network.forward_in_blocks(batch, self.max_validation_voxels, margin)
+            outputs = self.network.forward_in_blocks(batch, self.max_validation_voxels, margin)
         else:
-            logits = self.network(batch)
-        self.task.update(self.metric, logits, batch)
+            outputs = self.network(batch)
+        self.task.update(self.metric, outputs, batch)
 
     def on_validation_epoch_end(self) -> None:
         """Log the figures, tell whether they are the best, and put batch norm back."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -46,10 +46,10 @@ class Network(nn.Module):
             module.requires_grad_(False)
         self.train()
 
-    def forward(self, batch: LabelledBatch) -> torch.Tensor:
-        """Logits: (M, K) a row for each voxel, or (B, K) for each cloud, as the head is."""
+    def forward(self, batch: LabelledBatch) -> Any:
+        """What the head puts out: logits (M, K) or (B, K), or proposals of boxes."""
         x = self.backbone.engine.sparse_tensor(batch.coordinates, batch.features)
-        return self.head(self.backbone.forward_levels(x), len(batch))
+        return self.head(self.backbone.forward_levels(x), batch)
 
     def forward_in_blocks(
         self, batch: LabelledBatch, max_voxels: int, overlap: int

@@ -78,7 +78,7 @@ def save_network(
     head = {"class": import_path(type(network.head)), "arguments": network.head.arguments}
     target = {
         "class": import_path(type(benchmark)),
-        "arguments": benchmark.arguments,
+        "arguments": benchmark.saved_arguments(),
         "class_names": list(benchmark.class_names),
         "num_outputs": benchmark.task.num_outputs,
     }

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from downstream.benchmarks import Benchmark, ScanNet
+from downstream.box_picture import draw_boxes, write_boxes_ply
+from downstream.detection import likeliest_of_each
 from downstream.prediction_picture import draw_prediction
 from downstream.predictions import (
     write_prediction_ply,
@@ -13,8 +15,11 @@ from downstream.predictions import (
     zip_scannet_submission,
 )
 from downstream.predictor import CloudPrediction
-from downstream.types import LabelledCloud
+from downstream.types import DetectedBoxes, LabelledCloud
 from pointcontrast.errors import InputError
+
+SHOWN_SCORE = 0.5
+"""Of boxes that are drawn or written; average precision counts those of smaller scores too."""
 
 Format = Literal["ply", "png", "scannet"]
 FORMATS: tuple[Format, ...] = ("ply", "png", "scannet")
@@ -29,16 +34,20 @@ class PredictionWriter:
         Raises:
             InputError: the benchmark has no such format.
         """
-        if not benchmark.task.of_points:
-            raise InputError("--predictions is for tasks with a class for each point")
+        if benchmark.task.predicts == "clouds":
+            raise InputError("--predictions is for tasks with a class for each point, or boxes")
         if format == "scannet" and not isinstance(benchmark, ScanNet):
             raise InputError("--predictions scannet is for the ScanNet benchmark; use ply")
         self.folder = folder
         self.format = format
         self.class_names = tuple(benchmark.class_names)
+        self.world_from_camera = benchmark.world_from_camera
 
-    def write(self, cloud: LabelledCloud, prediction: CloudPrediction) -> None:
-        """Write one cloud's points, in the order in which they were read."""
+    def write(self, cloud: LabelledCloud, prediction: CloudPrediction | DetectedBoxes) -> None:
+        """Write one cloud's points, in the order in which they were read; or its boxes."""
+        if isinstance(prediction, DetectedBoxes):
+            self._write_boxes(cloud, prediction)
+            return
         assert prediction.point_classes is not None
         if self.format == "scannet":
             write_scannet_submission(self.folder, cloud.name, prediction.point_classes)
@@ -54,6 +63,15 @@ class PredictionWriter:
             self.class_names,
             labels=None if cloud.labels is None else prediction.point_labels,
         )
+
+    def _write_boxes(self, cloud: LabelledCloud, detected: DetectedBoxes) -> None:
+        """Those that are worth showing, each with its likeliest class."""
+        shown = likeliest_of_each(detected, SHOWN_SCORE)
+        if self.format == "ply":
+            write_boxes_ply(self.folder, cloud, shown, self.class_names)
+            return
+        path = self.folder / f"{cloud.name}.png"
+        draw_boxes(path, cloud, shown, self.class_names, self.world_from_camera)
 
     def finish(self) -> Path:
         """Pack what is handed in as one file; returns what was made."""

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from downstream.collate import collate_samples
 from downstream.network import Network
 from downstream.samples import SampleMaker
-from downstream.tasks import Task
-from downstream.types import IGNORE, LabelledBatch, LabelledCloud, LabelledSample, LabelledVoxels
+from downstream.tasks import ClassTask
+from downstream.types import IGNORE, LabelledBatch, LabelledCloud, LabelledVoxels
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import rotation_about
 
@@ -57,7 +57,7 @@ class Predictor:
     """
 
     network: Network
-    task: Task
+    task: ClassTask
     maker: SampleMaker
     max_voxels: int = 2_000_000
     overlap: float = 1.0
@@ -85,7 +85,7 @@ class Predictor:
         """
         voxels, inverse = self.maker.voxels(cloud)
         total = self._probabilities(cloud, voxels)
-        if not self.task.of_points:
+        if self.task.predicts == "clouds":
             for turned in self._turned(cloud):
                 total += self._probabilities(turned, self.maker.voxels(turned)[0])
             category = IGNORE if cloud.category is None else cloud.category
@@ -121,7 +121,7 @@ class Predictor:
     def _probabilities(self, cloud: LabelledCloud, voxels: LabelledVoxels) -> NDArray[np.float32]:
         """(M, K) of the voxels, or (1, K) of the cloud."""
         batch = self._batch(cloud, voxels)
-        if self.task.of_points:
+        if self.task.predicts == "points":
             margin = overlap_in_voxels(self.overlap, self.maker.network_input.voxel_size)
             logits = self.network.forward_in_blocks(batch, self.max_voxels, margin)
         else:
@@ -130,15 +130,8 @@ class Predictor:
         return self.task.probabilities(logits.float(), categories).cpu().numpy()
 
     def _batch(self, cloud: LabelledCloud, voxels: LabelledVoxels) -> LabelledBatch:
-        sample = LabelledSample(
-            name=cloud.name,
-            coordinates=voxels.coordinates,
-            features=self.maker.features(voxels),
-            labels=np.full(len(voxels), IGNORE, np.int32),
-            category=IGNORE if cloud.category is None else cloud.category,
-        )
         device = next(self.network.parameters()).device
-        return collate_samples([sample]).to(device)
+        return collate_samples([self.maker.sample(cloud, voxels)]).to(device)
 
 
 def overlap_in_voxels(overlap: float, voxel_size: float) -> int:

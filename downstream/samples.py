@@ -61,14 +61,22 @@ class SampleMaker:
         if rng is None or self.augmentation is None:
             voxels, _ = self.voxels(cloud)
         else:
-            voxels = self._augmented_voxels(cloud, self.augmentation, rng)
-        labels = voxels.labels
+            voxels, boxes = self._augmented_voxels(cloud, self.augmentation, rng)
+            cloud = replace(cloud, boxes=boxes)
+        return self.sample(cloud, voxels)
+
+    def sample(self, cloud: LabelledCloud, voxels: LabelledVoxels) -> LabelledSample:
+        """The sample of a cloud's voxels, with what is known of the whole."""
+        count, labels, box_rows = len(voxels), voxels.labels, voxels.box_rows
         return LabelledSample(
             name=cloud.name,
             coordinates=voxels.coordinates,
+            points=voxels.points,
             features=self.features(voxels),
-            labels=np.full(len(voxels), IGNORE, np.int32) if labels is None else labels,
+            labels=np.full(count, IGNORE, np.int32) if labels is None else labels,
             category=IGNORE if cloud.category is None else cloud.category,
+            boxes=np.empty((0, 8), np.float32) if cloud.boxes is None else cloud.boxes,
+            box_rows=np.full((count, 3), -1, np.int32) if box_rows is None else box_rows,
         )
 
     def voxels(self, cloud: LabelledCloud) -> tuple[LabelledVoxels, NDArray[np.int64]]:
@@ -102,8 +110,14 @@ class SampleMaker:
 
     def _augmented_voxels(
         self, cloud: LabelledCloud, augmentation: Augmentation, rng: np.random.Generator
-    ) -> LabelledVoxels:
+    ) -> tuple[LabelledVoxels, NDArray[np.float32] | None]:
+        """The voxels of the cloud as it is changed, and its boxes."""
         self._check(cloud)
+        if cloud.boxes is not None and not augmentation.moves_boxes:
+            raise InputError(
+                f"{type(augmentation).__name__} leaves boxes where they were; for detection take "
+                "downstream.box_augmentation.BoxAugmentation as data.augmentation, or null"
+            )
         try:
             changed = augmentation.before_voxels(_with_heights(cloud), rng)
         except InputError as error:
@@ -115,7 +129,7 @@ class SampleMaker:
             )
         self._check(changed)
         voxels, _ = self._voxelize(changed)
-        return augmentation.after_voxels(voxels, rng)
+        return augmentation.after_voxels(voxels, rng), changed.boxes
 
     def _check(self, cloud: LabelledCloud) -> None:
         if not len(cloud):
@@ -149,10 +163,12 @@ class SampleMaker:
             labels = merge_labels(labels, inverse, len(rows), IGNORE, UNANNOTATED)
         return LabelledVoxels(
             coordinates=coordinates,
+            points=kept.points,
             heights=kept.heights,
             colors=kept.colors,
             normals=kept.normals,
             labels=labels,
+            box_rows=kept.box_rows,
         ), inverse
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from downstream.metrics.classification import ClassificationScores
 from downstream.metrics.confusion import SegmentationScores
+from downstream.metrics.detection import DetectionScores
 from downstream.metrics.parts import PartScores
 from pointcontrast.errors import InputError
 
@@ -69,6 +70,24 @@ def format_classification(scores: ClassificationScores, class_names: Sequence[st
     for row, name in enumerate(class_names):
         title = f"  {name}{'*' if row in scores.tail else ''}"
         lines.append(f"{title:<{width}}{_percent(float(scores.accuracy[row]))}")
+    return "\n".join(lines) + "\n"
+
+
+def format_detection(scores: DetectionScores, class_names: Sequence[str]) -> str:
+    """Average precision at each threshold side by side: the means, then each class."""
+    width = max(24, *(len(name) + 2 for name in class_names))
+    titles = [f"IoU {threshold:.2f}" for threshold in scores.thresholds]
+    lines = [f"{'%':<{width}}" + "".join(f"{title:>10}" for title in titles) + f"{'boxes':>9}"]
+    for title, values in (
+        ("mean average precision", scores.mean_average_precision),
+        ("mean recall", scores.mean_recall),
+    ):
+        lines.append(f"{title:<{width}}" + "".join(f" {_percent(float(v))}" for v in values))
+    lines.append("average precision of each class")
+    for row, name in enumerate(class_names):
+        values = scores.average_precision[:, row]
+        figures = "".join(f" {_percent(float(value))}" for value in values)
+        lines.append(f"{'  ' + name:<{width}}{figures}{int(scores.num_truth[row]):>9}")
     return "\n".join(lines) + "\n"
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,43 +12,41 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torchmetrics import Metric
 
+from downstream.heads import Predicts
 from downstream.metrics.classification import classification_scores
 from downstream.metrics.confusion import ConfusionMatrix, segmentation_scores
 from downstream.metrics.parts import PartIoU, part_scores
 from downstream.score_table import format_classification, format_parts, format_segmentation
 from downstream.types import IGNORE, LabelledBatch
+from pointcontrast.losses import LossOutput
 
 
 class Task(ABC):
     """One kind of prediction. The same object serves training, validation and evaluation.
 
     Attributes:
-        num_outputs: K, what a head puts out for each voxel or each cloud.
-        of_points: whether each point has a class; else each cloud has one.
+        predicts: what a head must put out for it.
+        levels: what is counted in evaluation, by name.
+        num_outputs: K, the numbers that a head puts out for each voxel, cloud or proposal.
         main_score: of :meth:`scores`, the one that picks the best checkpoint; higher is better.
     """
 
+    predicts: Predicts
+    levels: tuple[str, ...]
     num_outputs: int
-    of_points = True
     main_score: str
 
     @abstractmethod
-    def loss(self, logits: torch.Tensor, batch: LabelledBatch) -> torch.Tensor:
-        """The mean cross-entropy of what is labelled; 0 with gradients where nothing is."""
-
-    def probabilities(self, logits: torch.Tensor, categories: torch.Tensor) -> torch.Tensor:
-        """(M, K) from logits (M, K) and the category (M,) of the cloud that each row is of."""
-        return logits.softmax(dim=1)
+    def loss(self, outputs: Any, batch: LabelledBatch) -> LossOutput:
+        """The loss of what the head put out, finite and with gradients where nothing is known."""
 
     @abstractmethod
     def new_metric(self) -> Metric:
         """A metric that has seen nothing."""
 
     @abstractmethod
-    def count(
-        self, metric: Metric, predictions: torch.Tensor, labels: torch.Tensor, category: int
-    ) -> None:
-        """Count the predictions (M,) of one cloud against what is true of it (M,)."""
+    def update(self, metric: Metric, outputs: Any, batch: LabelledBatch) -> None:
+        """Count what the head put out for a batch."""
 
     @abstractmethod
     def scores(self, metric: Metric) -> dict[str, float]:
@@ -58,26 +57,44 @@ class Task(ABC):
         """The figure of each class by its name; None for one that does not occur."""
 
     @abstractmethod
-    def table(self, voxel: Metric, point: Metric | None, class_names: Sequence[str]) -> str:
-        """All figures as text; ``voxel`` counted clouds where only they have a class."""
+    def table(self, metrics: Mapping[str, Metric], class_names: Sequence[str]) -> str:
+        """All figures as text; ``metrics`` by level."""
 
     def confusion(self, metric: Metric) -> torch.Tensor | None:
         """(C, C) counts, rows truth; None where classes of different clouds do not compare."""
         return None
 
-    def update(self, metric: Metric, logits: torch.Tensor, batch: LabelledBatch) -> None:
+
+class ClassTask(Task):
+    """A class for each voxel and point, or for each cloud; outputs are logits (M, K) or (B, K)."""
+
+    predicts = "points"
+    levels = ("voxel", "point")
+
+    def probabilities(self, logits: torch.Tensor, categories: torch.Tensor) -> torch.Tensor:
+        """(M, K) from logits (M, K) and the category (M,) of the cloud that each row is of."""
+        return logits.softmax(dim=1)
+
+    @abstractmethod
+    def count(
+        self, metric: Metric, predictions: torch.Tensor, labels: torch.Tensor, category: int
+    ) -> None:
+        """Count the predictions (M,) of one cloud against what is true of it (M,)."""
+
+    def update(self, metric: Metric, outputs: torch.Tensor, batch: LabelledBatch) -> None:
         """Count the predictions of a batch."""
-        categories = voxel_categories(batch) if self.of_points else batch.categories
-        predictions = self.probabilities(logits, categories).argmax(dim=1)
-        labels = batch.labels if self.of_points else batch.categories
+        of_points = self.predicts == "points"
+        categories = voxel_categories(batch) if of_points else batch.categories
+        predictions = self.probabilities(outputs, categories).argmax(dim=1)
+        labels = batch.labels if of_points else batch.categories
         for sample, category in enumerate(batch.categories.tolist()):
             rows = slice(sample, sample + 1)
-            if self.of_points:
+            if of_points:
                 rows = slice(batch.offsets[sample], batch.offsets[sample + 1])
             self.count(metric, predictions[rows], labels[rows], category)
 
 
-class Segmentation(Task):
+class Segmentation(ClassTask):
     """A class for every voxel (PointContrast ``downstream/semseg``: cross-entropy, mean IoU)."""
 
     main_score = "mean_iou"
@@ -86,9 +103,9 @@ class Segmentation(Task):
         """Predict one of ``class_names``."""
         self.num_outputs = len(class_names)
 
-    def loss(self, logits: torch.Tensor, batch: LabelledBatch) -> torch.Tensor:
+    def loss(self, outputs: torch.Tensor, batch: LabelledBatch) -> LossOutput:
         """Over the voxels that have a label."""
-        return mean_cross_entropy(logits, batch.labels)
+        return LossOutput(mean_cross_entropy(outputs, batch.labels), {})
 
     def new_metric(self) -> ConfusionMatrix:
         """A confusion matrix."""
@@ -113,21 +130,17 @@ class Segmentation(Task):
         """The IoU of each class."""
         return named(class_names, segmentation_scores(metric.compute()).iou)
 
-    def table(self, voxel: Metric, point: Metric | None, class_names: Sequence[str]) -> str:
+    def table(self, metrics: Mapping[str, Metric], class_names: Sequence[str]) -> str:
         """Voxels and points side by side."""
-        scores = [
-            None if metric is None else segmentation_scores(metric.compute())
-            for metric in (voxel, point)
-        ]
-        assert scores[0] is not None
-        return format_segmentation(scores[0], scores[1], class_names)
+        voxel, point = (segmentation_scores(metrics[level].compute()) for level in self.levels)
+        return format_segmentation(voxel, point, class_names)
 
     def confusion(self, metric: Metric) -> torch.Tensor:
         """What was counted."""
         return metric.compute()
 
 
-class PartSegmentation(Task):
+class PartSegmentation(ClassTask):
     """A part for every voxel of a shape whose category is known (ShapeNetPart).
 
     Scores outside the category's parts are left out of both the softmax of the loss and the
@@ -147,9 +160,10 @@ class PartSegmentation(Task):
         for category, parts in enumerate(self.parts_of_category):
             self._allowed[category, parts] = True
 
-    def loss(self, logits: torch.Tensor, batch: LabelledBatch) -> torch.Tensor:
+    def loss(self, outputs: torch.Tensor, batch: LabelledBatch) -> LossOutput:
         """Over the voxels that have a label."""
-        return mean_cross_entropy(self._masked(logits, voxel_categories(batch)), batch.labels)
+        logits = self._masked(outputs, voxel_categories(batch))
+        return LossOutput(mean_cross_entropy(logits, batch.labels), {})
 
     def probabilities(self, logits: torch.Tensor, categories: torch.Tensor) -> torch.Tensor:
         """Over the parts of the category; 0 for all others."""
@@ -177,20 +191,21 @@ class PartSegmentation(Task):
         """The mean IoU of each category."""
         return named(self.category_names, part_scores(metric.compute()).per_category)
 
-    def table(self, voxel: Metric, point: Metric | None, class_names: Sequence[str]) -> str:
+    def table(self, metrics: Mapping[str, Metric], class_names: Sequence[str]) -> str:
         """Voxels and points side by side."""
-        points = None if point is None else part_scores(point.compute())
-        return format_parts(part_scores(voxel.compute()), points, self.category_names)
+        voxel, point = (part_scores(metrics[level].compute()) for level in self.levels)
+        return format_parts(voxel, point, self.category_names)
 
     def _masked(self, logits: torch.Tensor, category: torch.Tensor) -> torch.Tensor:
         allowed = self._allowed.to(logits.device)[category]
         return logits.masked_fill(~allowed, torch.finfo(logits.dtype).min)
 
 
-class Classification(Task):
+class Classification(ClassTask):
     """A class for a whole shape (no protocol was published)."""
 
-    of_points = False
+    predicts = "clouds"
+    levels = ("cloud",)
     main_score = "overall_accuracy"
 
     def __init__(self, class_names: Sequence[str], num_training: Sequence[int]) -> None:
@@ -198,9 +213,9 @@ class Classification(Task):
         self.num_outputs = len(class_names)
         self.num_training = list(num_training)
 
-    def loss(self, logits: torch.Tensor, batch: LabelledBatch) -> torch.Tensor:
+    def loss(self, outputs: torch.Tensor, batch: LabelledBatch) -> LossOutput:
         """Over the shapes."""
-        return mean_cross_entropy(logits, batch.categories)
+        return LossOutput(mean_cross_entropy(outputs, batch.categories), {})
 
     def new_metric(self) -> ConfusionMatrix:
         """A confusion matrix."""
@@ -225,9 +240,9 @@ class Classification(Task):
         """The accuracy of each class."""
         return named(class_names, segmentation_scores(metric.compute()).accuracy)
 
-    def table(self, voxel: Metric, point: Metric | None, class_names: Sequence[str]) -> str:
+    def table(self, metrics: Mapping[str, Metric], class_names: Sequence[str]) -> str:
         """Accuracy, and that of each class."""
-        scores = classification_scores(voxel.compute(), self.num_training)
+        scores = classification_scores(metrics["cloud"].compute(), self.num_training)
         return format_classification(scores, class_names)
 
     def confusion(self, metric: Metric) -> torch.Tensor:

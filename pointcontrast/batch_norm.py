@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import nn
 
-from pointcontrast.backbones import Backbone
-
-Pass = tuple[torch.Tensor, torch.Tensor]
-"""What one pass takes: coordinates (N, 1+D) int32, batch index first, and features (N, C)."""
+Pass = Callable[[], object]
+"""Sends one augmented training batch through the network."""
 
 
 @contextmanager
-def recalibrated_batch_norm(backbone: Backbone, passes: Iterable[Pass]) -> Iterator[None]:
+def recalibrated_batch_norm(network: nn.Module, passes: Iterable[Pass]) -> Iterator[None]:
     """Within the block the running statistics are the plain means over ``passes``.
 
     The moving averages of a short run still hold the first steps' statistics, and an untrained
@@ -23,61 +21,63 @@ def recalibrated_batch_norm(backbone: Backbone, passes: Iterable[Pass]) -> Itera
     leaving the block the statistics are as they were. Without a pass nothing changes.
 
     Args:
-        backbone: the network; in evaluation mode within the block, in its old mode after it.
-        passes: coordinates and features of augmented training batches.
+        network: in evaluation mode within the block, in its old mode after it.
+        passes: of the network.
     """
-    before = _buffers(backbone)
-    was_training = backbone.training
+    before = _buffers(network)
+    was_training = network.training
     try:
-        measure_batch_norm(backbone, passes)
-        backbone.eval()
+        measure_batch_norm(network, passes)
+        network.eval()
         yield
     finally:
-        _restore(backbone, before)
-        backbone.train(was_training)
+        _restore(network, before)
+        network.train(was_training)
 
 
 @torch.no_grad()
-def measure_batch_norm(backbone: Backbone, passes: Iterable[Pass]) -> None:
+def measure_batch_norm(network: nn.Module, passes: Iterable[Pass]) -> None:
     """Replace the running statistics by the plain means over ``passes``, for good.
 
     Without a pass nothing changes, and nothing does after an error.
 
     Args:
-        backbone: the network, on any device and in any mode, which it keeps.
-        passes: coordinates and features of each pass, on any device.
+        network: on any device and in any mode, which it keeps.
+        passes: of the network, or of the part of it whose layers are measured.
 
     Raises:
         ValueError: a layer sees less than two voxels in a pass: they have no variance.
     """
-    layers = [m for m in backbone.modules() if isinstance(m, nn.BatchNorm1d)]
+    layers = [m for m in network.modules() if isinstance(m, nn.BatchNorm1d)]
     momenta = [layer.momentum for layer in layers]
-    before = _buffers(backbone)
-    was_training = backbone.training
-    device = next(backbone.parameters()).device
+    before = _buffers(network)
+    was_training = network.training
+    device = next(network.parameters()).device
+    devices = [device] if device.type == "cuda" else []
     started = False
-    backbone.train()
+    network.train()
     try:
-        for coordinates, features in passes:
+        for run in passes:
             if not started:
                 for layer in layers:
                     layer.reset_running_stats()
                     layer.momentum = None  # PyTorch's sign for a plain mean over all passes
                 started = True
-            backbone.encode(coordinates.to(device), features.to(device))
+            with torch.random.fork_rng(devices):  # what dropout draws here is not training's
+                run()
     except BaseException:
-        _restore(backbone, before)
+        _restore(network, before)
         raise
     finally:
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
-        backbone.train(was_training)
+        network.train(was_training)
 
 
-def _buffers(backbone: Backbone) -> dict[str, torch.Tensor]:
-    return {name: buffer.clone() for name, buffer in backbone.named_buffers()}
+def _buffers(network: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: buffer.clone() for name, buffer in network.named_buffers()}
 
 
-def _restore(backbone: Backbone, buffers: dict[str, torch.Tensor]) -> None:
+def _restore(network: nn.Module, buffers: dict[str, torch.Tensor]) -> None:
     for name, buffer in buffers.items():
-        backbone.get_buffer(name).copy_(buffer)
+        network.get_buffer(name).copy_(buffer)

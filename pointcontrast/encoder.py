@@ -76,7 +76,10 @@ def load_encoder(
     if calibration_views:
         batch = collate_views([network_input(view) for view in calibration_views])
         try:
-            measure_batch_norm(backbone, [(batch.coordinates, batch.features)])
+            measure_batch_norm(
+                backbone,
+                [lambda: backbone.encode(batch.coordinates.to(device), batch.features.to(device))],
+            )
         except ValueError as error:
             logging.getLogger(__name__).warning("batch norm's statistics stay: %s", error)
     return Encoder(encode, metadata.network_input.voxel_size)

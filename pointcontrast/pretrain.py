@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import pytorch_lightning as pl
@@ -162,9 +163,15 @@ class PointContrast(pl.LightningModule):
 
     def calibrated(self) -> Any:
         """A context in which the network is scored and exported."""
-        return recalibrated_batch_norm(
-            self.backbone, _sides(self.data.calibration_dataloader(self.calibration_batches))
-        )
+        batches = self.data.calibration_dataloader(self.calibration_batches)
+        return recalibrated_batch_norm(self.backbone, self._passes(batches))
+
+    def _passes(self, batches: Iterable[PairBatch]) -> Iterator[Pass]:
+        """Each side of a batch of pairs is a pass of its own, as in training."""
+        for batch in batches:
+            if len(batch):
+                for view in (batch.view0.to(self.device), batch.view1.to(self.device)):
+                    yield partial(self.backbone.encode, view.coordinates, view.features)
 
     def validation_step(self, batch: PairBatch, batch_idx: int) -> None:
         """Score one held-out pair."""
@@ -203,14 +210,6 @@ class PointContrast(pl.LightningModule):
             rank_zero_warn(f"collapse at step {self.global_step}: {problem}")
         if self.on_scored is not None:
             self.on_scored(figures)
-
-
-def _sides(batches: Iterable[PairBatch]) -> Iterator[Pass]:
-    """Each side of a batch of pairs is a pass of its own, as in training."""
-    for batch in batches:
-        if len(batch):
-            for view in (batch.view0, batch.view1):
-                yield view.coordinates, view.features
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from pointcontrast.errors import InputError
 
@@ -68,3 +69,73 @@ class PolynomialDecay(Schedule):
     def factor(self, step: int, num_steps: int) -> float:
         """Falling from step 0 on; never below 0."""
         return max(0.0, 1 - step / (num_steps + 1)) ** self.power
+
+
+class StepDecay(Schedule):
+    """Times ``gamma`` at each milestone: VoteNet's schedule.
+
+    Steps are what a run counts; milestones are given in epochs of a run of ``num_epochs``, so that
+    a shorter run has them at the same shares of its length.
+    """
+
+    def __init__(
+        self,
+        milestones: Sequence[float] = (80, 120, 160),
+        gamma: float = 0.1,
+        num_epochs: float = 180,
+    ) -> None:
+        """Set them; defaults as PointContrast ``downstream/votenet_det_new/config``.
+
+        Raises:
+            InputError: a milestone is not within the run, or gamma is negative.
+        """
+        if not all(0 < milestone < num_epochs for milestone in milestones) or gamma < 0:
+            raise InputError(
+                f"milestones {list(milestones)} must lie between 0 and num_epochs {num_epochs}, "
+                f"and gamma {gamma} must not be negative"
+            )
+        self.milestones = list(milestones)
+        self.gamma = gamma
+        self.num_epochs = num_epochs
+
+    def factor(self, step: int, num_steps: int) -> float:
+        """``gamma`` to the number of milestones passed."""
+        epoch = step / num_steps * self.num_epochs
+        return self.gamma ** sum(epoch >= milestone for milestone in self.milestones)
+
+
+class BatchNormMomentum:
+    """The weight of a batch in the running statistics, halved again and again, as in VoteNet.
+
+    PyTorch's momentum: ``initial * factor ** (epoch // interval)``, never below ``lowest``
+    (facebookresearch/votenet ``train.py``); epochs as in :class:`StepDecay`.
+    """
+
+    def __init__(
+        self,
+        initial: float = 0.5,
+        factor: float = 0.5,
+        interval: float = 20,
+        lowest: float = 0.001,
+        num_epochs: float = 180,
+    ) -> None:
+        """Set the momentum at the start and how it falls.
+
+        Raises:
+            InputError: a value that leaves 0..1, or an interval or run without length.
+        """
+        if not (0 < lowest <= initial <= 1 and 0 < factor <= 1 and interval > 0 < num_epochs):
+            raise InputError(
+                f"momentum from {initial} to {lowest} must fall within 0..1, with factor {factor} "
+                f"in 0..1 and interval {interval} and num_epochs {num_epochs} above 0"
+            )
+        self.initial = initial
+        self.decay = factor
+        self.interval = interval
+        self.lowest = lowest
+        self.num_epochs = num_epochs
+
+    def momentum(self, step: int, num_steps: int) -> float:
+        """At step ``step`` (counted from 0) of a run of ``num_steps``."""
+        epoch = step / num_steps * self.num_epochs
+        return max(self.initial * self.decay ** (epoch // self.interval), self.lowest)

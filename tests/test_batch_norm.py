@@ -17,8 +17,8 @@ def view(seed: int) -> ViewBatch:
     return ViewBatch(coordinates, features, torch.zeros(len(coordinates), 3), (0, len(coordinates)))
 
 
-def one_pass(seed: int) -> Pass:
-    return view(seed).coordinates, view(seed).features
+def one_pass(backbone: Res16UNet, seed: int) -> Pass:
+    return lambda: backbone.encode(view(seed).coordinates, view(seed).features)
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_first_layer_has_the_mean_over_all_passes(backbone: Res16UNet) -> None:
         backbone.conv0p1s1(backbone.engine.sparse_tensor(v.coordinates, v.features)).features
         for v in inputs
     ]
-    with recalibrated_batch_norm(backbone, [one_pass(seed) for seed in (0, 1, 4, 5)]):
+    with recalibrated_batch_norm(backbone, [one_pass(backbone, seed) for seed in (0, 1, 4, 5)]):
         assert not backbone.training
         torch.testing.assert_close(
             backbone.bn0.bn.running_mean, torch.stack([s.mean(0) for s in stem]).mean(0)
@@ -50,7 +50,7 @@ def test_afterwards_nothing_has_changed(backbone: Res16UNet) -> None:
     momenta = [m.momentum for m in backbone.modules() if isinstance(m, torch.nn.BatchNorm1d)]
     with (
         pytest.raises(RuntimeError, match="inside"),
-        recalibrated_batch_norm(backbone, [one_pass(0)]),
+        recalibrated_batch_norm(backbone, [one_pass(backbone, 0)]),
     ):
         raise RuntimeError("inside")
     assert backbone.training
@@ -75,11 +75,13 @@ def test_measuring_is_for_good_and_keeps_mode_and_momenta(
     backbone: Res16UNet, training: bool
 ) -> None:
     backbone.train(training)
-    passes = [(view(seed).coordinates, view(seed).features) for seed in range(3)]
     momenta = [m.momentum for m in backbone.modules() if isinstance(m, torch.nn.BatchNorm1d)]
-    measure_batch_norm(backbone, passes)
+    measure_batch_norm(backbone, [one_pass(backbone, seed) for seed in range(3)])
     stem = [
-        backbone.conv0p1s1(backbone.engine.sparse_tensor(*one)).features.mean(0) for one in passes
+        backbone.conv0p1s1(
+            backbone.engine.sparse_tensor(one.coordinates, one.features)
+        ).features.mean(0)
+        for one in map(view, range(3))
     ]
     torch.testing.assert_close(backbone.bn0.bn.running_mean, torch.stack(stem).mean(0))
     assert backbone.training == training
@@ -90,8 +92,18 @@ def test_measuring_is_for_good_and_keeps_mode_and_momenta(
 
 def test_a_pass_of_one_voxel_is_refused_and_changes_nothing(backbone: Res16UNet) -> None:
     before = {name: value.clone() for name, value in backbone.state_dict().items()}
-    one_voxel = (torch.zeros(1, 4, dtype=torch.int32), torch.ones(1, 3))
+
+    def one_voxel() -> None:
+        backbone.encode(torch.zeros(1, 4, dtype=torch.int32), torch.ones(1, 3))
+
     with pytest.raises(ValueError, match="1 voxels"):
-        measure_batch_norm(backbone, [(view(0).coordinates, view(0).features), one_voxel])
+        measure_batch_norm(backbone, [one_pass(backbone, 0), one_voxel])
     for name, value in backbone.state_dict().items():
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+
+
+def test_what_is_drawn_while_measuring_is_not_taken_from_training() -> None:
+    network = torch.nn.Sequential(torch.nn.Dropout(), torch.nn.BatchNorm1d(3))
+    before = torch.get_rng_state()
+    measure_batch_norm(network, [lambda: network(torch.randn(8, 3))])
+    torch.testing.assert_close(torch.get_rng_state(), before, rtol=0, atol=0)

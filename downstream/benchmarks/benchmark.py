@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from downstream.tasks import Task
 from downstream.types import LabelledCloud
@@ -21,14 +22,21 @@ class Benchmark(ABC):
         arguments: what the constructor was given: enough to open the same benchmark again.
         class_names: what predictions mean, in the order of the rows of logits.
         final_split: where the benchmark's published figures are measured.
+        world_from_camera: (4, 4) where each cloud is what one sensor saw, for pictures: the
+            sensor's pose in the frame of the cloud, x right, y down, z forward; else None.
     """
 
     class_names: tuple[str, ...]
     final_split: Split = "test"
+    world_from_camera: NDArray[np.float64] | None = None
 
     def __init__(self, **arguments: Any) -> None:
         """Remember the arguments."""
         self.arguments = arguments
+
+    def saved_arguments(self) -> dict[str, Any]:
+        """The arguments, with what gives a network's outputs their meaning; JSON values."""
+        return self.arguments
 
     @property
     @abstractmethod

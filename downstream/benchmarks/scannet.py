@@ -1,13 +1,18 @@
-"""ScanNet v2: 20 classes, 1201 scans to train on, 312 to validate on, 100 without labels."""
+"""ScanNet v2: 1201 scans to train on, 312 to validate on, 100 without labels.
+
+20 classes of points; 18 of boxes, all but wall and floor.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from downstream.benchmarks.benchmark import Split
+from downstream.benchmarks.detection import DetectionBenchmark
 from downstream.benchmarks.labelled_scenes import SceneBenchmark, existing_folders
 from downstream.benchmarks.split_files import split_folder
-from pointcontrast.scannet.classes import CLASS_NAMES
+from downstream.detection import DetectionSettings
+from pointcontrast.scannet.classes import CLASS_NAMES, DETECTION_CLASS_NAMES
 from pointcontrast.scannet.release import read_split
 
 
@@ -37,3 +42,37 @@ class ScanNet(SceneBenchmark):
         folder = split_folder() if self.splits is None else Path(self.splits)
         ids = read_split(folder, "val" if split == "validation" else split)
         return existing_folders(self.root, sorted(ids), f"scans of the {split} split")
+
+
+class ScanNetDetection(DetectionBenchmark):
+    """The same folders, converted with their objects. Boxes are aligned with the scan's axes."""
+
+    class_names = DETECTION_CLASS_NAMES
+    final_split: Split = "validation"
+
+    def __init__(
+        self,
+        root: str,
+        splits: str | None = None,
+        num_points: int = 40_000,
+        mean_sizes: list[list[float]] | None = None,
+        detection: DetectionSettings = DetectionSettings(),  # noqa: B008 (no state)
+    ) -> None:
+        """Read scenes from ``root``.
+
+        Args:
+            root: folder of labelled scenes.
+            splits: see :class:`ScanNet`.
+            num_points: of a cloud, drawn at random.
+            mean_sizes: of the classes, metres; None measures them on the training scans.
+            detection: how proposals become detections, and are scored.
+        """
+        super().__init__(
+            ScanNet(root, splits),
+            num_points=num_points,
+            num_heading_bins=1,
+            mean_sizes=mean_sizes,
+            settings=detection,
+            root=root,
+            splits=splits,
+        )

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from downstream.heads.head import Head
+from downstream.types import LabelledBatch
 from pointcontrast.errors import InputError
 from pointcontrast.sparse import SparseTensor
 
@@ -23,6 +24,8 @@ class PoolingHead(Head):
     last level, so that all that was pretrained takes part. The default is ``decoder``: the
     contrastive loss acted on that level alone.
     """
+
+    predicts = "clouds"
 
     def __init__(
         self,
@@ -48,11 +51,11 @@ class PoolingHead(Head):
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(2 * level_channels[self._row], num_outputs)
 
-    def forward(self, levels: list[SparseTensor], num_samples: int) -> torch.Tensor:
+    def forward(self, levels: list[SparseTensor], batch: LabelledBatch) -> torch.Tensor:
         """(B, K)."""
         level = levels[self._row]
         samples = level.coordinates[:, 0].long()
-        return self.linear(self.dropout(pooled(level.features, samples, num_samples)))
+        return self.linear(self.dropout(pooled(level.features, samples, len(batch))))
 
 
 def pooled(features: torch.Tensor, samples: torch.Tensor, num_samples: int) -> torch.Tensor:

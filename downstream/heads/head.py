@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar, Literal
 
-import torch
 from torch import nn
 
+from downstream.types import LabelledBatch
 from pointcontrast.sparse import SparseTensor
+
+Predicts = Literal["points", "clouds", "boxes"]
+"""A row of logits for each voxel (and so for its points), for each cloud, or proposals of boxes."""
 
 
 class Head(nn.Module, ABC):
     """The part of a network that belongs to one benchmark; never loaded from a pretrained file.
 
     Attributes:
+        predicts: what it puts out.
         arguments: what the constructor was given beyond the channels: enough to build it again.
     """
+
+    predicts: ClassVar[Predicts] = "points"
 
     def __init__(self, **arguments: Any) -> None:
         """Remember the arguments."""
@@ -25,16 +31,17 @@ class Head(nn.Module, ABC):
         self.arguments = arguments
 
     @abstractmethod
-    def forward(self, levels: list[SparseTensor], num_samples: int) -> torch.Tensor:
-        """Logits.
+    def forward(self, levels: list[SparseTensor], batch: LabelledBatch) -> Any:
+        """What the benchmark's task reads.
 
         Args:
             levels: of ``Backbone.forward_levels``, coarsest first; the last has a row for each
                 voxel of the input.
-            num_samples: B, clouds in the batch.
+            batch: the M voxels of B clouds that the levels are of.
 
         Returns:
-            (M, K) for the M voxels of the last level, or (B, K) for the clouds.
+            Logits (M, K) for the voxels or (B, K) for the clouds; or
+            :class:`downstream.heads.votenet.Proposals`.
         """
 
 

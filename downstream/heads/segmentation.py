@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from downstream.heads.head import Head
+from downstream.types import LabelledBatch
 from pointcontrast.sparse import SparseTensor
 
 
@@ -24,7 +25,7 @@ class LinearHead(Head):
         super().__init__()
         self.linear = nn.Linear(level_channels[-1], num_outputs)
 
-    def forward(self, levels: list[SparseTensor], num_samples: int) -> torch.Tensor:
+    def forward(self, levels: list[SparseTensor], batch: LabelledBatch) -> torch.Tensor:
         """(M, K)."""
         return self.linear(levels[-1].features)
 
@@ -43,7 +44,7 @@ class HierarchicalHead(Head):
         super().__init__()
         self.linear = nn.Linear(sum(level_channels), num_outputs)
 
-    def forward(self, levels: list[SparseTensor], num_samples: int) -> torch.Tensor:
+    def forward(self, levels: list[SparseTensor], batch: LabelledBatch) -> torch.Tensor:
         """(M, K)."""
         finest = levels[-1].coordinates
         columns = [

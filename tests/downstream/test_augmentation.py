@@ -47,6 +47,7 @@ def some_voxels(num_voxels: int = 50, dimensions: int = 3, seed: int = 0) -> Lab
         coordinates=rng.permutation(40 * dimensions * num_voxels)[: dimensions * num_voxels]
         .reshape(num_voxels, dimensions)
         .astype(np.int32),
+        points=cloud.points,
         heights=cloud.points[:, 2],
         colors=cloud.colors,
         normals=cloud.normals,

@@ -13,9 +13,12 @@ def sample(num_voxels: int, value: int = 0, dimensions: int = 3) -> LabelledSamp
     return LabelledSample(
         name=f"room {value}",
         coordinates=np.arange(num_voxels * dimensions, dtype=np.int32).reshape(size) - 4,
+        points=np.full((num_voxels, 3), value, np.float32),
         features=np.full((num_voxels, 2), value + 0.5, np.float32),
         labels=np.full(num_voxels, value, np.int32),
         category=value if value else IGNORE,
+        boxes=np.full((value, 8), value, np.float32),
+        box_rows=np.full((num_voxels, 3), value - 1, np.int32),
     )
 
 
@@ -37,6 +40,11 @@ def test_rows_of_a_sample_stay_its_own(dimensions: int) -> None:
     assert batch.features.dtype == torch.float32
     assert batch.labels.dtype == batch.categories.dtype == torch.int64
     assert batch.num_dropped == 0
+    assert batch.points[:, 0].tolist() == [1, 1, 1, 2, 2]
+    assert batch.box_rows.dtype == torch.int32
+    assert batch.box_rows[:, 2].tolist() == [0, 0, 0, 1, 1]
+    assert batch.boxes.shape == (2, 2, 8)  # of the one that has most
+    assert batch.boxes[..., 7].tolist() == [[1, IGNORE], [2, 2]]
 
 
 @pytest.mark.parametrize(

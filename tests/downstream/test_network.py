@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from plain_batch import plain_batch
 
 from downstream.heads import LinearHead
 from downstream.network import Network
@@ -15,14 +16,7 @@ def batch() -> LabelledBatch:
     coordinates = torch.randint(0, 20, (300, 4), generator=generator)
     coordinates[:, 0] = 0
     coordinates = torch.unique(coordinates, dim=0).int()
-    return LabelledBatch(
-        names=("one",),
-        coordinates=coordinates,
-        features=torch.randn(len(coordinates), 3, generator=generator),
-        labels=torch.zeros(len(coordinates), dtype=torch.long),
-        categories=torch.tensor([-1]),
-        offsets=(0, len(coordinates)),
-    )
+    return plain_batch(coordinates, torch.randn(len(coordinates), 3, generator=generator))
 
 
 def network(mode: str) -> Network:

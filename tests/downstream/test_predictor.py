@@ -141,7 +141,7 @@ def test_a_cloud_with_one_class_has_one_prediction() -> None:
             super().__init__()
             self.linear = nn.Linear(8, 4)
 
-        def forward(self, levels, num_samples):
+        def forward(self, levels, batch):
             return self.linear(levels[-1].features.mean(dim=0, keepdim=True))
 
     torch.manual_seed(4)

@@ -12,7 +12,10 @@ from conftest import REPOSITORY
 from downstream.finetune import main
 
 RECIPES = REPOSITORY / "configs" / "downstream"
-NAMES = ["scannet", "s3dis", "synthia4d", "synthia4d_clips", "shapenetpart", "shapenet"]
+NAMES = [
+    "scannet", "s3dis", "synthia4d", "synthia4d_clips", "shapenetpart", "shapenet",
+    "sunrgbd_detection", "scannet_detection",
+]  # fmt: skip
 
 
 def leaves(value: Any, key: str = "") -> dict[str, Any]:
@@ -106,6 +109,69 @@ OWN = {
 }  # PointContrast downstream/semseg/scripts and lib; SpatioTemporalSegmentation lib/datasets
 
 
+DETECTION = {
+    "model.optimizer.class_path": "torch.optim.Adam",
+    "model.optimizer.init_args.lr": 0.001,
+    "model.optimizer.init_args.weight_decay": 0.0,
+    "model.backbone.init_args.variant": "34C",
+    "model.backbone.init_args.batch_norm_momentum": 0.02,
+    "model.backbone.init_args.stem_kernel_size": 3,
+    "model.head.class_path": "downstream.heads.VoteNet",
+    "model.head.init_args.num_seeds": 1024,
+    "model.head.init_args.num_proposals": 256,
+    "model.head.init_args.radius": 0.3,
+    "model.head.init_args.num_samples": 16,
+    "model.head.init_args.channels": 256,
+    "model.head.init_args.hidden_channels": 128,
+    "model.head.init_args.proposal_gradient": 1.0,
+    "model.schedule.class_path": "pointcontrast.schedules.StepDecay",
+    "model.schedule.init_args.milestones": [80, 120, 160],
+    "model.schedule.init_args.gamma": 0.1,
+    "model.schedule.init_args.num_epochs": 180,
+    "model.batch_norm_momentum.init_args.initial": 0.5,
+    "model.batch_norm_momentum.init_args.factor": 0.5,
+    "model.batch_norm_momentum.init_args.interval": 20,
+    "model.batch_norm_momentum.init_args.lowest": 0.001,
+    "model.calibration_batches": 0,
+    "data.features": ["ones"],
+    "data.voxel_size": 0.025,
+    "data.benchmark.init_args.detection.min_score": 0.05,
+    "data.benchmark.init_args.detection.suppression": "class",
+    "data.benchmark.init_args.detection.suppression_iou": 0.25,
+    "data.benchmark.init_args.detection.per_class": True,
+    "trainer.devices": 1,
+}
+OWN_DETECTION = {
+    "sunrgbd_detection": {
+        "data.benchmark.init_args.num_points": 20_000,
+        "data.batch_size": 64,
+        "data.augmentation.init_args.flip_probabilities": [0.5, 0.0],
+        "data.augmentation.init_args.max_turn": pytest.approx(3.14159265 / 6),
+        "data.augmentation.init_args.scale": [0.85, 1.15],
+        "trainer.max_steps": 180 * 5285 // 64,
+        "trainer.val_check_interval": round(5 * 5285 / 64),
+    },
+    "scannet_detection": {
+        "data.benchmark.init_args.num_points": 40_000,
+        "data.batch_size": 32,
+        "data.augmentation.init_args.flip_probabilities": [0.5, 0.5],
+        "data.augmentation.init_args.max_turn": pytest.approx(3.14159265 / 36),
+        "data.augmentation.init_args.scale": [1.0, 1.0],
+        "trainer.max_steps": 180 * 1201 // 32 + 1,
+        "trainer.val_check_interval": round(5 * 1201 / 32),
+    },
+}  # PointContrast downstream/votenet_det_new
+
+
+@pytest.mark.parametrize("name", list(OWN_DETECTION))
+def test_the_recipe_of_detection_has_the_papers_values(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = {key[1:]: value for key, value in leaves(printed(name, capsys)).items()}
+    for key, value in (DETECTION | OWN_DETECTION[name]).items():
+        assert found[key] == value, key
+
+
 @pytest.mark.parametrize("name", list(OWN))
 def test_the_recipe_has_the_papers_values(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     found = {key[1:]: value for key, value in leaves(printed(name, capsys)).items()}
@@ -113,11 +179,11 @@ def test_the_recipe_has_the_papers_values(name: str, capsys: pytest.CaptureFixtu
         assert found[key] == value, key
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n not in OWN])
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in OWN and n not in OWN_DETECTION])
 def test_every_recipe_prints(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert printed(name, capsys)["name"] == name
 
 
 def test_every_recipe_has_a_small_form() -> None:
-    files = {path.stem for path in Path(RECIPES).glob("*.yaml")} - {"demo"}
+    files = {path.stem for path in Path(RECIPES).glob("*.yaml")} - {"demo", "detection_demo"}
     assert files == {*NAMES, *(f"{name}_small" for name in NAMES)}

@@ -16,9 +16,12 @@ def batch() -> LabelledBatch:
         coordinates=torch.tensor(
             [[0, 0, 0, 0], [0, 1, 0, 0], [0, 2, 0, 0], [1, 0, 0, 0], [1, 1, 0, 0]]
         ),
+        points=torch.zeros(5, 3),
         features=torch.zeros(5, 3),
         labels=torch.tensor([0, 1, -1, 2, 4]),
         categories=torch.tensor([0, 1]),
+        boxes=torch.zeros(2, 0, 8),
+        box_rows=torch.full((5, 3), -1),
         offsets=(0, 3, 5),
     )
 
@@ -28,7 +31,7 @@ def test_the_loss_is_the_mean_over_what_is_labelled() -> None:
     labels = batch().labels
     rows = [0, 1, 3, 4]
     by_hand = -sum(logits[r].log_softmax(0)[labels[r]] for r in rows) / 4
-    torch.testing.assert_close(Segmentation("abcde").loss(logits, batch()), by_hand)
+    torch.testing.assert_close(Segmentation("abcde").loss(logits, batch()).loss, by_hand)
 
 
 def test_without_a_label_the_loss_is_zero_with_gradients() -> None:
@@ -61,7 +64,7 @@ def test_only_parts_of_the_category_are_likely() -> None:
         )
         / 4
     )
-    torch.testing.assert_close(task.loss(logits, batch()), by_hand)
+    torch.testing.assert_close(task.loss(logits, batch()).loss, by_hand)
 
 
 def test_each_task_counts_its_own() -> None:

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from plain_batch import plain_batch
 
 from downstream.heads import HierarchicalHead, LinearHead, PoolingHead
 from downstream.heads.classification import pooled
@@ -54,7 +55,7 @@ def test_hierarchical_head_is_linear_in_all_levels(engine: EngineName) -> None:
     coordinates, features = cloud(1)
     levels = backbone.forward_levels(backbone.engine.sparse_tensor(coordinates, features))
     head = HierarchicalHead(backbone.level_channels, 5)
-    logits = head(levels, 3)
+    logits = head(levels, plain_batch(coordinates, features, 3))
     voxel = 123
     parts = []
     for level in levels:
@@ -78,7 +79,9 @@ def test_linear_head_is_the_output_layer_of_the_original() -> None:
     with torch.no_grad():
         convolution.kernel.copy_(head.linear.weight.T)
         convolution.bias.copy_(head.linear.bias[None])
-    torch.testing.assert_close(head(levels, 3), convolution(levels[-1]).features)
+    torch.testing.assert_close(
+        head(levels, plain_batch(coordinates, features, 3)), convolution(levels[-1]).features
+    )
 
 
 def test_pooling_is_the_mean_and_the_maximum_of_each_cloud() -> None:
@@ -101,18 +104,16 @@ def test_a_cloud_is_classified_alone_as_in_a_batch(engine: EngineName, level: st
     backbone = small_backbone(engine)
     head = PoolingHead(backbone.level_channels, 4, level=level).eval()
     coordinates, features = cloud(4)
-    together = head(
-        backbone.forward_levels(backbone.engine.sparse_tensor(coordinates, features)), 3
-    )
+    levels = backbone.forward_levels(backbone.engine.sparse_tensor(coordinates, features))
+    together = head(levels, plain_batch(coordinates, features, 3))
     assert together.shape == (3, 4)
     for sample in range(3):
         rows = coordinates[:, 0] == sample
         alone = coordinates[rows].clone()
         alone[:, 0] = 0
         x = backbone.engine.sparse_tensor(alone, features[rows])
-        torch.testing.assert_close(
-            head(backbone.forward_levels(x), 1)[0], together[sample], rtol=1e-4, atol=1e-5
-        )
+        found = head(backbone.forward_levels(x), plain_batch(alone, features[rows]))[0]
+        torch.testing.assert_close(found, together[sample], rtol=1e-4, atol=1e-5)
 
 
 def test_bad_values_are_named() -> None:

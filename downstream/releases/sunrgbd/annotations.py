@@ -1,0 +1,95 @@
+"""Annotated objects to boxes: what both forms of the data share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from downstream.boxes import points_in_boxes
+from downstream.releases.sunrgbd.classes import CLASS_NAMES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Annotation:
+    """One object as it is annotated, in the upright frame of its image.
+
+    Attributes:
+        class_name: of more than a thousand.
+        center: x right, y forward, z up, metres from the camera.
+        half_sizes: across the heading, along it, upwards; may be negative in the release.
+        orientation: x and y of the heading, of any length.
+        rectangle: left, top, width, height in the picture, pixels; None where it is not known.
+    """
+
+    class_name: str
+    center: tuple[float, float, float]
+    half_sizes: tuple[float, float, float]
+    orientation: tuple[float, float]
+    rectangle: tuple[float, float, float, float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageBoxes:
+    """The boxes of one image, and what became of its annotations.
+
+    Attributes:
+        boxes: (K, 8) float32, columns ``BOX_COLUMNS``.
+        rectangles: of each box.
+        left_out: annotations of other classes, by class.
+        num_degenerate: annotations left out because they have no size, place or heading.
+        num_empty: boxes that hold no point; they stay, as in VoteNet.
+    """
+
+    boxes: NDArray[np.float32]
+    rectangles: list[tuple[float, float, float, float] | None]
+    left_out: dict[str, int] = field(default_factory=dict)
+    num_degenerate: int = 0
+    num_empty: int = 0
+
+
+def has_boxes(annotations: Sequence[Annotation]) -> bool:
+    """Whether an object of the ten classes is annotated."""
+    return any(annotation.class_name in CLASS_NAMES for annotation in annotations)
+
+
+def boxes_of(annotations: Sequence[Annotation], points: NDArray[np.floating]) -> ImageBoxes:
+    """The boxes of the ten classes.
+
+    ``half_sizes`` are VoteNet's w, l, h (facebookresearch/votenet ``sunrgbd/sunrgbd_utils.py``): l
+    lies along the orientation, and so becomes ``size_x``; signs are dropped, as there
+    (``extract_rgbd_data_v2.m``). The yaw runs counter-clockwise where VoteNet's runs clockwise.
+
+    Args:
+        annotations: of one image.
+        points: (N, 3) of the image, to count boxes that hold none.
+    """
+    rows: list[list[float]] = []
+    rectangles = []
+    left_out: Counter[str] = Counter()
+    num_degenerate = 0
+    for found in annotations:
+        if found.class_name not in CLASS_NAMES:
+            left_out[found.class_name] += 1
+            continue
+        half = np.abs(found.half_sizes)
+        x, y = found.orientation
+        known = np.isfinite([*found.center, *half, x, y]).all()
+        if not known or not (half > 0).all() or (x == 0 and y == 0):
+            num_degenerate += 1
+            continue
+        width, length, height = 2 * half
+        row = CLASS_NAMES.index(found.class_name)
+        rows.append([*found.center, length, width, height, np.arctan2(y, x), row])
+        rectangles.append(found.rectangle)
+    boxes = np.array(rows, dtype=np.float32).reshape(-1, 8)
+    return ImageBoxes(
+        boxes=boxes,
+        rectangles=rectangles,
+        left_out=dict(left_out),
+        num_degenerate=num_degenerate,
+        num_empty=int((~points_in_boxes(points, boxes).any(axis=0)).sum()),
+    )

@@ -1,0 +1,205 @@
+"""The official release: which images there are, with their cameras and annotations.
+
+``SUNRGBD.zip`` unpacked to ``SUNRGBD/``, beside it ``SUNRGBDMeta3DBB_v2.mat``,
+``SUNRGBDMeta2DBB_v2.mat`` and the toolbox, ``SUNRGBDtoolbox/``. Fields as read by
+facebookresearch/votenet ``sunrgbd/matlab/extract_{rgbd_data_v2,rgbd_data_v1,split}.m``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from downstream.releases.sunrgbd.annotations import Annotation
+from downstream.releases.sunrgbd.mat_files import read_mat, records
+from downstream.releases.sunrgbd.raw_images import ImageSplit, Labels, RawImage, split_by_number
+from pointcontrast.errors import InputError
+
+BOXES_V2 = "SUNRGBDMeta3DBB_v2.mat"
+RECTANGLES_V2 = "SUNRGBDMeta2DBB_v2.mat"
+BOXES_V1 = "SUNRGBDtoolbox/Metadata/SUNRGBDMeta.mat"
+SPLIT = "SUNRGBDtoolbox/traintestSUNRGBD/allsplit.mat"
+
+_META, _META_2D = "SUNRGBDMeta", "SUNRGBDMeta2DBB"
+
+
+def is_release(folder: Path) -> bool:
+    """Whether the folder has the release's meta data."""
+    return (folder / BOXES_V2).is_file() or (folder / BOXES_V1).is_file()
+
+
+def find_images(release: Path, labels: Labels) -> tuple[list[RawImage], list[str]]:
+    """The images of the release, in the order of its meta data.
+
+    Args:
+        release: the folder that holds the meta data and ``SUNRGBD``.
+        labels: v2 takes the corrected boxes, v1 those of the toolbox, which VoteNet and
+            PointContrast report on. Cameras and paths are those of the v2 file where it is there.
+
+    Returns:
+        The images, and what is odd about the release as a whole.
+
+    Raises:
+        InputError: a ``.mat`` file that is needed is missing or wrong.
+    """
+    boxes_file = release / (BOXES_V2 if labels == "v2" else BOXES_V1)
+    if not boxes_file.is_file():
+        raise InputError(f"{boxes_file} does not exist; --labels {labels} are kept there")
+    annotated = records(boxes_file, _META)
+    notes: list[str] = []
+    main_file = release / BOXES_V2
+    main = annotated if labels == "v2" or not main_file.is_file() else records(main_file, _META)
+    if len(main) != len(annotated):
+        raise InputError(
+            f"{boxes_file} describes {len(annotated)} images and {main_file} {len(main)}; they are "
+            "not of one release"
+        )
+    rectangles = _rectangles(release, labels, annotated, notes)
+    splits, split_file = _official_split(release), release / SPLIT
+    if splits is None:
+        notes.append(f"{split_file} is not there: images are split by their numbers")
+    images = []
+    for row, (record, boxes) in enumerate(zip(main, annotated, strict=True)):
+        where = f"{main_file if main is not annotated else boxes_file}, image {row + 1}"
+        depth = _relative(_text(record, "depthpath", where), where)
+        sequence = str(depth.parent.parent)
+        split = split_by_number(row + 1)
+        if splits is not None:
+            if sequence not in splits:
+                raise InputError(f"{split_file} does not list {sequence}, {where}")
+            split = splits[sequence]
+        found = RawImage(
+            number=row + 1,
+            split=split,
+            intrinsics=_matrix(record, "K", where),
+            tilt=_matrix(record, "Rtilt", where),
+            annotations=_annotations(boxes, rectangles[row], f"{boxes_file}, image {row + 1}"),
+            depth_file=_in_release(release, depth),
+            color_file=_in_release(release, _relative(_text(record, "rgbpath", where), where)),
+            sequence=sequence,
+        )
+        images.append(found)
+    return images, notes
+
+
+def _rectangles(
+    release: Path, labels: Labels, annotated: list[dict[str, Any]], notes: list[str]
+) -> list[list[dict[str, Any]]]:
+    """The 2D annotations of each image, in the order of its boxes; empty where there are none."""
+    if labels == "v1":
+        return [_structs(record.get("groundtruth2DBB")) for record in annotated]
+    path = release / RECTANGLES_V2
+    if not path.is_file():
+        notes.append(f"{path} is not there: boxes have no rectangles in the picture")
+        return [[] for _ in annotated]
+    found = records(path, _META_2D)
+    if len(found) != len(annotated):
+        raise InputError(
+            f"{path} describes {len(found)} images, the boxes' file {len(annotated)}; they are not "
+            "of one release"
+        )
+    return [_structs(record.get("groundtruth2DBB")) for record in found]
+
+
+def _annotations(
+    record: Mapping[str, Any], rectangles: list[dict[str, Any]], where: str
+) -> tuple[Annotation, ...]:
+    """The objects of one image."""
+    found = []
+    for number, box in enumerate(_structs(record.get("groundtruth3DBB"))):
+        what = f"{where}, box {number + 1}"
+        name = _text(box, "classname", what)
+        own = rectangles[number] if number < len(rectangles) else {}
+        # Only what is of the same class is the same object
+        sides = _numbers(own.get("gtBb2D"), 4) if own.get("classname") == name else None
+        center = _needed(box, "centroid", 3, what)
+        half_sizes = _needed(box, "coeffs", 3, what)
+        heading = _needed(box, "orientation", 2, what)
+        found.append(
+            Annotation(
+                class_name=name,
+                center=(center[0], center[1], center[2]),
+                half_sizes=(half_sizes[0], half_sizes[1], half_sizes[2]),
+                orientation=(heading[0], heading[1]),
+                rectangle=None if sides is None else (sides[0], sides[1], sides[2], sides[3]),
+            )
+        )
+    return tuple(found)
+
+
+def _official_split(release: Path) -> dict[str, ImageSplit] | None:
+    """Folder of an image -> its split; None where the toolbox's file is not there.
+
+    Raises:
+        InputError: the file is wrong, or lists a folder in both.
+    """
+    path = release / SPLIT
+    if not path.is_file():
+        return None
+    variables = read_mat(path)
+    splits: dict[str, ImageSplit] = {}
+    names: tuple[tuple[str, ImageSplit], ...] = (("alltrain", "train"), ("alltest", "validation"))
+    for variable, split in names:
+        listed = variables.get(variable)
+        if not isinstance(listed, list) or not all(isinstance(text, str) for text in listed):
+            raise InputError(f"{path} holds no cell array of text {variable!r}; download it again")
+        for text in listed:
+            folder = str(_relative(text, str(path)))
+            if splits.get(folder, split) != split:
+                raise InputError(f"{path} lists {folder} to train and to test")
+            splits[folder] = split
+    return splits
+
+
+def _relative(text: str, where: str) -> PurePosixPath:
+    """A path of the release below ``SUNRGBD``; the files hold the paths of its authors' machine.
+
+    They begin with ``/n/fs/sun3d/data/SUNRGBD/`` or, in the older file, without the last folder.
+    """
+    found = re.fullmatch(r"/?n/fs/sun3d/data/+(?:SUNRGBD/+)?(.+?)/*", text)
+    path = PurePosixPath(text if found is None else found[1])
+    if found is None or ".." in path.parts or path.is_absolute():
+        raise InputError(f"{where}: {text!r} is no path of the release")
+    return path
+
+
+def _in_release(release: Path, path: PurePosixPath) -> Path:
+    return release / "SUNRGBD" / path
+
+
+def _structs(value: Any) -> list[dict[str, Any]]:
+    """A struct array; MATLAB writes one without elements as an empty matrix."""
+    return value if isinstance(value, list) else []
+
+
+def _text(record: Mapping[str, Any], field: str, where: str) -> str:
+    value = record.get(field)
+    if not isinstance(value, str) or not value:
+        raise InputError(f"{where}: {field!r} is no text but {value!r}; download the file again")
+    return value
+
+
+def _matrix(record: Mapping[str, Any], field: str, where: str) -> NDArray[np.float64]:
+    value = record.get(field)
+    if not isinstance(value, np.ndarray) or value.shape != (3, 3):
+        raise InputError(f"{where}: {field!r} is no 3x3 matrix; download the file again")
+    return value.astype(np.float64)
+
+
+def _needed(record: Mapping[str, Any], field: str, count: int, where: str) -> list[float]:
+    value = _numbers(record.get(field), count)
+    if value is None:
+        raise InputError(f"{where}: {field!r} has not {count} numbers; download the file again")
+    return value
+
+
+def _numbers(value: Any, count: int) -> list[float] | None:
+    """The first ``count`` numbers of an array that has as many, or None."""
+    if not isinstance(value, np.ndarray) or value.size < count or value.dtype.kind not in "fiu":
+        return None
+    return [float(number) for number in value.ravel()[:count]]

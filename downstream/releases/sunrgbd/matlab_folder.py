@@ -1,0 +1,162 @@
+"""The folder ``sunrgbd_trainval`` that VoteNet's MATLAB step leaves: points, cameras, labels.
+
+``depth/000001.mat`` (``instance``, N x 6: x right, y forward, z up in metres, r g b in 0..1),
+``calib/000001.txt`` (tilt and camera matrix, column by column), ``label/000001.txt`` (v2) and
+``label_v1/000001.txt`` (v1), an object a line: class, rectangle (4), centre (3), half sizes (3),
+orientation (2); ``train_data_idx.txt``, ``val_data_idx.txt``
+(facebookresearch/votenet ``sunrgbd/matlab/extract_rgbd_data_v2.m``).
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from downstream.releases.sunrgbd.annotations import Annotation
+from downstream.releases.sunrgbd.mat_files import read_mat
+from downstream.releases.sunrgbd.raw_images import ImageSplit, Labels, RawImage, split_by_number
+from pointcontrast.errors import InputError
+
+LABEL_FOLDERS: dict[Labels, str] = {"v1": "label_v1", "v2": "label"}
+SPLIT_FILES: dict[ImageSplit, str] = {
+    "train": "train_data_idx.txt",
+    "validation": "val_data_idx.txt",
+}
+_POINTS = ("instance", "points3d_rgb")
+"""The variable's name, and that of extractions that were edited."""
+
+
+def is_matlab_folder(folder: Path) -> bool:
+    """Whether the folder has what the MATLAB step leaves."""
+    return (folder / "depth").is_dir() and (folder / "calib").is_dir()
+
+
+def find_images(folder: Path, labels: Labels) -> tuple[list[RawImage], list[str]]:
+    """The images in the folder, by number.
+
+    Returns:
+        The images, and what is odd about the folder as a whole.
+
+    Raises:
+        InputError: there is no image, the labels asked for are not there, or a text file is wrong.
+    """
+    files = sorted((folder / "depth").glob("*.mat"))
+    if not files:
+        raise InputError(f"{folder / 'depth'} holds no .mat file; run the MATLAB step again")
+    label_folder = folder / LABEL_FOLDERS[labels]
+    if not label_folder.is_dir():
+        raise InputError(f"{label_folder} is not a folder; --labels {labels} are kept there")
+    splits, notes = _splits(folder)
+    images = []
+    for path in files:
+        if not path.stem.isdecimal():
+            raise InputError(f"{path} is not named by a number, such as 000001.mat")
+        number = int(path.stem)
+        if splits and number not in splits:
+            notes.append(
+                f"{path.name} is in neither {' nor '.join(SPLIT_FILES.values())}: left out"
+            )
+            continue
+        tilt, intrinsics = _camera(folder / "calib" / f"{path.stem}.txt")
+        images.append(
+            RawImage(
+                number=number,
+                split=splits.get(number, split_by_number(number)),
+                intrinsics=intrinsics,
+                tilt=tilt,
+                annotations=_labels(label_folder / f"{path.stem}.txt"),
+                points_file=path,
+            )
+        )
+    return images, notes
+
+
+def read_points(path: Path) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Points (N, 3) in metres and their colours (N, 3).
+
+    Raises:
+        InputError: the file is missing or damaged, or its array is not as described above.
+    """
+    variables = read_mat(path)
+    found = next((variables[name] for name in _POINTS if name in variables), None)
+    if not isinstance(found, np.ndarray) or found.ndim != 2 or found.shape[1] != 6:
+        raise InputError(f"{path} holds no N x 6 array {_POINTS[0]!r}; run the MATLAB step again")
+    if not np.isfinite(found).all() or found[:, 3:].min(initial=0) < 0 or found[:, 3:].max() > 1:
+        raise InputError(f"{path}: points must be finite and colours 0..1; run the step again")
+    return found[:, :3].astype(np.float32), np.round(found[:, 3:] * 255).astype(np.uint8)
+
+
+def _splits(folder: Path) -> tuple[dict[int, ImageSplit], list[str]]:
+    """Number -> split, from the lists; empty where they are not there."""
+    splits: dict[int, ImageSplit] = {}
+    missing = [name for name in SPLIT_FILES.values() if not (folder / name).is_file()]
+    if missing:
+        return {}, [f"{folder / missing[0]} is not there: images are split by their numbers"]
+    for split, name in SPLIT_FILES.items():
+        for line, row in enumerate(_numbers_of_lines(folder / name), start=1):
+            if len(row) != 1 or row[0] != int(row[0]):
+                raise InputError(f"{folder / name}, line {line} is not one whole number")
+            if splits.setdefault(int(row[0]), split) != split:
+                raise InputError(f"{folder / name}, line {line}: {int(row[0])} is in both lists")
+    return splits, []
+
+
+def _camera(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Tilt and intrinsics, (3, 3) each."""
+    rows = _numbers_of_lines(path)
+    if len(rows) != 2 or any(len(row) != 9 for row in rows):
+        raise InputError(f"{path} must have two lines of nine numbers; run the MATLAB step again")
+    tilt, intrinsics = (np.array(row).reshape(3, 3, order="F") for row in rows)
+    return tilt, intrinsics
+
+
+def _labels(path: Path) -> tuple[Annotation, ...]:
+    """The objects of one image; an image without a file has none, as the MATLAB step leaves it."""
+    found = []
+    for line, text in enumerate(_lines(path) if path.exists() else [], start=1):
+        words = text.split()
+        try:
+            values = [float(word) for word in words[1:]]
+        except ValueError:
+            values = []
+        if len(values) != 12:
+            raise InputError(
+                f"{path}, line {line} must be a class and 12 numbers, is {text!r}; run the MATLAB "
+                "step again"
+            )
+        found.append(
+            Annotation(
+                class_name=words[0],
+                rectangle=(values[0], values[1], values[2], values[3]),
+                center=(values[4], values[5], values[6]),
+                half_sizes=(values[7], values[8], values[9]),
+                orientation=(values[10], values[11]),
+            )
+        )
+    return tuple(found)
+
+
+def _numbers_of_lines(path: Path) -> list[list[float]]:
+    rows = []
+    for line, text in enumerate(_lines(path), start=1):
+        try:
+            rows.append([float(word) for word in text.split()])
+        except ValueError:
+            raise InputError(f"{path}, line {line} holds what is no number: {text!r}") from None
+        if not all(map(math.isfinite, rows[-1])):
+            raise InputError(f"{path}, line {line} holds NaN or infinity")
+    return rows
+
+
+def _lines(path: Path) -> list[str]:
+    """Without those that are blank."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; run the MATLAB step again") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no text ({error}); run the MATLAB step again") from None
+    return [line for line in text.splitlines() if line.strip()]
