@@ -145,7 +145,10 @@ class AveragePrecision(Metric):
 def detection_scores(metric: Metric) -> DetectionScores:
     """The figures of an :class:`AveragePrecision`, over all ranks."""
     assert isinstance(metric, AveragePrecision)
+    shape = (len(metric.thresholds), metric.num_classes)  # torchmetrics takes axes of one away
     precision, recall, num_truth = (value.numpy() for value in metric.compute())
+    precision, recall = precision.reshape(shape), recall.reshape(shape)
+    num_truth = num_truth.reshape(-1)
     present = num_truth > 0
     nothing = np.full(len(precision), np.nan)
     return DetectionScores(
