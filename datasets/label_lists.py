@@ -1,9 +1,11 @@
-"""Lists of few training scenes, or few annotated points a scene, to share and to train on.
+"""Lists of few training scenes, or few annotated points or boxes a scene, to share and train on.
 
 python datasets/label_lists.py scenes data/scannet_scenes --benchmark ScanNet --output lists
 python datasets/label_lists.py scenes data/s3dis_scenes --only "Area_[12346]/*" --output lists
 python datasets/label_lists.py scenes datasets/splits/scannetv2_train.txt --output lists
 python datasets/label_lists.py points data/scannet_scenes --benchmark ScanNet --output lists
+python datasets/label_lists.py boxes data/scannet_scenes --benchmark ScanNetDetection -o lists
+python datasets/label_lists.py boxes data/scannet_scenes --benchmark ScanNetDetection --output lists
 python datasets/label_lists.py show lists/scannet_points_20_random_seed0.npz
 """
 
@@ -21,7 +23,16 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from downstream import benchmarks
-from downstream.benchmarks import ShapeNet, ShapeNetPart
+from downstream.benchmarks import DetectionScenes, ShapeNet, ShapeNetPart
+from downstream.box_lists import (
+    NUM_BOXES,
+    BoxList,
+    ListedBoxes,
+    box_checksum,
+    limited_boxes,
+    read_box_list,
+    write_box_list,
+)
 from downstream.point_choice import NUM_POINTS, clustered_points, limited_points, points_rng
 from downstream.point_lists import PointList, label_checksum, read_point_list, write_point_list
 from downstream.scene_lists import (
@@ -37,7 +48,9 @@ from pointcontrast.errors import InputError, run_command
 from pointcontrast.labelled_scene import LabelledScene, find_labelled_scenes, read_labelled_scene
 
 _SHAPES = (ShapeNet.__name__, ShapeNetPart.__name__)
+_DETECTION = ("ScanNetDetection", "SUNRGBD", "DetectionScenes")
 _SCENES = ("ScanNet", "S3DIS", "Synthia4D", "LabelledScenes")
+_DETECTION = ("SUNRGBD", "ScanNetDetection", "DetectionScenes")
 _SCENE_LIST_VERSION = 1
 
 
@@ -97,6 +110,32 @@ def _points(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _boxes(arguments: argparse.Namespace) -> int:
+    if arguments.source.is_file():
+        raise InputError(f"{arguments.source} is a file; give the folder of the labelled scenes")
+    given = {} if arguments.classes is None else {"classes": arguments.classes}
+    if given and arguments.benchmark != "DetectionScenes":
+        raise InputError("--classes is for --benchmark DetectionScenes; others have their own")
+    benchmark = getattr(benchmarks, arguments.benchmark)(root=str(arguments.source), **given)
+    names = _names(arguments)
+    found = {
+        name: benchmark.boxes(name) for name in tqdm(names, "scenes", unit="scene", disable=None)
+    }
+    for count in arguments.num_boxes:
+        path = arguments.output / f"{_stem(arguments)}_boxes_{count}_seed{arguments.seed}.json"
+        rows = {
+            name: limited_boxes(boxes, count, seed=arguments.seed, name=name)
+            for name, boxes in found.items()
+        }
+        comment = f"{_origin(arguments)}: {count} boxes a scene, seed {arguments.seed}, version 1"
+        checksums = {name: box_checksum(boxes) for name, boxes in found.items()}
+        write_box_list(path, BoxList(comment=comment, rows=rows, checksums=checksums))
+        fewer = sum(len(own) < count for own in rows.values())
+        note = f" (all boxes of {fewer} that have fewer)" if fewer else ""
+        print(f"{count} boxes of each of {len(rows)} scenes{note} in {path}")
+    return 0
+
+
 def _choose(
     scene: LabelledScene, count: int, name: str, arguments: argparse.Namespace
 ) -> NDArray[np.int64]:
@@ -107,12 +146,44 @@ def _choose(
     return clustered_points(scene.semantic, count, rng, coord=scene.coord, color=scene.color)
 
 
+def _boxes(arguments: argparse.Namespace) -> int:
+    if arguments.source.is_file():
+        raise InputError(f"{arguments.source} is a file; give the folder of the labelled scenes")
+    benchmark = getattr(benchmarks, arguments.benchmark or DetectionScenes.__name__)
+    reader = benchmark(root=str(arguments.source))
+    listed: dict[int, dict[str, ListedBoxes]] = {n: {} for n in arguments.num_boxes}
+    for name in tqdm(_names(arguments), "scenes", unit="scene", disable=None):
+        if not (arguments.source / name / "boxes.npy").exists():
+            raise InputError(f"{arguments.source / name} has no boxes; convert it with them")
+        boxes = reader.boxes(name)
+        for count in arguments.num_boxes:
+            rows = limited_boxes(boxes, count, points_rng(arguments.seed, name))
+            listed[count][name] = ListedBoxes(tuple(rows.tolist()), len(boxes), box_checksum(boxes))
+    for count, scenes in listed.items():
+        path = arguments.output / f"{_stem(arguments)}_boxes_{count}_seed{arguments.seed}.json"
+        meta = {"dataset": _origin(arguments), "boxes_a_scene": count, "seed": arguments.seed}
+        write_box_list(path, BoxList(scenes, source=str(path), meta=meta))
+        fewer = sum(len(scene.rows) < count for scene in scenes.values())
+        note = f" (all boxes of {fewer} that have fewer)" if fewer else ""
+        print(f"{count} boxes of each of {len(scenes)} scenes{note} in {path}")
+    return 0
+
+
 def _show(arguments: argparse.Namespace) -> int:
     path: Path = arguments.list
+    if path.suffix == ".json":
+        return _show_boxes(path)
     if path.suffix == ".txt":
         names = read_scene_list(path)
         print(read_scene_list_comment(path) or f"{path} does not say how it was made")
         print(_number_of_scenes(names))
+        return 0
+    if path.suffix == ".json":
+        boxes = read_box_list(path)
+        print(boxes.comment)
+        numbers = [len(rows) for rows in boxes.rows.values()]
+        print(f"{sum(numbers)} boxes, {min(numbers)} to {max(numbers)} a scene")
+        print(_number_of_scenes(boxes.names))
         return 0
     points = read_point_list(path)
     described = ", ".join(f"{key} {value}" for key, value in points.meta.items())
@@ -122,6 +193,17 @@ def _show(arguments: argparse.Namespace) -> int:
     share = f", {total / sum(points.num_points.values()):.3%} of all" if points.num_points else ""
     print(f"{total} points{share}, {min(sizes)} to {max(sizes)} a scene")
     print(_number_of_scenes(points.names))
+    return 0
+
+
+def _show_boxes(path: Path) -> int:
+    boxes = read_box_list(path)
+    described = ", ".join(f"{key} {value}" for key, value in boxes.meta.items())
+    print(described or f"{path} does not say how it was made")
+    sizes = [len(scene.rows) for scene in boxes.scenes.values()]
+    everything = sum(scene.num_boxes for scene in boxes.scenes.values())
+    print(f"{sum(sizes)} boxes of {everything}, {min(sizes)} to {max(sizes)} a scene")
+    print(_number_of_scenes(boxes.names))
     return 0
 
 
@@ -169,8 +251,14 @@ def _commands() -> Commands:
     scenes = commands.add("scenes", "a fraction of the training scenes", _scenes)
     points = commands.add("points", "a number of annotated points a training scene", _points)
     scenes.add_argument("source", type=Path, help="folder of labelled scenes, or a list of scenes")
-    points.add_argument("source", type=Path, help="folder of labelled scenes")
-    for each, known in ((scenes, (*_SCENES, *_SHAPES)), (points, _SCENES)):
+    boxes = commands.add("boxes", "a number of labelled boxes a training scene", _boxes)
+    for each in (points, boxes):
+        each.add_argument("source", type=Path, help="folder of labelled scenes")
+    for each, known in (
+        (scenes, (*_SCENES, *_DETECTION, *_SHAPES)),
+        (points, _SCENES),
+        (boxes, _DETECTION),
+    ):
         each.add_argument(
             "--benchmark", choices=known, help="take its training split; else all that is there"
         )
@@ -188,8 +276,11 @@ def _commands() -> Commands:
         default="random",
         help="any labelled points, or those in the middle of clusters of place and colour",
     )
+    boxes.add_argument("--num-boxes", type=int, nargs="+", default=NUM_BOXES, help="a scene")
     show = commands.add("show", "say what is in a list", _show)
-    show.add_argument("list", type=Path, help="a list of scenes (.txt) or of points")
+    show.add_argument(
+        "list", type=Path, help="a list of scenes (.txt), of boxes (.json) or of points"
+    )
     return commands
 
 

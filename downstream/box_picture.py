@@ -14,7 +14,7 @@ from downstream.class_colors import palette_of
 from downstream.types import DetectedBoxes, LabelledCloud
 from pointcontrast.cameras import look_at, look_from_behind
 from pointcontrast.colored_points import ColoredPoints, write_ply
-from pointcontrast.drawing import Window, draw
+from pointcontrast.drawing import draw
 from pointcontrast.files import atomic_file
 from pointcontrast.visualize import below_ceiling
 
@@ -24,33 +24,31 @@ _PALENESS = 0.4  # of the points, so that lines stand out
 _PLAIN = 150  # grey of points without colour
 
 
-def show_boxes(
+def draw_boxes(
+    path: Path | None,
     cloud: LabelledCloud,
     detected: DetectedBoxes,
     class_names: tuple[str, ...],
-    *,
-    png: Path | None = None,
-    window: Window = "auto",
     world_from_camera: NDArray[np.float64] | None = None,
+    *,
     cut_ceiling: float = 0.2,
 ) -> None:
-    """Show what is true, where that is known, and what is detected, over the points.
+    """Draw what is true, where that is known, and what is detected, over the points.
 
     Boxes are drawn in the colours of their classes, with a line from the centre to the front.
 
     Args:
+        path: the PNG, with a legend; its folder is made. None: show an Open3D window instead.
         cloud: points with z up.
         detected: the boxes to show; leave out beforehand what is unsure.
         class_names: of both.
-        png: where to write the picture, with a legend; its folder is made.
-        window: see :func:`pointcontrast.drawing.draw`.
         world_from_camera: (4, 4) of the sensor where the cloud is what one sensor saw: it is then
             seen from behind the sensor. None: from outside and above.
         cut_ceiling: the part of the height that is taken off, to look into rooms; none of what one
             sensor saw.
 
     Raises:
-        InputError: a window is demanded where there is no display.
+        InputError: a window is asked for where there is no display.
     """
     if world_from_camera is None:
         shown = below_ceiling(cloud.points, UP, cut_ceiling)
@@ -76,31 +74,13 @@ def show_boxes(
         classes.append(truth)
     panels.append(panel(detected.boxes, detected.classes, "detected"))
     cameras = [camera] * len(panels)
-    if png is None:
-        draw(panels, cameras=cameras, window=window, size=_SIZE)
+    if path is None:
+        draw(panels, cameras=cameras, window="always", size=_SIZE)
         return
-    with atomic_file(png) as partial:
-        draw(panels, cameras=cameras, png=partial, window=window, size=_SIZE)
+    with atomic_file(path) as partial:
+        draw(panels, cameras=cameras, png=partial, window="never", size=_SIZE)
         picture = _with_legend(partial, np.unique(np.concatenate(classes)), class_names)
         picture.save(partial, format="PNG")
-
-
-def draw_boxes(
-    path: Path,
-    cloud: LabelledCloud,
-    detected: DetectedBoxes,
-    class_names: tuple[str, ...],
-    world_from_camera: NDArray[np.float64] | None = None,
-) -> None:
-    """Write the picture of :func:`show_boxes` without opening a window."""
-    show_boxes(
-        cloud,
-        detected,
-        class_names,
-        png=path,
-        window="never",
-        world_from_camera=world_from_camera,
-    )
 
 
 def write_boxes_ply(
@@ -154,7 +134,8 @@ def _with_legend(
     path: Path, classes: NDArray[np.int64], class_names: tuple[str, ...]
 ) -> Image.Image:
     """The picture with a strip below it that names the classes' colours."""
-    picture = Image.open(path).convert("RGB")
+    with Image.open(path) as image:
+        picture = image.convert("RGB")
     font = ImageFont.load_default(24)
     sheet = Image.new("RGB", (picture.width, picture.height + 44), (255, 255, 255))
     sheet.paste(picture)

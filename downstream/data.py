@@ -11,8 +11,9 @@ import torch
 from torch.utils.data import DataLoader
 
 from downstream.augmentation import Augmentation, SceneAugmentation
-from downstream.benchmarks import Benchmark
+from downstream.benchmarks import Benchmark, DetectionBenchmark
 from downstream.benchmarks.labelled_scenes import SceneBenchmark
+from downstream.box_lists import BoxList, read_box_list
 from downstream.collate import collate_samples
 from downstream.dataset import CloudDataset
 from downstream.point_lists import PointList, read_point_list
@@ -40,6 +41,7 @@ class FinetuneDataModule(pl.LightningDataModule):
         augmentation: Augmentation | None = SceneAugmentation(),  # noqa: B008 (no state)
         scene_list: str | None = None,
         point_list: str | None = None,
+        box_list: str | None = None,
         max_voxels: int = 0,
         seed: int = 0,
     ) -> None:
@@ -59,6 +61,7 @@ class FinetuneDataModule(pl.LightningDataModule):
             augmentation: of training clouds; null for none.
             scene_list: train on these clouds alone (``datasets/label_lists.py scenes``).
             point_list: train on the labels of these points alone (``... points``).
+            box_list: train on these boxes alone (``... boxes``).
             max_voxels: a batch leaves out clouds that would bring it above this; 0 for no limit.
                 The first cloud always stays.
             seed: of order and augmentation; set from seed_everything.
@@ -75,11 +78,14 @@ class FinetuneDataModule(pl.LightningDataModule):
             raise InputError(f"data.batch_size {batch_size} must be at least 1")
         if point_list is not None and not isinstance(benchmark, SceneBenchmark):
             raise InputError("data.point_list is for labelled scenes; shapes have data.scene_list")
+        if box_list is not None and not isinstance(benchmark, DetectionBenchmark):
+            raise InputError("data.box_list is for benchmarks that detect boxes")
         if max_voxels < 0:
             raise InputError(f"data.max_voxels {max_voxels} must not be negative")
         self.augmentation = augmentation
         self.scene_list = scene_list
         self.point_list = point_list
+        self.box_list = box_list
         self.max_voxels = max_voxels
         self.seed = seed
         self._train: CloudDataset | None = None
@@ -108,13 +114,25 @@ class FinetuneDataModule(pl.LightningDataModule):
             annotated = read_point_list(Path(self.point_list))
             listed = set(choose_scenes(everything, annotated.names))
             names = [name for name in names if name in listed]
+        boxed = None
+        if self.box_list is not None:
+            boxed = read_box_list(Path(self.box_list))
+            listed = set(choose_scenes(everything, boxed.names))
+            names = [name for name in names if name in listed]
         if not names:
-            raise InputError(f"{self.point_list} and {self.scene_list} have no scene in common")
-        self._train = self._dataset(list(names), training=True, annotated=annotated)
+            lists = [self.scene_list, self.point_list, self.box_list]
+            given = " and ".join(name for name in lists if name is not None)
+            raise InputError(f"{given} have no scene in common")
+        self._train = self._dataset(list(names), training=True, annotated=annotated, boxed=boxed)
         self._validation = self._dataset(self.benchmark.names("validation"), training=False)
 
     def _dataset(
-        self, names: list[str], *, training: bool, annotated: PointList | None = None
+        self,
+        names: list[str],
+        *,
+        training: bool,
+        annotated: PointList | None = None,
+        boxed: BoxList | None = None,
     ) -> CloudDataset:
         return CloudDataset(
             self.benchmark,
@@ -123,6 +141,7 @@ class FinetuneDataModule(pl.LightningDataModule):
             seed=self.seed,
             training=training,
             annotated=annotated,
+            boxed=boxed,
         )
 
     @property

@@ -8,6 +8,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from downstream.benchmarks import Benchmark
+from downstream.box_lists import BoxList
 from downstream.point_lists import PointList, keep_annotated
 from downstream.samples import SampleMaker
 from downstream.types import LabelledSample
@@ -27,6 +28,7 @@ class CloudDataset(Dataset[LabelledSample]):
         seed: int,
         training: bool,
         annotated: PointList | None = None,
+        boxed: BoxList | None = None,
     ) -> None:
         """Describe the data; files are opened when a sample is first read.
 
@@ -37,6 +39,7 @@ class CloudDataset(Dataset[LabelledSample]):
             seed: of the augmentations.
             training: draw points and augmentations; else every cloud is always the same.
             annotated: the points that have a label, by the clouds' names; None for all.
+            boxed: the boxes that are labelled, likewise.
         """
         self.benchmark = benchmark
         self.names = names
@@ -44,6 +47,7 @@ class CloudDataset(Dataset[LabelledSample]):
         self.seed = seed
         self.training = training
         self.annotated = annotated
+        self.boxed = boxed
 
     def __len__(self) -> int:
         """The number of clouds."""
@@ -60,4 +64,6 @@ class CloudDataset(Dataset[LabelledSample]):
                 raise InputError(f"{name} has no labels; data.point_list is for labelled scenes")
             kept = self.annotated.indices(name, num_points=len(cloud), labels=cloud.labels)
             cloud = replace(cloud, labels=keep_annotated(cloud.labels, kept))
+        if self.boxed is not None:
+            cloud = self.boxed.keep(cloud)
         return self.maker(cloud, rng)

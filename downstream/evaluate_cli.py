@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
             num_votes=arguments.votes,
             on_prediction=None if writer is None else writer.write,
         )
-        if writer is not None:
+        if writer is not None and arguments.predictions != "window":
             print(f"predictions {writer.finish()}")
         if evaluation is not None:
             write_evaluation(folder, evaluation)
@@ -120,7 +120,9 @@ def _parser() -> argparse.ArgumentParser:
         "per_class=false suppression=none interpolation=11_point (downstream/detection.py)",
     )
     parser.add_argument(
-        "--predictions", choices=FORMATS, help="write them: clouds, pictures, or ids to submit"
+        "--predictions",
+        choices=FORMATS,
+        help="write them: clouds, pictures, or ids to submit; or look at them one by one",
     )
     parser.add_argument("--output", "-o", type=Path, help="None is <run>/evaluation")
     parser.add_argument("--engine", choices=("auto", "native", "minkowski"), default="auto")

@@ -12,7 +12,7 @@ from downstream.predictor import CloudPrediction
 from downstream.types import LabelledCloud
 from pointcontrast.cameras import look_at
 from pointcontrast.colored_points import ColoredPoints
-from pointcontrast.drawing import draw
+from pointcontrast.drawing import Window, draw
 from pointcontrast.visualize import below_ceiling
 
 UP = np.array([0.0, 0.0, 1.0])
@@ -20,7 +20,7 @@ _SIZE = (640, 480)
 
 
 def draw_prediction(
-    path: Path,
+    path: Path | None,
     cloud: LabelledCloud,
     prediction: CloudPrediction,
     class_names: tuple[str, ...],
@@ -30,7 +30,7 @@ def draw_prediction(
     """Draw a cloud from outside and above, a panel each for colours, truth and prediction.
 
     Args:
-        path: the PNG; its folder is made.
+        path: the PNG; its folder is made. None: show an Open3D window instead.
         cloud: points with z up; panels of what it lacks are left out.
         prediction: of its points.
         class_names: give the classes their colours, the same as in prediction PLYs.
@@ -50,5 +50,5 @@ def draw_prediction(
         panels.append(panel(palette[np.maximum(cloud.labels, -1)], "truth"))  # -1: the last row
     panels.append(panel(palette[prediction.point_classes], "prediction"))
     camera = look_at(cloud.points[shown], UP, elevation=60.0, aspect=_SIZE[0] / _SIZE[1])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draw(panels, cameras=[camera] * len(panels), png=path, window="never", size=_SIZE)
+    window: Window = "always" if path is None else "never"
+    draw(panels, cameras=[camera] * len(panels), png=path, window=window, size=_SIZE)

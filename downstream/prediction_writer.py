@@ -21,8 +21,8 @@ from pointcontrast.errors import InputError
 SHOWN_SCORE = 0.5
 """Of boxes that are drawn or written; average precision counts those of smaller scores too."""
 
-Format = Literal["ply", "png", "scannet"]
-FORMATS: tuple[Format, ...] = ("ply", "png", "scannet")
+Format = Literal["ply", "png", "window", "scannet"]
+FORMATS: tuple[Format, ...] = ("ply", "png", "window", "scannet")
 
 
 class PredictionWriter:
@@ -52,9 +52,8 @@ class PredictionWriter:
         if self.format == "scannet":
             write_scannet_submission(self.folder, cloud.name, prediction.point_classes)
             return
-        if self.format == "png":
-            path = self.folder / f"{cloud.name}.png"
-            draw_prediction(path, cloud, prediction, self.class_names)
+        if self.format in ("png", "window"):
+            draw_prediction(self._picture(cloud), cloud, prediction, self.class_names)
             return
         write_prediction_ply(
             self.folder / f"{cloud.name}.ply",
@@ -70,8 +69,12 @@ class PredictionWriter:
         if self.format == "ply":
             write_boxes_ply(self.folder, cloud, shown, self.class_names)
             return
-        path = self.folder / f"{cloud.name}.png"
+        path = self._picture(cloud)
         draw_boxes(path, cloud, shown, self.class_names, self.world_from_camera)
+
+    def _picture(self, cloud: LabelledCloud) -> Path | None:
+        """The file to draw to; None where a window is asked for."""
+        return self.folder / f"{cloud.name}.png" if self.format == "png" else None
 
     def finish(self) -> Path:
         """Pack what is handed in as one file; returns what was made."""

@@ -97,15 +97,16 @@ def convert_images(
         progress=progress,
         unit="image",
     )
-    there = {scene.scene for scene in finished}
+    num_boxes = {scene.scene: scene.num_boxes for scene in finished}
     for split in _SPLITS:
-        names = [image.name for image in chosen if image.split == split and image.name in there]
+        names = [image.name for image in chosen if image.split == split and image.name in num_boxes]
         if names:
             comment = f"SUN RGB-D, {split}: {len(names)} images, labels {settings.labels}"
             write_scene_list(root / f"{split}.txt", names, comment)
-    training = [root / i.name for i in chosen if i.split == "train" and i.name in there]
-    if any(scene.num_boxes for scene in finished if root / scene.scene in set(training)):
-        write_box_statistics(root / STATISTICS, measure_boxes(training, CLASS_NAMES))
+    training = [i.name for i in chosen if i.split == "train" and i.name in num_boxes]
+    if any(num_boxes[name] for name in training):
+        measured = measure_boxes([root / name for name in training], CLASS_NAMES)
+        write_box_statistics(root / STATISTICS, measured)
     return finished, failures
 
 
@@ -149,6 +150,8 @@ def read_image(image: RawImage, settings: ImageSettings) -> LabelledScene:
     notes = []
     if len(points) < FEW_POINTS:
         notes.append(f"only {len(points)} points")
+    if found.num_degenerate:
+        notes.append(f"{found.num_degenerate} boxes without size, place or heading left out")
     details: dict[str, Any] = {
         "notes": notes,
         "split": image.split,

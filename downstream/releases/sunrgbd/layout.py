@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,8 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from downstream.releases.sunrgbd.annotations import Annotation
+from downstream.releases.sunrgbd.classes import CLASS_NAMES
 from downstream.releases.sunrgbd.mat_files import read_mat, records
-from downstream.releases.sunrgbd.raw_images import ImageSplit, Labels, RawImage, split_by_number
+from downstream.releases.sunrgbd.raw_images import (
+    ImageSplit,
+    Labels,
+    RawImage,
+    num_split_otherwise,
+    split_by_number,
+)
 from pointcontrast.errors import InputError
 
 BOXES_V2 = "SUNRGBDMeta3DBB_v2.mat"
@@ -42,7 +50,10 @@ def find_images(release: Path, labels: Labels) -> tuple[list[RawImage], list[str
             PointContrast report on. Cameras and paths are those of the v2 file where it is there.
 
     Returns:
-        The images, and what is odd about the release as a whole.
+        The images, and what is odd about the release as a whole. The toolbox's list decides
+        which image trains and which validates; without it, its number does. Every annotated
+        object is kept; VoteNet's MATLAB step stops at the first of an image that its picture's
+        annotations do not match, and a note counts what that loses.
 
     Raises:
         InputError: a ``.mat`` file that is needed is missing or wrong.
@@ -63,28 +74,46 @@ def find_images(release: Path, labels: Labels) -> tuple[list[RawImage], list[str
     splits, split_file = _official_split(release), release / SPLIT
     if splits is None:
         notes.append(f"{split_file} is not there: images are split by their numbers")
-    images = []
+    images, num_lost = [], 0
     for row, (record, boxes) in enumerate(zip(main, annotated, strict=True)):
         where = f"{main_file if main is not annotated else boxes_file}, image {row + 1}"
-        depth = _relative(_text(record, "depthpath", where), where)
-        sequence = str(depth.parent.parent)
-        split = split_by_number(row + 1)
+        annotations = _annotations(boxes, rectangles[row], f"{boxes_file}, image {row + 1}")
+        image = _image(release, row + 1, record, annotations, where)
         if splits is not None:
-            if sequence not in splits:
-                raise InputError(f"{split_file} does not list {sequence}, {where}")
-            split = splits[sequence]
-        found = RawImage(
-            number=row + 1,
-            split=split,
-            intrinsics=_matrix(record, "K", where),
-            tilt=_matrix(record, "Rtilt", where),
-            annotations=_annotations(boxes, rectangles[row], f"{boxes_file}, image {row + 1}"),
-            depth_file=_in_release(release, depth),
-            color_file=_in_release(release, _relative(_text(record, "rgbpath", where), where)),
-            sequence=sequence,
+            if image.sequence not in splits:
+                raise InputError(f"{split_file} does not list {image.sequence}, {where}")
+            image = replace(image, split=splits[image.sequence])
+        images.append(image)
+        num_lost += _num_lost(annotations, rectangles[row], labels)
+    if num_lost and any(rectangles):
+        notes.append(
+            f"{num_lost} objects of the {len(CLASS_NAMES)} classes are kept that VoteNet's MATLAB "
+            "step loses: one of their image has no rectangle in the picture"
         )
-        images.append(found)
+    if moved := num_split_otherwise(image.split for image in images):
+        notes.append(f"{moved} images are not in the split of their numbers; {split_file} decides")
     return images, notes
+
+
+def _image(
+    release: Path,
+    number: int,
+    record: Mapping[str, Any],
+    annotations: tuple[Annotation, ...],
+    where: str,
+) -> RawImage:
+    """One image, in the split of its number."""
+    depth = _relative(_text(record, "depthpath", where), where)
+    return RawImage(
+        number=number,
+        split=split_by_number(number),
+        intrinsics=_matrix(record, "K", where),
+        tilt=_matrix(record, "Rtilt", where),
+        annotations=annotations,
+        depth_file=_in_release(release, depth),
+        color_file=_in_release(release, _relative(_text(record, "rgbpath", where), where)),
+        sequence=str(depth.parent.parent),
+    )
 
 
 def _rectangles(
@@ -130,6 +159,23 @@ def _annotations(
             )
         )
     return tuple(found)
+
+
+def _num_lost(
+    annotations: tuple[Annotation, ...], rectangles: list[dict[str, Any]], labels: Labels
+) -> int:
+    """Objects of the ten classes that VoteNet's MATLAB step does not write.
+
+    It ends an image's labels at the first object whose rectangle is not there or, for v2, is of
+    another class (``extract_rgbd_data_v2.m``, ``extract_rgbd_data_v1.m``: the loop over objects
+    stands in a ``try``).
+    """
+    for number, annotation in enumerate(annotations):
+        own = rectangles[number] if number < len(rectangles) else {}
+        matches = labels == "v1" or own.get("classname") == annotation.class_name
+        if not matches or _numbers(own.get("gtBb2D"), 4) is None:
+            return sum(found.class_name in CLASS_NAMES for found in annotations[number:])
+    return 0
 
 
 def _official_split(release: Path) -> dict[str, ImageSplit] | None:
@@ -192,7 +238,11 @@ def _matrix(record: Mapping[str, Any], field: str, where: str) -> NDArray[np.flo
 
 
 def _needed(record: Mapping[str, Any], field: str, count: int, where: str) -> list[float]:
-    value = _numbers(record.get(field), count)
+    """Numbers of an object; NaN where the field is empty: one such object spoils no release."""
+    found = record.get(field)
+    if isinstance(found, np.ndarray) and not found.size:
+        return [np.nan] * count
+    value = _numbers(found, count)
     if value is None:
         raise InputError(f"{where}: {field!r} has not {count} numbers; download the file again")
     return value

@@ -43,17 +43,20 @@ def find_images(folder: Path, labels: Labels) -> tuple[list[RawImage], list[str]
     Raises:
         InputError: there is no image, the labels asked for are not there, or a text file is wrong.
     """
-    files = sorted((folder / "depth").glob("*.mat"))
+    files = sorted(p for p in (folder / "depth").glob("*.mat") if not p.name.startswith("."))
     if not files:
         raise InputError(f"{folder / 'depth'} holds no .mat file; run the MATLAB step again")
     label_folder = folder / LABEL_FOLDERS[labels]
     if not label_folder.is_dir():
         raise InputError(f"{label_folder} is not a folder; --labels {labels} are kept there")
     splits, notes = _splits(folder)
+    absent = len(splits.keys() - {int(path.stem) for path in files if path.stem.isdecimal()})
+    if absent:
+        notes.append(f"{absent} images of {' and '.join(SPLIT_FILES.values())} have no .mat file")
     images = []
     for path in files:
-        if not path.stem.isdecimal():
-            raise InputError(f"{path} is not named by a number, such as 000001.mat")
+        if len(path.stem) != 6 or not path.stem.isdecimal():
+            raise InputError(f"{path} is not named by a number of six digits, such as 000001.mat")
         number = int(path.stem)
         if splits and number not in splits:
             notes.append(
@@ -82,11 +85,13 @@ def read_points(path: Path) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """
     variables = read_mat(path)
     found = next((variables[name] for name in _POINTS if name in variables), None)
-    if not isinstance(found, np.ndarray) or found.ndim != 2 or found.shape[1] != 6:
+    known = isinstance(found, np.ndarray) and found.ndim == 2 and found.dtype.kind in "fiu"
+    if not known or found.shape[1] != 6:
         raise InputError(f"{path} holds no N x 6 array {_POINTS[0]!r}; run the MATLAB step again")
-    if not np.isfinite(found).all() or found[:, 3:].min(initial=0) < 0 or found[:, 3:].max() > 1:
+    colors = found[:, 3:]
+    if not np.isfinite(found).all() or colors.min(initial=0) < 0 or colors.max(initial=0) > 1:
         raise InputError(f"{path}: points must be finite and colours 0..1; run the step again")
-    return found[:, :3].astype(np.float32), np.round(found[:, 3:] * 255).astype(np.uint8)
+    return found[:, :3].astype(np.float32), np.round(colors * 255).astype(np.uint8)
 
 
 def _splits(folder: Path) -> tuple[dict[int, ImageSplit], list[str]]:

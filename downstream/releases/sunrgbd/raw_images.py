@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -60,3 +61,16 @@ class RawImage:
 def split_by_number(number: int) -> ImageSplit:
     """Where an image belongs when only its number is known."""
     return "validation" if number <= LAST_VALIDATION else "train"
+
+
+def num_split_otherwise(splits: Iterable[ImageSplit]) -> int:
+    """How many images are in another split than :func:`split_by_number` says.
+
+    Args:
+        splits: of all images, in the order of the meta data. Numbers say nothing of a release
+            with more or fewer images than the official one: there none is counted.
+    """
+    found = list(splits)
+    if len(found) != NUM_IMAGES:
+        return 0
+    return sum(split != split_by_number(number) for number, split in enumerate(found, start=1))
