@@ -1,21 +1,25 @@
 """Operations on sets of points that VoteNet is made of, on any device, without a CUDA build.
 
 Sampling, grouping and interpolation of PointNet++ (facebookresearch/votenet ``pointnet2/_ext_src``,
-which needs a CUDA compiler). Everything is PyTorch; the sampling, a loop by its nature, is compiled
-on the CPU where it could be (``pointcontrast/csrc/point_sets.cpp``), to the same rows.
+which needs a CUDA compiler). Everything is PyTorch; on the CPU what searches is compiled where it
+could be (:mod:`downstream.point_set_kernels`). Squared distances are ``(dx*dx + dy*dy) + dz*dz`` in
+float32, every operation rounded, and ties go to the lowest row, so that all forms, devices and
+numbers of threads find the same rows.
 """
 
 from __future__ import annotations
 
 import ctypes
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
-from pointcontrast.point_kernels import load_kernels
+from downstream import point_set_kernels
+
+MAX_PAIRS = 1 << 24
+"""Distances that are held at once without kernels: 64 MB of float32, a few times that in all."""
 
 
 def farthest_points(points: torch.Tensor, offsets: tuple[int, ...], num: int) -> torch.Tensor:
@@ -28,9 +32,9 @@ def farthest_points(points: torch.Tensor, offsets: tuple[int, ...], num: int) ->
     passes over points within 3 cm of the origin.
 
     Args:
-        points: (N, 3) float32 metres, of B clouds one after another.
+        points: (N, 3) metres, of B clouds one after another; taken as float32.
         offsets: B+1 row numbers: cloud b owns rows ``offsets[b]:offsets[b + 1]``.
-        num: S, points a cloud.
+        num: S >= 1, points a cloud.
 
     Returns:
         (B, S) int64 rows of ``points``.
@@ -40,30 +44,16 @@ def farthest_points(points: torch.Tensor, offsets: tuple[int, ...], num: int) ->
     """
     points = points.detach().float()
     sizes = [stop - start for start, stop in pairwise(offsets)]
-    if min(sizes) < 1:
-        raise ValueError(f"cloud {sizes.index(min(sizes))} of {len(sizes)} has no point to sample")
-    if not torch.isfinite(points).all():
-        raise ValueError("points to sample are NaN or infinite")
-    kernel = _kernel() if points.device.type == "cpu" else None
-    if kernel is None:
+    for cloud, size in enumerate(sizes):
+        if size < 1:
+            raise ValueError(f"cloud {cloud} of {len(sizes)} has no point to sample")
+    library = _kernels(points)
+    if library is None:
+        _require_finite(bool(torch.isfinite(points).all()))
         return _farthest_in_torch(points, offsets, num)
     array = points.contiguous().numpy()
-    chosen = np.empty((len(sizes), num), np.int64)
-
-    def sample(cloud: int) -> None:
-        start, size = offsets[cloud], sizes[cloud]
-        count = min(num, size)
-        if kernel(array[start : start + size], size, count, chosen[cloud]):
-            raise MemoryError("no memory for farthest-point sampling")
-        chosen[cloud] = start + np.resize(chosen[cloud, :count], num)
-
-    if len(sizes) == 1 or torch.get_num_threads() == 1:
-        for cloud in range(len(sizes)):
-            sample(cloud)
-    else:  # the kernel runs without Python's lock
-        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            list(pool.map(sample, range(len(sizes))))
-    return torch.from_numpy(chosen)
+    _require_finite(bool(np.isfinite(array).all()))
+    return torch.from_numpy(point_set_kernels.farthest_points(library, array, offsets, num))
 
 
 def ball_query(
@@ -72,104 +62,140 @@ def ball_query(
     """For each centre some points nearer than ``radius``.
 
     The first ``num`` in the order of rows; where there are fewer, the first again for the rest, as
-    the CUDA kernel has it. Where there is none, row 0.
+    the CUDA kernel has it (``ball_query_gpu.cu``). Where there is none, row 0; a centre that is one
+    of the points always finds that one.
 
     Args:
-        points: (B, N, 3).
-        centers: (B, M, 3).
-        radius: in the unit of the points; points at this distance do not count.
-        num: K.
+        points: (B, N, 3), N >= 1. NaN is near nothing.
+        centers: (B, M, 3) of the same dtype.
+        radius: in the unit of the points; points at this distance do not count. Squared in the
+            dtype of the points, as there.
+        num: K >= 1.
 
     Returns:
         (B, M, K) int64 rows 0..N-1.
     """
-    num_points = points.shape[1]
-    numbers = torch.arange(num_points, device=points.device)
-    found = []
-    for cloud, middles in zip(points, centers, strict=True):
-        far = _squares(middles, cloud) >= radius * radius
-        rows = numbers.expand(far.shape).masked_fill(far, num_points)
-        first = rows.topk(min(num, num_points), dim=1, largest=False, sorted=True).values
-        if num > num_points:
-            first = torch.cat([first, first[:, :1].expand(-1, num - num_points)], dim=1)
-        nearest = first[:, :1].masked_fill(first[:, :1] == num_points, 0)
-        found.append(torch.where(first == num_points, nearest, first))
-    return torch.stack(found)
+    points, centers = points.detach(), centers.detach()
+    limit = float(torch.tensor(radius, dtype=points.dtype).square())
+    library = _kernels(points, centers)
+    if library is None:
+        return _ball_query_in_torch(points, centers, limit, num)
+    arrays = points.contiguous().numpy(), centers.contiguous().numpy()
+    return torch.from_numpy(point_set_kernels.ball_query(library, *arrays, limit, num))
 
 
 def group(features: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-    """Features (B, N, C) at rows (B, M, K): (B, M, K, C), with gradients."""
-    clouds = torch.arange(len(features), device=features.device)[:, None, None]
-    return features[clouds, rows]
+    """Features (B, N, C) at rows (B, M, K): (B, M, K, C), with gradients.
+
+    Gradients of a row that stands several times are added in one order, whatever the threads.
+    """
+    num_clouds, num_rows, num_channels = features.shape
+    starts = torch.arange(num_clouds, device=rows.device) * num_rows
+    # the backward pass of plain indexing adds in any order where there are several threads
+    return F.embedding(rows + starts[:, None, None], features.reshape(-1, num_channels))
 
 
 def three_nearest(points: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """For each point the three nearest of ``known``, the nearest first, of several the first.
 
     Args:
-        points: (B, N, 3).
-        known: (B, M, 3), M >= 1. Where there are fewer than three the nearest fills in.
+        points: (B, N, 3) finite.
+        known: (B, M, 3) finite, of the same dtype, M >= 1. Where there are fewer than three the
+            nearest fills in.
 
     Returns:
-        Squared distances (B, N, 3), and (B, N, 3) int64 rows of ``known``.
+        Squared distances (B, N, 3), without gradients, and (B, N, 3) int64 rows of ``known``.
     """
-    squares, rows = [], []
-    for some, others in zip(points, known, strict=True):
-        # stable: topk promises no order among equals
-        ordered = _squares(some, others).sort(dim=1, stable=True)
-        columns = [
-            min(column, len(others) - 1) if column < len(others) else 0 for column in range(3)
-        ]
-        squares.append(ordered.values[:, columns])
-        rows.append(ordered.indices[:, columns])
-    return torch.stack(squares), torch.stack(rows)
+    points, known = points.detach(), known.detach()
+    library = _kernels(points, known)
+    if library is None:
+        return _three_nearest_in_torch(points, known)
+    arrays = points.contiguous().numpy(), known.contiguous().numpy()
+    squares, rows = point_set_kernels.three_nearest(library, *arrays)
+    return torch.from_numpy(squares), torch.from_numpy(rows)
 
 
 def interpolate(features: torch.Tensor, rows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Weighted sums (B, N, C) of features (B, M, C) at rows (B, N, K), with gradients."""
+    """Weighted sums (B, N, C) of features (B, M, C) at rows (B, N, K), with gradients.
+
+    PointNet++'s weights (B, N, K) are ``1 / (distance + 1e-8)``, divided by their sum.
+    """
     return (group(features, rows) * weights[..., None]).sum(dim=2)
 
 
+def _require_finite(are_finite: bool) -> None:
+    if not are_finite:
+        raise ValueError("points to sample are NaN or infinite")
+
+
+def _kernels(*tensors: torch.Tensor) -> ctypes.CDLL | None:
+    """The compiled operations, if they are there and can take these."""
+    if any(x.device.type != "cpu" or x.dtype != torch.float32 for x in tensors):
+        return None
+    return point_set_kernels.set_kernels()
+
+
 def _squares(points: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-    """(N, M) squared distances, summed in the order of the axes."""
-    x, y, z = ((points[:, None, axis] - others[None, :, axis]).square() for axis in range(3))
-    return (x + y) + z
+    """(B, N, M) squared distances of (B, N, 3) and (B, M, 3), summed in the order of the axes."""
+    x, y, z = ((points[:, :, None, d] - others[:, None, :, d]).square_() for d in range(3))
+    return x.add_(y).add_(z)
+
+
+def _num_at_once(others: torch.Tensor) -> int:
+    """Points of each cloud whose distances to all ``others`` may be held at once."""
+    return max(1, MAX_PAIRS // (others.shape[0] * others.shape[1]))
 
 
 def _farthest_in_torch(points: torch.Tensor, offsets: tuple[int, ...], num: int) -> torch.Tensor:
     """All clouds at once, a step a sample: what a GPU does, and a CPU without the kernel."""
-    starts = torch.tensor(offsets[:-1], device=points.device)
-    sizes = torch.tensor(offsets[1:], device=points.device) - starts
-    numbers = torch.arange(int(sizes.max()), device=points.device)
+    largest = max(stop - start for start, stop in pairwise(offsets))
+    bounds = torch.tensor(offsets, device=points.device)
+    starts, sizes = bounds[:-1], bounds.diff()
+    numbers = torch.arange(largest, device=points.device)
     there = numbers < sizes[:, None]
+    # padding is the first point again, in later rows: all others come before it
     padded = points[torch.where(there, starts[:, None] + numbers, starts[:, None])]
-    axes = padded.unbind(dim=-1)
-    nearest = torch.full_like(axes[0], torch.inf).masked_fill(~there, -1.0)
-    clouds = torch.arange(len(starts), device=points.device)
-    row = torch.zeros_like(starts)
+    axes = [axis.contiguous() for axis in padded.unbind(dim=-1)]
+    nearest = torch.full_like(axes[0], torch.inf)
+    row = torch.zeros_like(starts)[:, None]
     chosen = []
-    for _ in range(min(num, int(sizes.max()))):
+    for _ in range(min(num, largest)):
         chosen.append(row)
-        x, y, z = ((axis - axis[clouds, row, None]).square() for axis in axes)
-        nearest = torch.minimum(nearest, (x + y) + z)
-        nearest[clouds, row] = -1.0
-        row = nearest.argmax(dim=1)
+        x, y, z = ((axis - axis.gather(1, row)).square_() for axis in axes)
+        nearest = torch.minimum(nearest, x.add_(y).add_(z)).scatter_(1, row, -1.0)
+        row = nearest.argmax(dim=1, keepdim=True)  # the first of several, it says
     places = torch.arange(num, device=points.device) % sizes[:, None]
-    return starts[:, None] + torch.stack(chosen, dim=1).gather(1, places)
+    return starts[:, None] + torch.cat(chosen, dim=1).gather(1, places)
 
 
-@lru_cache(maxsize=1)
-def _kernel() -> ctypes._NamedFuncPointer | None:
-    """The compiled sampling, or None where it is not there or switched off."""
-    library = load_kernels()
-    if library is None or not hasattr(library, "pointcontrast_farthest_points"):
-        return None
-    kernel = library.pointcontrast_farthest_points
-    kernel.restype = ctypes.c_int64
-    kernel.argtypes = [
-        np.ctypeslib.ndpointer(np.float32, flags="C_CONTIGUOUS"),
-        ctypes.c_int64,
-        ctypes.c_int64,
-        np.ctypeslib.ndpointer(np.int64, flags="C_CONTIGUOUS"),
-    ]
-    return kernel
+def _ball_query_in_torch(
+    points: torch.Tensor, centers: torch.Tensor, limit: float, num: int
+) -> torch.Tensor:
+    num_points = points.shape[1]
+    numbers = torch.arange(num_points, device=points.device)
+    found = []
+    for some in centers.split(_num_at_once(points), dim=1):
+        rows = torch.where(_squares(some, points) < limit, numbers, num_points)
+        first = rows.topk(min(num, num_points), largest=False, sorted=True).values
+        first = F.pad(first, (0, num - first.shape[2]), value=num_points)
+        filler = first[..., :1].masked_fill(first[..., :1] == num_points, 0)
+        found.append(torch.where(first == num_points, filler, first))
+    return torch.cat(found, dim=1)
+
+
+def _three_nearest_in_torch(
+    points: torch.Tensor, known: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    columns = [column if column < known.shape[1] else 0 for column in range(3)]
+    squares, rows = [], []
+    for some in points.split(_num_at_once(known), dim=1):
+        left = _squares(some, known)
+        nearest, row_of = [], []
+        for _ in range(min(3, known.shape[1])):
+            row = left.argmin(dim=2, keepdim=True)  # topk promises no order among equals
+            nearest.append(left.gather(2, row))
+            row_of.append(row)
+            left.scatter_(2, row, torch.inf)
+        squares.append(torch.cat(nearest, dim=2)[..., columns])
+        rows.append(torch.cat(row_of, dim=2)[..., columns])
+    return torch.cat(squares, dim=1), torch.cat(rows, dim=1)

@@ -1,85 +1,124 @@
-// Farthest-point sampling. Same rows as the torch form in downstream/point_sets.py, to the bit:
-// squares are summed as (x + y) + z in float32, without fused multiply-adds.
+// Balls and nearest neighbours in sets of points. Plain C functions on the caller's arrays,
+// called through ctypes by downstream/point_set_kernels.py, which checks the arguments. The results
+// are those of the torch forms in downstream/point_sets.py, to the bit: squared distances are
+// (dx * dx + dy * dy) + dz * dz in float32, without fused multiply-adds.
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
-#include <cstring>
+#include <limits>
 #include <new>
 #include <vector>
 
-// A copy of the loop for each width of vectors, chosen when the library is loaded.
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
-#define POINTCONTRAST_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define POINTCONTRAST_CLONES
-#endif
+#include "seen_voxels.h"
 
 namespace {
 
-constexpr std::int64_t kLanes = 16;
-typedef float Lanes __attribute__((vector_size(64)));
-typedef std::int32_t Rows __attribute__((vector_size(64)));
+constexpr std::int64_t kBlock = 64;
 
-// The coordinates and the distance to the chosen points of kLanes points.
-struct Block {
-  Lanes x, y, z, nearest;
+// (n, 3) as three columns of which `kBlock` more may be read.
+struct Columns {
+  explicit Columns(const float* points, std::int64_t n) {
+    for (int d = 0; d < 3; ++d) {
+      axes[d].resize(static_cast<std::size_t>(n + kBlock));
+      for (std::int64_t i = 0; i < n; ++i) axes[d][static_cast<std::size_t>(i)] = points[3 * i + d];
+    }
+  }
+  std::vector<float> axes[3];
 };
 
-// Takes a new point at (px, py, pz) into account and writes the row that is farthest from all chosen
-// ones to `next`, of several the lowest.
-POINTCONTRAST_CLONES
-void farthest(Block* blocks, std::int64_t num_blocks, float px, float py, float pz,
-              std::int32_t* next) {
-  Lanes best;
-  Rows row, best_row;
-  for (std::int64_t lane = 0; lane < kLanes; ++lane) {
-    best[lane] = -2.0f;
-    row[lane] = best_row[lane] = static_cast<std::int32_t>(lane);
+inline void find_squares(const float* x, const float* y, const float* z, const float* p,
+                         float* squares) {
+  const float px = p[0], py = p[1], pz = p[2];
+  for (std::int64_t i = 0; i < kBlock; ++i) {
+    const float dx = x[i] - px, dy = y[i] - py, dz = z[i] - pz;
+    squares[i] = (dx * dx + dy * dy) + dz * dz;
   }
-  for (std::int64_t i = 0; i < num_blocks; ++i, row += static_cast<std::int32_t>(kLanes)) {
-    Block& block = blocks[i];
-    const Lanes x = block.x - px, y = block.y - py, z = block.z - pz;
-    const Lanes square = (x * x + y * y) + z * z;
-    const Lanes nearest = square < block.nearest ? square : block.nearest;
-    block.nearest = nearest;
-    const Rows farther = nearest > best;
-    best = farther ? nearest : best;
-    best_row = farther ? row : best_row;
+}
+
+// The first rows with a square below `limit`, at most num of them; `found` has room for a block more.
+POINTCONTRAST_WIDE std::int64_t find_in_ball(const float* x, const float* y, const float* z,
+                                             std::int64_t n, const float* p, float limit,
+                                             std::int64_t num, std::int64_t* found) {
+  float squares[kBlock];
+  std::int64_t count = 0;
+  for (std::int64_t first = 0; first < n && count < num; first += kBlock) {
+    find_squares(x + first, y + first, z + first, p, squares);
+    const std::int64_t size = std::min(kBlock, n - first);
+    for (std::int64_t i = 0; i < size; ++i) {
+      found[count] = first + i;
+      count += squares[i] < limit;
+    }
   }
-  std::int64_t found = 0;
-  for (std::int64_t lane = 1; lane < kLanes; ++lane)
-    if (best[lane] > best[found] ||
-        (best[lane] == best[found] && best_row[lane] < best_row[found]))
-      found = lane;
-  *next = best_row[found];
+  return std::min(count, num);
+}
+
+// The three smallest squares and their rows, rising, of equal ones the lower row first.
+POINTCONTRAST_WIDE void find_three(const float* x, const float* y, const float* z, std::int64_t n,
+                                   const float* p, float* best, std::int64_t* rows) {
+  float squares[kBlock];
+  for (int k = 0; k < 3; ++k) {
+    best[k] = std::numeric_limits<float>::infinity();
+    rows[k] = 0;
+  }
+  for (std::int64_t first = 0; first < n; first += kBlock) {
+    find_squares(x + first, y + first, z + first, p, squares);
+    const std::int64_t size = std::min(kBlock, n - first);
+    const float limit = best[2];
+    std::int32_t any = 0;  // of a whole block, past the last point too
+    for (std::int64_t i = 0; i < kBlock; ++i) any |= squares[i] < limit;
+    if (!any) continue;
+    for (std::int64_t i = 0; i < size; ++i) {
+      if (!(squares[i] < best[2])) continue;
+      int at = 2;
+      for (; at > 0 && squares[i] < best[at - 1]; --at) {
+        best[at] = best[at - 1];
+        rows[at] = rows[at - 1];
+      }
+      best[at] = squares[i];
+      rows[at] = first + i;
+    }
+  }
 }
 
 }  // namespace
 
 extern "C" {
 
-// Writes `num` rows of points (n, 3), 0 < num <= n < 2^31, finite: the first point, then always the
-// one farthest from all chosen before, never one twice. Returns 0, or -1 where memory ran out.
-std::int64_t pointcontrast_farthest_points(const float* points, std::int64_t n, std::int64_t num,
-                                           std::int64_t* rows) try {
-  const std::int64_t num_blocks = (n + kLanes - 1) / kLanes;
-  std::vector<char> memory((num_blocks + 1) * sizeof(Block));
-  const auto address = reinterpret_cast<std::uintptr_t>(memory.data());
-  Block* blocks = reinterpret_cast<Block*>((address + sizeof(Lanes) - 1) & ~(sizeof(Lanes) - 1));
-  for (std::int64_t i = 0; i < num_blocks * kLanes; ++i) {
-    const bool there = i < n;
-    Block& block = blocks[i / kLanes];
-    const std::int64_t lane = i % kLanes;
-    block.x[lane] = there ? points[3 * i] : 0.0f;
-    block.y[lane] = there ? points[3 * i + 1] : 0.0f;
-    block.z[lane] = there ? points[3 * i + 2] : 0.0f;
-    block.nearest[lane] = there ? __builtin_inff() : -1.0f;  // -1: chosen, or no point
+// For each of centers (m, 3) the first `num` rows of points (n, 3) with a squared distance below
+// `limit`; fewer are filled up with the first of them, none with row 0. Writes (m, num). Returns 0,
+// or -1 where memory ran out.
+std::int64_t pointcontrast_ball_query(const float* points, std::int64_t n, const float* centers,
+                                      std::int64_t m, float limit, std::int64_t num,
+                                      std::int64_t* rows) try {
+  const Columns columns(points, n);
+  std::vector<std::int64_t> found(static_cast<std::size_t>(num + kBlock));
+  for (std::int64_t i = 0; i < m; ++i) {
+    const std::int64_t count =
+        find_in_ball(columns.axes[0].data(), columns.axes[1].data(), columns.axes[2].data(), n,
+                     centers + 3 * i, limit, num, found.data());
+    const std::int64_t filler = count > 0 ? found[0] : 0;
+    for (std::int64_t k = 0; k < num; ++k)
+      rows[i * num + k] = k < count ? found[static_cast<std::size_t>(k)] : filler;
   }
-  std::int32_t row = 0;
-  for (std::int64_t i = 0; i < num; ++i) {
-    rows[i] = row;
-    blocks[row / kLanes].nearest[row % kLanes] = -1.0f;
-    const float* p = points + 3 * static_cast<std::int64_t>(row);
-    farthest(blocks, num_blocks, p[0], p[1], p[2], &row);
+  return 0;
+} catch (const std::bad_alloc&) {
+  return -1;
+}
+
+// For each of points (n, 3) the three nearest of known (m, 3), m > 0, the nearest first, of equal ones
+// the lower row first; the nearest again where m < 3. Writes squared distances and rows, (n, 3).
+// Returns 0, or -1 where memory ran out.
+std::int64_t pointcontrast_three_nearest(const float* points, std::int64_t n, const float* known,
+                                         std::int64_t m, float* squares, std::int64_t* rows) try {
+  const Columns columns(known, m);
+  for (std::int64_t i = 0; i < n; ++i) {
+    find_three(columns.axes[0].data(), columns.axes[1].data(), columns.axes[2].data(), m,
+               points + 3 * i, squares + 3 * i, rows + 3 * i);
+    for (std::int64_t k = m; k < 3; ++k) {
+      squares[3 * i + k] = squares[3 * i];
+      rows[3 * i + k] = rows[3 * i];
+    }
   }
   return 0;
 } catch (const std::bad_alloc&) {
