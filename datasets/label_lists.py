@@ -5,7 +5,6 @@ python datasets/label_lists.py scenes data/s3dis_scenes --only "Area_[12346]/*" 
 python datasets/label_lists.py scenes datasets/splits/scannetv2_train.txt --output lists
 python datasets/label_lists.py points data/scannet_scenes --benchmark ScanNet --output lists
 python datasets/label_lists.py boxes data/scannet_scenes --benchmark ScanNetDetection -o lists
-python datasets/label_lists.py boxes data/scannet_scenes --benchmark ScanNetDetection --output lists
 python datasets/label_lists.py show lists/scannet_points_20_random_seed0.npz
 """
 
@@ -48,7 +47,6 @@ from pointcontrast.errors import InputError, run_command
 from pointcontrast.labelled_scene import LabelledScene, find_labelled_scenes, read_labelled_scene
 
 _SHAPES = (ShapeNet.__name__, ShapeNetPart.__name__)
-_DETECTION = ("ScanNetDetection", "SUNRGBD", "DetectionScenes")
 _SCENES = ("ScanNet", "S3DIS", "Synthia4D", "LabelledScenes")
 _DETECTION = ("SUNRGBD", "ScanNetDetection", "DetectionScenes")
 _SCENE_LIST_VERSION = 1
@@ -110,32 +108,6 @@ def _points(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _boxes(arguments: argparse.Namespace) -> int:
-    if arguments.source.is_file():
-        raise InputError(f"{arguments.source} is a file; give the folder of the labelled scenes")
-    given = {} if arguments.classes is None else {"classes": arguments.classes}
-    if given and arguments.benchmark != "DetectionScenes":
-        raise InputError("--classes is for --benchmark DetectionScenes; others have their own")
-    benchmark = getattr(benchmarks, arguments.benchmark)(root=str(arguments.source), **given)
-    names = _names(arguments)
-    found = {
-        name: benchmark.boxes(name) for name in tqdm(names, "scenes", unit="scene", disable=None)
-    }
-    for count in arguments.num_boxes:
-        path = arguments.output / f"{_stem(arguments)}_boxes_{count}_seed{arguments.seed}.json"
-        rows = {
-            name: limited_boxes(boxes, count, seed=arguments.seed, name=name)
-            for name, boxes in found.items()
-        }
-        comment = f"{_origin(arguments)}: {count} boxes a scene, seed {arguments.seed}, version 1"
-        checksums = {name: box_checksum(boxes) for name, boxes in found.items()}
-        write_box_list(path, BoxList(comment=comment, rows=rows, checksums=checksums))
-        fewer = sum(len(own) < count for own in rows.values())
-        note = f" (all boxes of {fewer} that have fewer)" if fewer else ""
-        print(f"{count} boxes of each of {len(rows)} scenes{note} in {path}")
-    return 0
-
-
 def _choose(
     scene: LabelledScene, count: int, name: str, arguments: argparse.Namespace
 ) -> NDArray[np.int64]:
@@ -150,7 +122,10 @@ def _boxes(arguments: argparse.Namespace) -> int:
     if arguments.source.is_file():
         raise InputError(f"{arguments.source} is a file; give the folder of the labelled scenes")
     benchmark = getattr(benchmarks, arguments.benchmark or DetectionScenes.__name__)
-    reader = benchmark(root=str(arguments.source))
+    if arguments.classes is not None and benchmark is not DetectionScenes:
+        raise InputError(f"--classes: {arguments.benchmark} has classes of its own")
+    classes = {} if arguments.classes is None else {"classes": arguments.classes}
+    reader = benchmark(root=str(arguments.source), **classes)
     listed: dict[int, dict[str, ListedBoxes]] = {n: {} for n in arguments.num_boxes}
     for name in tqdm(_names(arguments), "scenes", unit="scene", disable=None):
         if not (arguments.source / name / "boxes.npy").exists():
@@ -159,9 +134,11 @@ def _boxes(arguments: argparse.Namespace) -> int:
         for count in arguments.num_boxes:
             rows = limited_boxes(boxes, count, points_rng(arguments.seed, name))
             listed[count][name] = ListedBoxes(tuple(rows.tolist()), len(boxes), box_checksum(boxes))
+    origin = _origin(arguments)
+    origin += f", classes {' '.join(arguments.classes)}" if arguments.classes else ""
     for count, scenes in listed.items():
         path = arguments.output / f"{_stem(arguments)}_boxes_{count}_seed{arguments.seed}.json"
-        meta = {"dataset": _origin(arguments), "boxes_a_scene": count, "seed": arguments.seed}
+        meta = {"dataset": origin, "boxes_a_scene": count, "seed": arguments.seed}
         write_box_list(path, BoxList(scenes, source=str(path), meta=meta))
         fewer = sum(len(scene.rows) < count for scene in scenes.values())
         note = f" (all boxes of {fewer} that have fewer)" if fewer else ""
@@ -177,13 +154,6 @@ def _show(arguments: argparse.Namespace) -> int:
         names = read_scene_list(path)
         print(read_scene_list_comment(path) or f"{path} does not say how it was made")
         print(_number_of_scenes(names))
-        return 0
-    if path.suffix == ".json":
-        boxes = read_box_list(path)
-        print(boxes.comment)
-        numbers = [len(rows) for rows in boxes.rows.values()]
-        print(f"{sum(numbers)} boxes, {min(numbers)} to {max(numbers)} a scene")
-        print(_number_of_scenes(boxes.names))
         return 0
     points = read_point_list(path)
     described = ", ".join(f"{key} {value}" for key, value in points.meta.items())
@@ -277,6 +247,9 @@ def _commands() -> Commands:
         help="any labelled points, or those in the middle of clusters of place and colour",
     )
     boxes.add_argument("--num-boxes", type=int, nargs="+", default=NUM_BOXES, help="a scene")
+    boxes.add_argument(
+        "--classes", nargs="+", help="count boxes of these; else of the benchmark's, or of all"
+    )
     show = commands.add("show", "say what is in a list", _show)
     show.add_argument(
         "list", type=Path, help="a list of scenes (.txt), of boxes (.json) or of points"

@@ -149,14 +149,10 @@ def keep_boxes(cloud: LabelledCloud, rows: NDArray[np.int64]) -> LabelledCloud:
 
 
 def _refilled(box_rows: NDArray[np.int32]) -> NDArray[np.int32]:
-    """(N, 3) with what there is in front, each once, and the first in the places left."""
-    first, second, third = box_rows.T
-    once = box_rows.copy()
-    once[second == first, 1] = -1
-    once[(third == first) | (third == second), 2] = -1
-    order = np.argsort(once < 0, axis=1, kind="stable")
-    once = np.take_along_axis(once, order, axis=1)
-    return np.where(once < 0, once[:, :1], once)
+    """(N, 3) with what there is in front, and the first in the places left."""
+    order = np.argsort(box_rows < 0, axis=1, kind="stable")
+    front = np.take_along_axis(box_rows, order, axis=1)
+    return np.where(front < 0, front[:, :1], front)
 
 
 def write_box_list(path: Path, boxes: BoxList) -> None:
