@@ -110,21 +110,35 @@ def suppress(
 
     Returns:
         (Q,) int64 rows, by falling score.
+
+    Raises:
+        ValueError: a box is none, a score is not finite, or there is not one score and one class
+            for each box.
     """
-    found = _checked(boxes)
-    order = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
-    overlap = (iou if oriented else iou_axis_aligned)(found, found)
-    rivals = overlap > threshold
-    if classes is not None:
-        group = np.asarray(classes)
-        rivals &= group[:, None] == group
-    alive = np.ones(len(found), dtype=bool)
-    kept = []
-    for row in order.tolist():
-        if alive[row]:
-            kept.append(row)
-            alive &= ~rivals[row]
-    return np.array(kept, dtype=np.int64)
+    found, values = _checked(boxes), np.asarray(scores, dtype=np.float64)
+    groups = np.zeros(len(found)) if classes is None else np.asarray(classes)
+    if values.shape != (len(found),) or groups.shape != (len(found),):
+        raise ValueError(
+            f"{len(found)} boxes, scores {values.shape} and classes {groups.shape} do not fit"
+        )
+    if not np.isfinite(values).all():
+        raise ValueError(f"score {np.argmin(np.isfinite(values))} is NaN or infinite")
+    order = np.argsort(-values, kind="stable")
+    kept = np.zeros(len(found), dtype=bool)
+    for group in np.unique(groups):
+        rows = order[groups[order] == group]
+        overlap = (iou if oriented else iou_axis_aligned)(found[rows], found[rows])
+        kept[rows[_unrivalled(overlap > threshold)]] = True
+    return order[kept[order]].astype(np.int64)
+
+
+def _unrivalled(rivals: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(P,) of rows in their order, those that are no rivals (P, P) of one kept before."""
+    kept = np.ones(len(rivals), dtype=bool)
+    for row in range(len(rivals)):
+        if kept[row]:
+            kept[row + 1 :] &= ~rivals[row, row + 1 :]
+    return kept
 
 
 def _checked(boxes: ArrayLike) -> Array:

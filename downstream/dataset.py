@@ -8,7 +8,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from downstream.benchmarks import Benchmark
-from downstream.box_lists import BoxList
+from downstream.box_lists import BoxList, keep_boxes
 from downstream.point_lists import PointList, keep_annotated
 from downstream.samples import SampleMaker
 from downstream.types import LabelledSample
@@ -65,5 +65,7 @@ class CloudDataset(Dataset[LabelledSample]):
             kept = self.annotated.indices(name, num_points=len(cloud), labels=cloud.labels)
             cloud = replace(cloud, labels=keep_annotated(cloud.labels, kept))
         if self.boxed is not None:
-            cloud = self.boxed.keep(cloud)
+            if cloud.boxes is None:
+                raise InputError(f"{name} has no boxes; data.box_list is for scenes with boxes")
+            cloud = keep_boxes(cloud, self.boxed.rows(name, cloud.boxes))
         return self.maker(cloud, rng)

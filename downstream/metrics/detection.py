@@ -50,6 +50,11 @@ class AveragePrecision(Metric):
 
     Deviation: detections of one score are taken together, so that neither the order of scenes nor
     the number of ranks changes a figure; the reference's order among them is left to chance.
+
+    Deviation: a class without a box has no figure and is left out of the means. The reference
+    leaves it out only where nothing detects it; else its recall is 0/0, and so its average
+    precision and the mean over the classes are NaN (``eval_det``; ``models/ap_helper.py
+    compute_metrics`` takes the mean).
     """
 
     full_state_update = False
@@ -100,7 +105,8 @@ class AveragePrecision(Metric):
 
         Raises:
             InputError: a true box is of no class.
-            ValueError: a detection is of no class, is not finite, or shapes do not fit.
+            ValueError: a detection is of no class, either has values that are not finite or a
+                negative size, or shapes do not fit.
         """
         _check(detected, boxes, self.num_classes)
         truth = boxes[:, 7].astype(np.int64)
@@ -207,8 +213,15 @@ def _check(detected: DetectedBoxes, boxes: NDArray[Any], num_classes: int) -> No
     shapes = (detected.boxes.shape, detected.classes.shape, detected.scores.shape, boxes.shape[1:])
     if shapes != ((count, 7), (count,), (count,), (8,)):
         raise ValueError(f"detections and boxes of shapes {shapes} do not fit together")
-    if not (np.isfinite(detected.boxes).all() and np.isfinite(detected.scores).all()):
-        raise ValueError("a detection has NaN or infinite values")
+    if not np.isfinite(detected.scores).all():
+        raise ValueError("a detection has a score that is NaN or infinite")
+    for name, rows in (("detection", detected.boxes), ("true box", boxes[:, :7])):
+        broken = ~np.isfinite(rows).all(axis=1) | (rows[:, 3:6] < 0).any(axis=1)
+        if broken.any():
+            row = int(np.argmax(broken))
+            raise ValueError(
+                f"{name} {row} has NaN or infinite values or a negative size: {rows[row].tolist()}"
+            )
     if count and not (detected.classes.min() >= 0 and detected.classes.max() < num_classes):
         raise ValueError(f"a detection is of none of the {num_classes} classes")
     if len(boxes) and not (boxes[:, 7].min() >= 0 and boxes[:, 7].max() < num_classes):

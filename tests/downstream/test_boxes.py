@@ -83,7 +83,7 @@ def test_overlap_is_that_of_many_random_points() -> None:
     shared = (inside0[:, :, None] & inside1[:, None]).mean(axis=0)
     union = (inside0[:, :, None] | inside1[:, None]).mean(axis=0)
     found = iou(boxes0, boxes1)
-    # three standard errors of the share of points in the union
+    # five standard errors (there are 144 pairs) of the share of points in the union
     error = 5 * np.sqrt(np.maximum(found * (1 - found), 1e-4) / (union * len(points)))
     assert (np.abs(shared / union - found) < error).all()
 
@@ -96,6 +96,30 @@ def test_overlap_with_itself_is_all_and_both_ways_the_same() -> None:
     np.testing.assert_allclose(np.diag(iou(boxes0, turned)), 1, atol=1e-12)
     nearly = boxes0 + 1e-9
     np.testing.assert_allclose(np.diag(iou(boxes0, nearly)), 1, atol=1e-6)
+
+
+def test_hard_pairs_overlap_as_in_shapely() -> None:
+    boxes = random_boxes(12, 200)
+    rng = np.random.default_rng(13)
+    beside, turned, inner, slivers = (boxes.copy() for _ in range(4))
+    heading = np.stack([np.cos(boxes[:, 6]), np.sin(boxes[:, 6])], axis=1)
+    beside[:, :2] += heading * boxes[:, 3:4]  # one face in common
+    steps = rng.choice([0, 1e-17, 1e-15, 1e-12, 1e-9, 1e-6], 200)
+    turned[:, 6] += rng.choice([0, np.pi / 4, np.pi / 2, np.pi], 200) + steps  # nearly parallel
+    inner[:, 3:6] *= 10.0 ** rng.uniform(-4, 0, (200, 1))
+    slivers[:, 3:6] *= 10.0 ** rng.uniform(-6, 6, (200, 3))
+    for others in (beside, turned, inner, slivers):
+        found = [iou(boxes[[row]], others[[row]])[0, 0] for row in range(200)]
+        expected = [iou_of_shapely(boxes[[row]], others[[row]])[0, 0] for row in range(200)]
+        np.testing.assert_allclose(found, expected, atol=1e-10)
+
+
+def test_many_pairs_are_those_of_few() -> None:
+    boxes0, boxes1 = random_boxes(14, 300, spread=0.3), random_boxes(15, 300, spread=0.3)
+    found = iou(boxes0, boxes1)
+    assert (found > 0).sum() > 1 << 16  # more than are clipped at once
+    parts = [iou(boxes0[start : start + 50], boxes1) for start in range(0, 300, 50)]
+    np.testing.assert_array_equal(found, np.concatenate(parts))
 
 
 def test_moving_and_turning_both_changes_nothing() -> None:
@@ -205,6 +229,24 @@ def test_suppression_is_that_of_loops(oriented: bool, with_classes: bool) -> Non
         expected = suppressed_by_loops(boxes, scores, classes, 0.2, oriented)
         assert found.tolist() == expected
         assert 5 < len(expected) < 40
+
+
+@pytest.mark.parametrize("oriented", [False, True])
+def test_an_overlap_at_the_threshold_suppresses_nothing(oriented: bool) -> None:
+    boxes = np.array([[0, 0, 0, 1.0, 1, 1, 0], [0, 0, 0.25, 1, 1, 0.5, 0]])  # IoU 1/2, exactly
+    scores = np.array([0.1, 0.2])
+    assert suppress(boxes, scores, threshold=0.5, oriented=oriented).tolist() == [1, 0]
+    assert suppress(boxes, scores, threshold=0.49, oriented=oriented).tolist() == [1]
+
+
+def test_suppression_refuses_what_does_not_fit() -> None:
+    boxes = random_boxes(0, 4)
+    with pytest.raises(ValueError, match="4 boxes"):
+        suppress(boxes, np.ones(3))
+    with pytest.raises(ValueError, match="4 boxes"):
+        suppress(boxes, np.ones(4), np.zeros(5))
+    with pytest.raises(ValueError, match="score 2 is NaN"):
+        suppress(boxes, np.array([1, 0, np.nan, 0]))
 
 
 def test_suppressing_nothing_leaves_nothing() -> None:

@@ -16,6 +16,7 @@ from downstream.evaluate_cli import main as evaluate
 from downstream.releases.s3dis.synthetic import write_s3dis_release
 from downstream.releases.shapenet.synthetic import write_shapenet_release
 from downstream.releases.shapenetpart.synthetic import write_shapenetpart_release
+from downstream.releases.sunrgbd.synthetic import write_sunrgbd_release
 from downstream.releases.synthia4d.synthetic import SEQUENCES, write_synthia4d_release
 from pointcontrast.synthetic.scannet_release import write_scannet_release
 
@@ -53,7 +54,7 @@ def check_runs(finetune: Any, recipe: str, root: Path, pretrained: Path, *more: 
     assert report["num_loaded"] > 100
     assert not (scratch / "initialization.json").exists()
     native, minkowski = (scores_of(loaded, "--engine", e) for e in ("native", "minkowski"))
-    for level in ("voxel", "point", "cloud"):
+    for level in ("voxel", "point", "cloud", "box"):
         for name, value in native.get(level, {}).items():
             if name != "classes" and value is not None:
                 assert minkowski[level][name] == pytest.approx(value, abs=0.01)
@@ -146,3 +147,54 @@ def test_shapenet(finetune: Any, pretrained: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     scores = json.loads((folder / "scores.json").read_text())
     assert {"overall_accuracy", "mean_accuracy", "tail_accuracy"} < set(scores["cloud"])
+
+
+SMALL_DETECTION = [
+    "--data.features", "[color]",  # what the backbone was pretrained on
+    "--data.voxel_size", "0.15",
+    "--model.head.init_args.num_seeds", "64",
+    "--model.head.init_args.num_proposals", "16",
+]  # fmt: skip
+
+
+def test_sunrgbd(finetune: Any, pretrained: Path, tmp_path: Path, real_data: Path) -> None:
+    """Generated images to train on, and the four real ones, in the other form, to be scored on."""
+    write_sunrgbd_release(tmp_path / "raw", 2, 1, size=(96, 72))
+    scenes = tmp_path / "scenes"
+    convert("sunrgbd.py", "scenes", tmp_path / "raw", "--output", scenes)
+    folder = check_runs(finetune, "sunrgbd_detection_small", scenes, pretrained, *SMALL_DETECTION)
+    scores = json.loads((folder / "scores.json").read_text())
+    assert (scores["part"], scores["num_clouds"]) == ("validation", 1)
+    assert set(scores["box"]) == {
+        "mean_ap_25", "mean_ar_25", "mean_ap_50", "mean_ar_50", "classes"
+    }  # fmt: skip
+    real = tmp_path / "real"
+    convert("sunrgbd.py", "scenes", real_data / "sunrgbd_trainval", "--output", real)
+    elsewhere = scores_of(folder, "--root", real)  # sizes stay those of the training data
+    assert elsewhere["num_clouds"] == 4
+    assert {name for name, value in elsewhere["box"]["classes"].items() if value is not None} == {
+        "bed", "dresser", "night_stand"
+    }  # fmt: skip
+    for format, suffix in (("png", ".png"), ("ply", "_detected.ply")):
+        output = tmp_path / format
+        words = [str(folder), "--predictions", format, "--output", str(output)]
+        assert evaluate(words) == 0
+        assert [path.name for path in output.rglob(f"*{suffix}")] == [f"000001{suffix}"]
+
+
+def test_scannet_detection(finetune: Any, pretrained: Path, tmp_path: Path) -> None:
+    raw, scenes = tmp_path / "raw", tmp_path / "scenes"
+    write_scannet_release(raw, 16, 0, longest_edge=0.3)  # 0011_00 validates
+    convert("scannet.py", "scenes", raw, "--output", scenes)
+    convert(
+        "label_lists.py", "boxes", scenes, "--benchmark", "ScanNetDetection", "--output",
+        tmp_path / "lists", "--num-boxes", "2",
+    )  # fmt: skip
+    (boxes,) = (tmp_path / "lists").iterdir()
+    folder = check_runs(
+        finetune, "scannet_detection_small", scenes, pretrained, *SMALL_DETECTION,
+        "--data.box_list", boxes,
+    )  # fmt: skip
+    scores = json.loads((folder / "scores.json").read_text())
+    assert scores["part"] == "validation"
+    assert len(scores["box"]["classes"]) == 18

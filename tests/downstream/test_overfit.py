@@ -14,6 +14,7 @@ from downstream.releases.shapenet.shapes import convert_release as convert_shape
 from downstream.releases.shapenet.synthetic import write_shapenet_release
 from downstream.releases.shapenetpart.shapes import convert_release as convert_shapenetpart
 from downstream.releases.shapenetpart.synthetic import write_shapenetpart_release
+from downstream.releases.sunrgbd.images import ImageSettings, convert_images, find_images
 from downstream.shape_set import read_splits, write_splits
 
 BY_HEART = [
@@ -81,3 +82,23 @@ def test_classes(finetune: Any, tmp_path: Path, level: str) -> None:
     scores = training_scores(folder)
     assert scores["num_clouds"] == 2
     assert scores["cloud"]["overall_accuracy"] == 1
+
+
+def test_boxes_of_the_real_samples(finetune: Any, real_data: Path, tmp_path: Path) -> None:
+    images, _ = find_images(real_data / "sunrgbd_trainval", "v1")
+    convert_images(images, tmp_path / "scenes", ImageSettings())
+    names = (tmp_path / "scenes" / "validation.txt").read_text()
+    (tmp_path / "scenes" / "train.txt").write_text(names)
+    folder = finetune(
+        "sunrgbd_detection_small", tmp_path / "scenes", *BY_HEART,
+        "--model.optimizer.init_args.lr", "0.003",
+        "--model.backbone.init_args.width", "0.5",
+        "--model.calibration_batches", "4",
+        "--data.voxel_size", "0.05",
+        "--data.batch_size", "4",
+        "--trainer.max_steps", "400",
+        "--trainer.val_check_interval", "100",
+    )  # fmt: skip
+    scores = training_scores(folder)
+    assert scores["num_clouds"] == 4
+    assert scores["box"]["mean_ap_25"] >= 0.9

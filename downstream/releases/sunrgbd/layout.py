@@ -240,7 +240,7 @@ def _matrix(record: Mapping[str, Any], field: str, where: str) -> NDArray[np.flo
 def _needed(record: Mapping[str, Any], field: str, count: int, where: str) -> list[float]:
     """Numbers of an object; NaN where the field is empty: one such object spoils no release."""
     found = record.get(field)
-    if isinstance(found, np.ndarray) and not found.size:
+    if isinstance(found, (np.ndarray, list)) and not np.size(found):
         return [np.nan] * count
     value = _numbers(found, count)
     if value is None:

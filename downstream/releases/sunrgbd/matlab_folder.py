@@ -85,9 +85,10 @@ def read_points(path: Path) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """
     variables = read_mat(path)
     found = next((variables[name] for name in _POINTS if name in variables), None)
-    known = isinstance(found, np.ndarray) and found.ndim == 2 and found.dtype.kind in "fiu"
-    if not known or found.shape[1] != 6:
+    if not isinstance(found, np.ndarray) or found.ndim != 2 or found.shape[1] != 6:
         raise InputError(f"{path} holds no N x 6 array {_POINTS[0]!r}; run the MATLAB step again")
+    if found.dtype.kind not in "fiu":
+        raise InputError(f"{path} holds no real numbers but {found.dtype}; run the step again")
     colors = found[:, 3:]
     if not np.isfinite(found).all() or colors.min(initial=0) < 0 or colors.max(initial=0) > 1:
         raise InputError(f"{path}: points must be finite and colours 0..1; run the step again")

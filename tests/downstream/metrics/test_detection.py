@@ -8,6 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from oracles.average_precision import voc_average_precision
+from torch.multiprocessing.spawn import spawn
 
 from downstream.boxes import iou
 from downstream.metrics.detection import (
@@ -171,20 +172,40 @@ def test_nothing_counted_and_nothing_found() -> None:
     assert found.mean_recall.tolist() == [0, 0]
 
 
+def test_a_class_without_boxes_is_left_out_though_it_is_detected() -> None:
+    metric = AveragePrecision(2)
+    scene = detected([(0.9, 1, cube(0)), (0.8, 0, cube(0))])
+    metric.update(scene, np.array([[*cube(0), 0]], np.float32))
+    found = detection_scores(metric)
+    np.testing.assert_array_equal(found.average_precision, [[1, np.nan], [1, np.nan]])
+    assert found.mean_average_precision.tolist() == found.mean_recall.tolist() == [1, 1]
+
+
 def test_bad_values_are_named() -> None:
     truth = np.array([[*cube(0), 0]], np.float32)
     metric = AveragePrecision(2)
-    with pytest.raises(ValueError, match="NaN"):
+    with pytest.raises(ValueError, match="score that is NaN"):
         metric.update(detected([(np.nan, 0, cube(0))]), truth)
-    with pytest.raises(ValueError, match="NaN"):
-        metric.update(detected([(0.5, 0, cube(np.inf))]), truth)
-    with pytest.raises(ValueError, match="none of the 2 classes"):
-        metric.update(detected([(0.5, 2, cube(0))]), truth)
+    with pytest.raises(ValueError, match="detection 1 has NaN"):
+        metric.update(detected([(0.5, 0, cube(0)), (0.5, 0, cube(np.inf))]), truth)
+    with pytest.raises(ValueError, match="detection 0 has NaN or infinite values or a neg"):
+        metric.update(detected([(0.5, 1, [0, 0, 0, 1, -1, 1, 0])]), truth)
+    for column, value in ((2, np.nan), (4, -1)):  # also where nothing is detected
+        broken = np.repeat(truth, 3, axis=0)
+        broken[2, column] = value
+        with pytest.raises(ValueError, match="true box 2"):
+            metric.update(detected([]), broken)
+    for number in (-1, 2):
+        with pytest.raises(ValueError, match="detection is of none of the 2 classes"):
+            metric.update(detected([(0.5, number, cube(0))]), truth)
     with pytest.raises(ValueError, match="do not fit together"):
         metric.update(detected([(0.5, 0, cube(0))]), truth[:, :7])
-    truth[0, 7] = 5
-    with pytest.raises(InputError, match="none of the 2 classes"):
-        metric.update(detected([(0.5, 0, cube(0))]), truth)
+    for number in (-1, 2):  # -1: a padded row
+        truth[0, 7] = number
+        with pytest.raises(InputError, match="a box is of none of the 2 classes"):
+            metric.update(detected([(0.5, 0, cube(0))]), truth)
+    assert not metric.num_truth.any()  # nothing of what was refused is counted
+    assert not metric.detections
     with pytest.raises(InputError, match="interpolation"):
         AveragePrecision(2, interpolation="12_point")  # pyright: ignore[reportArgumentType]
 
@@ -202,7 +223,7 @@ def test_ranks_with_uneven_parts_make_the_figures_of_one(tmp_path: Path, num_sce
     """With one scene the second rank has none."""
     result = tmp_path / "rank"
     arguments = (f"file://{tmp_path / 'store'}", str(result), num_scenes)
-    torch.multiprocessing.spawn(_rank, arguments, nprocs=2)
+    spawn(_rank, arguments, nprocs=2)
     expected = detection_scores(counted([random_scene(seed) for seed in range(num_scenes)]))
     for rank in range(2):
         found = np.load(f"{result}{rank}.npy")
