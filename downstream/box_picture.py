@@ -89,24 +89,6 @@ def show_boxes(
         draw(panels, cameras=cameras, window=window, size=_SIZE)
 
 
-def draw_boxes(
-    path: Path,
-    cloud: LabelledCloud,
-    detected: DetectedBoxes,
-    class_names: tuple[str, ...],
-    world_from_camera: NDArray[np.float64] | None = None,
-) -> None:
-    """Write the picture of :func:`show_boxes` without opening a window."""
-    show_boxes(
-        cloud,
-        detected,
-        class_names,
-        png=path,
-        window="never",
-        world_from_camera=world_from_camera,
-    )
-
-
 def write_boxes_ply(
     folder: Path, cloud: LabelledCloud, detected: DetectedBoxes, class_names: tuple[str, ...]
 ) -> list[Path]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from downstream.benchmarks import Benchmark, ScanNet
-from downstream.box_picture import draw_boxes, write_boxes_ply
+from downstream.box_picture import show_boxes, write_boxes_ply
 from downstream.detection import likeliest_of_each
 from downstream.prediction_picture import draw_prediction
 from downstream.predictions import (
@@ -70,7 +70,14 @@ class PredictionWriter:
             write_boxes_ply(self.folder, cloud, shown, self.class_names)
             return
         path = self._picture(cloud)
-        draw_boxes(path, cloud, shown, self.class_names, self.world_from_camera)
+        show_boxes(
+            cloud,
+            shown,
+            self.class_names,
+            png=path,
+            window="always" if path is None else "never",
+            world_from_camera=self.world_from_camera,
+        )
 
     def _picture(self, cloud: LabelledCloud) -> Path | None:
         """The file to draw to; None where a window is asked for."""

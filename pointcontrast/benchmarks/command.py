@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pointcontrast.benchmarks
@@ -16,9 +16,19 @@ from pointcontrast.benchmarks.timing import Figures
 from pointcontrast.errors import run_command
 from pointcontrast.files import write_json
 
+AddArguments = Callable[[argparse.ArgumentParser], None]
+"""Adds what a benchmark takes, and sets the default ``benchmark`` to what runs it."""
 
-def main(argv: list[str] | None = None) -> int:
-    """Run one benchmark, print its figures, and write them as one flat JSON object."""
+
+def main(
+    argv: list[str] | None = None, more: Mapping[str, tuple[str, AddArguments]] | None = None
+) -> int:
+    """Run one benchmark, print its figures, and write them as one flat JSON object.
+
+    Args:
+        argv: the arguments; None takes those of the process.
+        more: name -> (help, arguments) of benchmarks of packages above this one.
+    """
     parser = argparse.ArgumentParser(
         prog="benchmark.py", description=pointcontrast.benchmarks.__doc__
     )
@@ -27,6 +37,8 @@ def main(argv: list[str] | None = None) -> int:
     _add_engine(commands.add_parser("engine", help="native and MinkowskiEngine, a training step"))
     _add_preparation(commands.add_parser("prepare", help="scenes with pairs from .sens files"))
     _add_overlap(commands.add_parser("overlap", help="the overlaps of all pairs of a scene"))
+    for name, (what, add) in (more or {}).items():
+        add(commands.add_parser(name, help=what))
     for command in commands.choices.values():
         command.add_argument("--json", type=Path, help="write the figures here")
     arguments = vars(parser.parse_args(argv))

@@ -13,7 +13,7 @@ from PIL import Image
 from plyfile import PlyData
 
 from downstream.benchmarks import SUNRGBD
-from downstream.box_picture import box_lines, draw_boxes, show_boxes, write_boxes_ply
+from downstream.box_picture import box_lines, show_boxes, write_boxes_ply
 from downstream.class_colors import UNLABELLED, class_colors
 from downstream.types import DetectedBoxes, LabelledCloud
 from pointcontrast import drawing
@@ -53,7 +53,8 @@ def with_truth(cloud: LabelledCloud, boxes: np.ndarray, classes: list[int]) -> L
 
 
 def drawn(folder: Path, cloud: LabelledCloud, found: DetectedBoxes, **sensor: Any) -> np.ndarray:
-    draw_boxes(folder / "a" / "b.png", cloud, found, CLASSES, **sensor)
+    png = folder / "a" / "b.png"
+    show_boxes(cloud, found, CLASSES, png=png, window="never", **sensor)
     return np.asarray(Image.open(folder / "a" / "b.png").convert("RGB")).astype(int)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +9,7 @@ import pytest
 import torch
 from shape_commands import Command, command_of
 
-from downstream.benchmarks import S3DIS, DetectionScenes, ScanNetDetection, ShapeNetPart
-from downstream.box_lists import keep_boxes, limited_boxes, read_box_list
-from downstream.point_choice import points_rng
+from downstream.benchmarks import S3DIS, ShapeNetPart
 from downstream.point_lists import read_point_list
 from downstream.releases.s3dis.classes import CLASS_NAMES
 from downstream.releases.shapenetpart.synthetic import write_shapenetpart_release
@@ -24,8 +21,7 @@ from pointcontrast.labelled_scene import (
     read_labelled_scene,
     write_labelled_scene,
 )
-from pointcontrast.scannet.classes import CLASS_NAMES as SCANNET_CLASSES
-from pointcontrast.synthetic.source import write_labelled_rooms, write_rooms
+from pointcontrast.synthetic.source import write_rooms
 
 ROOMS = ("Area_1/hall_1", "Area_1/office_1", "Area_2/office_1", "Area_3/lobby_1", "Area_5/hall_1")
 

@@ -30,7 +30,7 @@ from downstream.releases.sunrgbd.synthetic import write_sunrgbd_release
 from downstream.scene_lists import read_scene_list
 from pointcontrast.errors import InputError
 
-SCRIPT = Path(__file__).resolve().parents[3] / "datasets" / "sunrgbd.py"
+SCRIPT = Path(__file__).resolve().parents[4] / "datasets" / "sunrgbd.py"
 POINTS = np.random.default_rng(0).uniform(0, 1, (2000, 6)).astype(np.float32)
 LABEL = "bed 1 2 30 40 0.5 0.5 0.5 0.5 1 0.5 1 0\n"
 

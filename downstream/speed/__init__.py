@@ -1,0 +1,1 @@
+"""How long detection takes: what ``tools/benchmark.py detection`` runs."""
