@@ -40,7 +40,7 @@ def open_images(
         release = SHARED_IMAGES
     if release is None:
         release = Path(tempfile.mkdtemp(dir=output.parent))
-        write_sunrgbd_release(release, num_train=4, num_validation=0)
+        write_sunrgbd_release(release, num_train=3, num_validation=1)
     images, _ = find_images(release, "v1")
     finished, failures = convert_images(images, output, ImageSettings())
     if not finished:

@@ -84,21 +84,38 @@ def test_classes(finetune: Any, tmp_path: Path, level: str) -> None:
     assert scores["cloud"]["overall_accuracy"] == 1
 
 
-def test_boxes_of_the_real_samples(finetune: Any, real_data: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def real_boxes(real_data: Path, tmp_path: Path) -> Path:
+    """The four real images as scenes, all of them to train on and to validate."""
     images, _ = find_images(real_data / "sunrgbd_trainval", "v1")
     convert_images(images, tmp_path / "scenes", ImageSettings())
     names = (tmp_path / "scenes" / "validation.txt").read_text()
     (tmp_path / "scenes" / "train.txt").write_text(names)
-    folder = finetune(
-        "sunrgbd_detection_small", tmp_path / "scenes", *BY_HEART,
-        "--model.optimizer.init_args.lr", "0.003",
-        "--model.backbone.init_args.width", "0.5",
-        "--model.calibration_batches", "4",
-        "--data.voxel_size", "0.05",
-        "--data.batch_size", "4",
-        "--trainer.max_steps", "400",
-        "--trainer.val_check_interval", "100",
-    )  # fmt: skip
+    return tmp_path / "scenes"
+
+
+BOXES = [
+    "--model.optimizer.init_args.lr", "0.003",
+    "--model.backbone.init_args.width", "0.5",
+    "--model.head.init_args.num_proposals", "256",
+    "--model.calibration_batches", "4",
+    "--data.batch_size", "4",
+]  # fmt: skip
+
+
+def test_boxes_of_the_real_images_in_few_steps(finetune: Any, real_boxes: Path) -> None:
+    steps = ["--trainer.max_steps", "150", "--trainer.val_check_interval", "150"]
+    folder = finetune("sunrgbd_detection_small", real_boxes, *BY_HEART, *BOXES, *steps)
+    scores = training_scores(folder)
+    assert scores["num_clouds"] == 4
+    assert scores["box"]["mean_ap_25"] >= 0.5
+
+
+@pytest.mark.slow
+def test_boxes_of_the_real_images(finetune: Any, real_boxes: Path) -> None:
+    steps = ["--trainer.max_steps", "600", "--trainer.val_check_interval", "100"]
+    size = ["--data.voxel_size", "0.05"]
+    folder = finetune("sunrgbd_detection_small", real_boxes, *BY_HEART, *BOXES, *steps, *size)
     scores = training_scores(folder)
     assert scores["num_clouds"] == 4
     assert scores["box"]["mean_ap_25"] >= 0.9
