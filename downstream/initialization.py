@@ -12,7 +12,7 @@ import torch
 from pointcontrast.backbones import Backbone
 from pointcontrast.checkpoint import BackboneMetadata, Weights, read_weights
 from pointcontrast.errors import InputError
-from pointcontrast.foreign_weights import KernelOrder
+from pointcontrast.kernel_order import KernelOrder
 from pointcontrast.known_classes import import_path
 from pointcontrast.network_input import NetworkInput
 

@@ -24,8 +24,10 @@ from safetensors.torch import save_file
 from pointcontrast.backbones import Backbone
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file
-from pointcontrast.foreign_weights import KernelOrder, read_foreign_weights
+from pointcontrast.foreign_weights import ForeignWeights, read_foreign_weights
+from pointcontrast.kernel_order import KernelOrder
 from pointcontrast.known_classes import import_path, known_class
+from pointcontrast.model_card import write_model_card
 from pointcontrast.network_input import NetworkInput
 from pointcontrast.sparse import EngineName
 
@@ -34,6 +36,10 @@ NETWORK_FORMAT = "pointcontrast-network"
 """Of a finetuned network: ``backbone.*`` and ``head.*``."""
 FORMAT_VERSION = 1
 LAYOUT = "minkowski-0.5"
+LAYOUTS = (LAYOUT, "spconv-2")
+"""Of the ``.pth`` files that are written for other programs (:mod:`pointcontrast.export`)."""
+CONVERTED_FROM = "converted_from"
+"""In the provenance of converted weights: what the file was that they came from."""
 BACKBONE = "backbone.safetensors"
 
 
@@ -75,24 +81,16 @@ def read_weights(path: Path, kernel_order: KernelOrder = "auto") -> Weights:
     """The weights in a file: a backbone, a finetuned network, or a ``.pth`` of another program.
 
     Args:
-        path: the file, or a run's folder.
+        path: the file, or a run's folder. What is no safetensors file is taken for a ``.pth``.
         kernel_order: of a ``.pth`` file's kernels, where it cannot be told from them; see
-            :func:`pointcontrast.foreign_weights.read_foreign_weights`.
+            :func:`pointcontrast.foreign_weights.read_foreign_weights`. Files of this project are
+            in order, and never put in order again.
 
     Raises:
         InputError: the file is absent, damaged, or holds no such weights.
     """
-    if path.suffix in (".pth", ".pt", ".tar"):
-        foreign = read_foreign_weights(path, kernel_order)
-        return Weights(
-            state_dict=foreign.state_dict,
-            source={
-                "format": "torch",
-                "prefix": foreign.prefix,
-                "kernel_order": foreign.kernel_order,
-                "num_permuted": foreign.num_permuted,
-            },
-        )
+    if path.is_file() and path.suffix not in (".safetensors", ".ckpt"):
+        return _foreign(path, read_foreign_weights(path, kernel_order))
     path = _weights_path(path)
     weights, header = read_safetensors(path)
     metadata = read_backbone_header(path, header)
@@ -104,27 +102,46 @@ def read_weights(path: Path, kernel_order: KernelOrder = "auto") -> Weights:
             for name, tensor in weights.items()
             if name not in dropped
         }
+    source: dict[str, Any] = {"format": header["format"]}
+    if CONVERTED_FROM in metadata.provenance:
+        source[CONVERTED_FROM] = metadata.provenance[CONVERTED_FROM]
+    return Weights(state_dict=weights, source=source, metadata=metadata, dropped=dropped)
+
+
+def _foreign(path: Path, found: ForeignWeights) -> Weights:
+    metadata = None
+    if found.header is not None:
+        _check_header(path, found.header, LAYOUTS)
+        metadata = read_backbone_header(path, found.header)
     return Weights(
-        state_dict=weights,
-        source={"format": header["format"]},
+        state_dict=found.state_dict,
+        source=found.to_json(),
         metadata=metadata,
-        dropped=dropped,
+        dropped=found.dropped,
     )
 
 
 def save_backbone(
     path: Path, backbone: Backbone, network_input: NetworkInput, provenance: dict[str, Any]
 ) -> None:
-    """Write a backbone file, atomically.
+    """Write a backbone file and its model card, each atomically.
 
     Args:
-        path: where; ``.safetensors``.
+        path: where; ``.safetensors``. The card goes beside it, as ``.md``.
         backbone: the network; its weights are written as they stand.
         network_input: how views become its input.
         provenance: JSON values worth keeping.
     """
     header = backbone_header(backbone, network_input, provenance)
     write_safetensors(path, backbone.state_dict(), header)
+    write_model_card(
+        path,
+        backbone_class=import_path(type(backbone)),
+        arguments=backbone.arguments,
+        num_parameters=sum(p.numel() for p in backbone.parameters()),
+        network_input=network_input,
+        provenance=provenance,
+    )
 
 
 def backbone_header(
@@ -178,13 +195,17 @@ def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str
         ) from None
     if header.get("format") not in (FORMAT, NETWORK_FORMAT):
         raise InputError(f"{path} is a safetensors file but not a backbone of this project")
-    version = int(header.get("format_version", "0"))
-    if version > FORMAT_VERSION or header.get("layout") != LAYOUT:
-        raise InputError(
-            f"{path} has format version {version} and layout {header.get('layout')}; this "
-            f"program reads version {FORMAT_VERSION}, {LAYOUT}: update it"
-        )
+    _check_header(path, header, (LAYOUT,))
     return weights, header
+
+
+def _check_header(path: Path, header: Mapping[str, str], layouts: tuple[str, ...]) -> None:
+    version, layout = header.get("format_version", "0"), header.get("layout")
+    if not version.isdigit() or int(version) > FORMAT_VERSION or layout not in layouts:
+        raise InputError(
+            f"{path} has format version {version} and layout {layout}; this program reads version "
+            f"{FORMAT_VERSION}, {' and '.join(layouts)}: update it"
+        )
 
 
 def read_backbone_header(path: Path, header: Mapping[str, str]) -> BackboneMetadata:
@@ -224,8 +245,8 @@ def load_backbone(path: Path, engine: EngineName = "auto") -> tuple[Backbone, Ba
     found = read_weights(path)
     if found.metadata is None:
         raise InputError(
-            f"{path} does not say which network its weights are of; give a backbone file of this "
-            "project"
+            f"{path} does not say which network its weights are of; make it a backbone file with "
+            f"tools/convert_weights.py {path} --output backbone.safetensors"
         )
     backbone = build_backbone(found.metadata, engine)
     try:
