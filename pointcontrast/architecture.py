@@ -76,19 +76,25 @@ def _fitting_variant(
     """(variant, width) with that many blocks and channels (the stem's first)."""
     fitting = []
     for variant, (its_layers, planes) in VARIANTS.items():
-        if its_layers != layers or (variant in ("50", "101")) != bottleneck:
-            continue
-        full = (STEM_CHANNELS, *planes)
-        for width in sorted({c / f for c, f in zip(channels, full, strict=True)}, key=_oddity):
-            if width > 0 and tuple(scaled_channels(f, width) for f in full) == channels:
-                fitting.append((_oddity(width), variant, width))
-                break
-    return min(fitting, key=lambda one: one[0])[1:] if fitting else None
+        if its_layers == layers and (variant in ("50", "101")) == bottleneck:
+            full = (STEM_CHANNELS, *planes)
+            width = next((w for w in _widths(full, channels) if _scaled(full, w) == channels), None)
+            if width is not None:
+                fitting.append((variant, width))
+    return min(fitting, key=lambda one: (one[1] != 1, len(f"{one[1]:g}")), default=None)
 
 
-def _oddity(width: float) -> tuple[bool, int]:
-    """Widths in the order in which a person would give them: 1, then round ones."""
-    return width != 1, len(f"{width:.17g}")
+def _scaled(full: tuple[int, ...], width: float) -> tuple[int, ...]:
+    return tuple(scaled_channels(channels, width) for channels in full)
+
+
+def _widths(full: tuple[int, ...], channels: tuple[int, ...]) -> list[float]:
+    """Widths to try, as a person would give them: 1, then those of few digits."""
+    # channels are rounded to a multiple of 8, so that each allows for 4 more or less
+    lowest = max((c - 4) / f for f, c in zip(full, channels, strict=True))
+    highest = min((c + 4) / f for f, c in zip(full, channels, strict=True))
+    middle = (lowest + highest) / 2
+    return [1.0, *(round(middle, digits) for digits in range(5)), middle]
 
 
 def _check(path: Path, arguments: dict[str, Any], state_dict: Mapping[str, torch.Tensor]) -> None:

@@ -26,7 +26,7 @@ def with_strong_centres(backbone: Backbone) -> Backbone:
     """Make the centre of each block kernel larger, as it is in trained ones."""
     with torch.no_grad():
         for name, kernel in backbone.named_parameters():
-            if BLOCK_KERNEL.fullmatch(name):
+            if BLOCK_KERNEL.fullmatch(name) and len(kernel) == 27:
                 kernel[13] *= 3
     return backbone
 
