@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from pointcontrast.backbones import Backbone
 from pointcontrast.errors import InputError
@@ -169,10 +169,18 @@ def backbone_header(
 def write_safetensors(
     path: Path, state_dict: Mapping[str, torch.Tensor], header: dict[str, str]
 ) -> None:
-    """Write weights and their header, atomically."""
+    """Write weights and their header, atomically; the same ones to the same bytes."""
     weights = {name: w.detach().cpu().contiguous() for name, w in state_dict.items()}
     with atomic_file(path) as partial:
-        save_file(weights, partial, metadata=header)
+        partial.write_bytes(_with_sorted_header(save(weights, metadata=header)))
+
+
+def _with_sorted_header(content: bytes) -> bytes:
+    """A safetensors file whose header has its keys in order; the library's order is random."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:end]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # so that the numbers are aligned in memory
+    return b"".join([len(header).to_bytes(8, "little"), header, memoryview(content)[end:]])
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:

@@ -16,7 +16,7 @@ import yaml
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file, sha256
 from pointcontrast.network_input import NetworkInput
-from pointcontrast.report import SCORES
+from pointcontrast.retrieval import SCORES
 
 RECIPE = (
     "data.root",
