@@ -11,6 +11,7 @@ is such a file too, with a head beside the backbone (``downstream.network_file``
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -226,7 +227,7 @@ def read_backbone_header(path: Path, header: Mapping[str, str]) -> BackboneMetad
         value = json.loads(header["backbone"])
         return BackboneMetadata(
             backbone_class=value["class"],
-            arguments=value["arguments"],
+            arguments=dict(value["arguments"]),
             network_input=NetworkInput.from_json(value["network_input"]),
             provenance=value["provenance"],
         )
@@ -268,7 +269,14 @@ def build_backbone(metadata: BackboneMetadata, engine: EngineName = "auto") -> B
     """The network that the metadata describes, with fresh weights.
 
     Raises:
-        InputError: the class is not one of the project's and not imported by the program.
+        InputError: the class is not one of the project's and not imported by the program, or
+            does not know one of the arguments.
     """
     kind = known_class(metadata.backbone_class, Backbone)
+    unknown = set(metadata.arguments) - set(inspect.signature(kind).parameters)
+    if unknown:
+        raise InputError(
+            f"the file's {kind.__name__} has the argument {min(unknown)}, which this program does "
+            "not know: update it"
+        )
     return kind(**metadata.arguments, engine=engine)

@@ -79,7 +79,10 @@ def write_checkpoint(path: Path, program: str, state: dict[str, torch.Tensor], *
     scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.99)
     if program == "DepthContrast":
         trunk = {name: w for name, w in state.items() if not name.startswith("final.")}
-        head = {"head.clf.0.linear.weight": torch.ones(4, 24), "head.clf.0.linear.bias": torch.ones(4)}
+        head = {
+            "head.clf.0.linear.weight": torch.ones(4, 24),
+            "head.clf.0.linear.bias": torch.ones(4),
+        }
         model = {}
         for index, factor in ((2, 1.0), (3, 0.5)):  # what is trained, and its moving average
             for name, w in {**trunk, **head}.items():

@@ -39,9 +39,7 @@ def convert(*arguments: Path | str) -> int:
 
 @pytest.mark.parametrize("target", ["minkowski", "spconv"])
 @pytest.mark.parametrize("arguments", NETWORKS)
-def test_every_export_comes_back_bit_for_bit(
-    tmp_path: Path, target: str, arguments: dict
-) -> None:
+def test_every_export_comes_back_bit_for_bit(tmp_path: Path, target: str, arguments: dict) -> None:
     original = tmp_path / "a.safetensors"
     backbone = save(original, **arguments)
     exported, back = tmp_path / "b.pth", tmp_path / "c.safetensors"

@@ -168,9 +168,7 @@ def test_a_wrong_hash_is_an_error_and_the_file_is_gone(
         from_pretrained(f"{address}#sha256={'1' * 64}", "0" * 64)
 
 
-def test_a_file_damaged_in_the_cache_is_not_used(
-    server: Server, served: Path, cache: Path
-) -> None:
+def test_a_file_damaged_in_the_cache_is_not_used(server: Server, served: Path, cache: Path) -> None:
     address, digest = f"{server.address}/backbone.safetensors", sha256(served)
     path = local_weights(address, digest)
     damaged = bytearray(path.read_bytes())

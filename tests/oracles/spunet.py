@@ -31,7 +31,9 @@ class SpUNet:
         """Output features (N, C) float64, row for row."""
         rows = features.double().numpy()
         places = [tuple(c) for c in coordinates.tolist()]
-        x = self.norm("conv_input.1", self.submanifold("conv_input.0", dict(zip(places, rows, strict=True))))
+        x = self.norm(
+            "conv_input.1", self.submanifold("conv_input.0", dict(zip(places, rows, strict=True)))
+        )
         skips = [x]
         for level in range(4):
             x = self.norm(f"down.{level}.1", self.halve(f"down.{level}.0", x))
