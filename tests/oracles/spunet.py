@@ -2,9 +2,9 @@
 
 Dictionaries of places and Python loops, float64. Sources: Pointcept (commit 10b7490)
 ``pointcept/models/sparse_unet/spconv_unet_v1m1_base.py``; spconv 2.3.8, whose layers gave the same
-numbers to 2e-7 when they were compared on a CPU. A kernel is (out, x, y, z, in); a centred kernel reads
-at place - size // 2 + tap, a strided one at 2 * place + tap, and its inverse puts there; a kernel
-of size 1 is read as a matrix (in, out) whatever its shape says.
+numbers to 2e-7 when they were compared on a CPU. A kernel is (out, x, y, z, in); a centred one
+reads at place - size // 2 + tap, a strided one at 2 * place + tap, and its inverse puts there; a
+kernel of size 1 is read as a matrix (in, out) whatever its shape says.
 """
 
 from __future__ import annotations
