@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -30,9 +29,10 @@ from downstream.types import LabelledBatch
 from pointcontrast.backbones import Backbone
 from pointcontrast.batch_norm import Pass, measure_batch_norm, recalibrated_batch_norm
 from pointcontrast.errors import InputError
-from pointcontrast.foreign_weights import KernelOrder
+from pointcontrast.kernel_order import KernelOrder
 from pointcontrast.losses import LossOutput
 from pointcontrast.network_input import NetworkInput
+from pointcontrast.pretrained import local_weights
 from pointcontrast.schedules import BatchNormMomentum, PolynomialDecay, Schedule
 
 SCRATCH = "scratch"
@@ -61,7 +61,7 @@ class _Ingredients:
         if self.weights != SCRATCH:
             report = load_into_backbone(
                 self.backbone,
-                Path(self.weights),
+                local_weights(self.weights),
                 network_input=self.network_input,
                 accept_differences=self.accept_differences,
                 kernel_order=self.kernel_order,
@@ -105,8 +105,9 @@ class Finetune(pl.LightningModule):
             network_input: how clouds become input; set from the data module.
             backbone: with fresh weights, without an output layer.
             head: takes the backbone's levels to logits.
-            weights: ``scratch``; or a backbone file of ours, its run's folder, or a ``.pth`` of
-                the released code, loaded strictly: all of the backbone must be in it.
+            weights: ``scratch``; or a backbone file of ours, its run's folder, its address
+                (``https://...#sha256=...``), or a ``.pth`` of the released code, loaded strictly:
+                all of the backbone must be in it.
             mode: what is trained: full, decoder or linear (the head alone).
             accept_differences: in what the pretraining may differ from this run: voxel_size,
                 features. The released recipes differ in both.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 from pointcontrast.backbones import Backbone
 from pointcontrast.checkpoint import BackboneMetadata, Weights, read_weights
 from pointcontrast.errors import InputError
-from pointcontrast.foreign_weights import KernelOrder
+from pointcontrast.kernel_order import KernelOrder
 from pointcontrast.known_classes import import_path
 from pointcontrast.network_input import NetworkInput
 
@@ -119,13 +120,19 @@ def _check_architecture(path: Path, backbone: Backbone, metadata: BackboneMetada
             "model.backbone to the class that was pretrained"
         )
     for name, value in backbone.arguments.items():
-        theirs = metadata.arguments.get(name, value)
+        theirs = metadata.arguments.get(name, _default(type(backbone), name))
         if name not in _NOT_ITS_SHAPE and theirs != value:
             fix = "data.features" if name == "in_channels" else f"model.backbone.init_args.{name}"
             raise InputError(
                 f"{path} was trained with {name} {theirs}, the run has {value}; set {fix} as it "
                 "was in pretraining, or take other weights"
             )
+
+
+def _default(kind: type[Backbone], name: str) -> Any:
+    """What an older file means that does not name an argument: it had this value then."""
+    parameter = inspect.signature(kind).parameters.get(name)
+    return None if parameter is None else parameter.default
 
 
 def _check_shapes(path: Path, backbone: Backbone, state: Mapping[str, torch.Tensor]) -> None:

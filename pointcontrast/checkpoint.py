@@ -11,6 +11,7 @@ is such a file too, with a head beside the backbone (``downstream.network_file``
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,13 +20,15 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from pointcontrast.backbones import Backbone
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file
-from pointcontrast.foreign_weights import KernelOrder, read_foreign_weights
+from pointcontrast.foreign_weights import ForeignWeights, read_foreign_weights
+from pointcontrast.kernel_order import KernelOrder
 from pointcontrast.known_classes import import_path, known_class
+from pointcontrast.model_card import write_model_card
 from pointcontrast.network_input import NetworkInput
 from pointcontrast.sparse import EngineName
 
@@ -34,6 +37,10 @@ NETWORK_FORMAT = "pointcontrast-network"
 """Of a finetuned network: ``backbone.*`` and ``head.*``."""
 FORMAT_VERSION = 1
 LAYOUT = "minkowski-0.5"
+LAYOUTS = (LAYOUT, "spconv-2")
+"""Of the ``.pth`` files that are written for other programs (:mod:`pointcontrast.export`)."""
+CONVERTED_FROM = "converted_from"
+"""In the provenance of converted weights: what the file was that they came from."""
 BACKBONE = "backbone.safetensors"
 
 
@@ -75,24 +82,16 @@ def read_weights(path: Path, kernel_order: KernelOrder = "auto") -> Weights:
     """The weights in a file: a backbone, a finetuned network, or a ``.pth`` of another program.
 
     Args:
-        path: the file, or a run's folder.
+        path: the file, or a run's folder. What is no safetensors file is taken for a ``.pth``.
         kernel_order: of a ``.pth`` file's kernels, where it cannot be told from them; see
-            :func:`pointcontrast.foreign_weights.read_foreign_weights`.
+            :func:`pointcontrast.foreign_weights.read_foreign_weights`. Files of this project are
+            in order, and never put in order again.
 
     Raises:
         InputError: the file is absent, damaged, or holds no such weights.
     """
-    if path.suffix in (".pth", ".pt", ".tar"):
-        foreign = read_foreign_weights(path, kernel_order)
-        return Weights(
-            state_dict=foreign.state_dict,
-            source={
-                "format": "torch",
-                "prefix": foreign.prefix,
-                "kernel_order": foreign.kernel_order,
-                "num_permuted": foreign.num_permuted,
-            },
-        )
+    if path.is_file() and path.suffix not in (".safetensors", ".ckpt"):
+        return _foreign(path, read_foreign_weights(path, kernel_order))
     path = _weights_path(path)
     weights, header = read_safetensors(path)
     metadata = read_backbone_header(path, header)
@@ -104,27 +103,46 @@ def read_weights(path: Path, kernel_order: KernelOrder = "auto") -> Weights:
             for name, tensor in weights.items()
             if name not in dropped
         }
+    source: dict[str, Any] = {"format": header["format"]}
+    if CONVERTED_FROM in metadata.provenance:
+        source[CONVERTED_FROM] = metadata.provenance[CONVERTED_FROM]
+    return Weights(state_dict=weights, source=source, metadata=metadata, dropped=dropped)
+
+
+def _foreign(path: Path, found: ForeignWeights) -> Weights:
+    metadata = None
+    if found.header is not None:
+        _check_header(path, found.header, LAYOUTS)
+        metadata = read_backbone_header(path, found.header)
     return Weights(
-        state_dict=weights,
-        source={"format": header["format"]},
+        state_dict=found.state_dict,
+        source=found.to_json(),
         metadata=metadata,
-        dropped=dropped,
+        dropped=found.dropped,
     )
 
 
 def save_backbone(
     path: Path, backbone: Backbone, network_input: NetworkInput, provenance: dict[str, Any]
 ) -> None:
-    """Write a backbone file, atomically.
+    """Write a backbone file and its model card, each atomically.
 
     Args:
-        path: where; ``.safetensors``.
+        path: where; ``.safetensors``. The card goes beside it, as ``.md``.
         backbone: the network; its weights are written as they stand.
         network_input: how views become its input.
         provenance: JSON values worth keeping.
     """
     header = backbone_header(backbone, network_input, provenance)
     write_safetensors(path, backbone.state_dict(), header)
+    write_model_card(
+        path,
+        backbone_class=import_path(type(backbone)),
+        arguments=backbone.arguments,
+        num_parameters=sum(p.numel() for p in backbone.parameters()),
+        network_input=network_input,
+        provenance=provenance,
+    )
 
 
 def backbone_header(
@@ -152,10 +170,18 @@ def backbone_header(
 def write_safetensors(
     path: Path, state_dict: Mapping[str, torch.Tensor], header: dict[str, str]
 ) -> None:
-    """Write weights and their header, atomically."""
+    """Write weights and their header, atomically; the same ones to the same bytes."""
     weights = {name: w.detach().cpu().contiguous() for name, w in state_dict.items()}
     with atomic_file(path) as partial:
-        save_file(weights, partial, metadata=header)
+        partial.write_bytes(_with_sorted_header(save(weights, metadata=header)))
+
+
+def _with_sorted_header(content: bytes) -> bytes:
+    """A safetensors file whose header has its keys in order; the library's order is random."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:end]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # so that the numbers are aligned in memory
+    return b"".join([len(header).to_bytes(8, "little"), header, memoryview(content)[end:]])
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
@@ -178,13 +204,17 @@ def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str
         ) from None
     if header.get("format") not in (FORMAT, NETWORK_FORMAT):
         raise InputError(f"{path} is a safetensors file but not a backbone of this project")
-    version = int(header.get("format_version", "0"))
-    if version > FORMAT_VERSION or header.get("layout") != LAYOUT:
-        raise InputError(
-            f"{path} has format version {version} and layout {header.get('layout')}; this "
-            f"program reads version {FORMAT_VERSION}, {LAYOUT}: update it"
-        )
+    _check_header(path, header, (LAYOUT,))
     return weights, header
+
+
+def _check_header(path: Path, header: Mapping[str, str], layouts: tuple[str, ...]) -> None:
+    version, layout = header.get("format_version", "0"), header.get("layout")
+    if not version.isdigit() or int(version) > FORMAT_VERSION or layout not in layouts:
+        raise InputError(
+            f"{path} has format version {version} and layout {layout}; this program reads version "
+            f"{FORMAT_VERSION}, {' and '.join(layouts)}: update it"
+        )
 
 
 def read_backbone_header(path: Path, header: Mapping[str, str]) -> BackboneMetadata:
@@ -197,7 +227,7 @@ def read_backbone_header(path: Path, header: Mapping[str, str]) -> BackboneMetad
         value = json.loads(header["backbone"])
         return BackboneMetadata(
             backbone_class=value["class"],
-            arguments=value["arguments"],
+            arguments=dict(value["arguments"]),
             network_input=NetworkInput.from_json(value["network_input"]),
             provenance=value["provenance"],
         )
@@ -224,8 +254,8 @@ def load_backbone(path: Path, engine: EngineName = "auto") -> tuple[Backbone, Ba
     found = read_weights(path)
     if found.metadata is None:
         raise InputError(
-            f"{path} does not say which network its weights are of; give a backbone file of this "
-            "project"
+            f"{path} does not say which network its weights are of; make it a backbone file with "
+            f"tools/convert_weights.py {path} --output backbone.safetensors"
         )
     backbone = build_backbone(found.metadata, engine)
     try:
@@ -239,7 +269,14 @@ def build_backbone(metadata: BackboneMetadata, engine: EngineName = "auto") -> B
     """The network that the metadata describes, with fresh weights.
 
     Raises:
-        InputError: the class is not one of the project's and not imported by the program.
+        InputError: the class is not one of the project's and not imported by the program, or
+            does not know one of the arguments.
     """
     kind = known_class(metadata.backbone_class, Backbone)
+    unknown = set(metadata.arguments) - set(inspect.signature(kind).parameters)
+    if unknown:
+        raise InputError(
+            f"the file's {kind.__name__} has the argument {min(unknown)}, which this program does "
+            "not know: update it"
+        )
     return kind(**metadata.arguments, engine=engine)

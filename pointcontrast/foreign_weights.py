@@ -4,8 +4,9 @@ PointContrast, ContrastiveSceneContexts, DepthContrast and SpatioTemporalSegment
 same network, under prefixes of their own, and were trained with MinkowskiEngine
 0.4. There the kernels of the residual blocks are "hybrid": the same 27 taps as a cube, in another
 order. Version 0.5 and this project load them without a word and compute something else; so they
-are put in order here, those kernels and no others: MinkowskiEngine v0.4.3
-``MinkowskiEngine/Common.py convert_region_type``, v0.5.4 ``src/kernel_region.hpp``.
+are put in order here, those kernels and no others (:mod:`pointcontrast.kernel_order`). Pointcept's
+SpUNet is read too (:mod:`pointcontrast.spconv_layout`), and what this project wrote for either
+library, which says so and is never put in order again.
 """
 
 from __future__ import annotations
@@ -19,44 +20,17 @@ from typing import Any, Literal
 import torch
 
 from pointcontrast.errors import InputError
-from pointcontrast.inert_pickle import read_inert
+from pointcontrast.kernel_order import KernelOrder, find_order, reordered
+from pointcontrast.program import program_of
+from pointcontrast.spconv_layout import STEM as SPCONV_STEM
+from pointcontrast.spconv_layout import from_spconv
+from pointcontrast.torch_file import Container, read_torch_file
 
-KernelOrder = Literal["auto", "hybrid", "hypercube"]
-Tap = tuple[int, int, int]
-
+HEADER = "pointcontrast"
+"""Under this key stands the header of a file that this project wrote."""
 STEM = "conv0p1s1.kernel"
-_BLOCK_KERNEL = re.compile(r"block\d+\.\d+\.conv[12]\.kernel")
-_CLEARLY = 1.05
-"""By so much the centre's norm must be above all others' to tell the order of the taps."""
-
-
-def hybrid_taps() -> list[Tap]:
-    """The 27 taps in the order in which MinkowskiEngine 0.4 stores a hybrid kernel of size 3.
-
-    The order is that of ``convert_region_type`` (MinkowskiEngine v0.4.3
-    ``MinkowskiEngine/Common.py``): the centre; then axis by axis, each tap that is there already
-    moved both ways along it.
-    """
-    taps = [(0, 0, 0)]
-    for axis in range(3):
-        taps += [_moved(tap, axis, step) for tap in taps for step in (-1, 1)]
-    return taps
-
-
-def _moved(tap: Tap, axis: int, step: int) -> Tap:
-    x, y, z = (step if a == axis else place for a, place in enumerate(tap))
-    return x, y, z
-
-
-def hypercube_taps() -> list[Tap]:
-    """The same taps in the order of MinkowskiEngine 0.5 and of this project: x fastest."""
-    return [(i % 3 - 1, i // 3 % 3 - 1, i // 9 - 1) for i in range(27)]
-
-
-def hypercube_from_hybrid() -> list[int]:
-    """Where each tap of a hypercube kernel stands in a hybrid one: ``new = old[these]``."""
-    hybrid = hybrid_taps()
-    return [hybrid.index(tap) for tap in hypercube_taps()]
+_LAYER = re.compile(r"(conv\d+p\d+s\d+|bn\d+|block\d+|convtr\d+p\d+s\d+|bntr\d+|final)\.")
+_TRUNK = re.compile(r"(.*\btrunk\.)(\d+)\.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,14 +40,36 @@ class ForeignWeights:
     Attributes:
         state_dict: in our names and in our order of taps.
         prefix: what stood before the names.
-        kernel_order: of the file: hybrid (MinkowskiEngine 0.4) or hypercube (0.5).
+        program: whose file it is, as far as its keys tell; in words.
+        container: of the two that ``torch.save`` has.
+        kernel_order: of the file: hybrid (MinkowskiEngine 0.4), hypercube (0.5) or spconv.
+        decided_by: how the order is known, in words.
         num_permuted: how many kernels were put in order.
+        dropped: names of what is not the network's: heads.
+        header: of a file that this project wrote.
     """
 
     state_dict: dict[str, torch.Tensor]
     prefix: str
-    kernel_order: Literal["hybrid", "hypercube"]
+    program: str
+    container: Container
+    kernel_order: Literal["hybrid", "hypercube", "spconv"]
+    decided_by: str
     num_permuted: int
+    dropped: tuple[str, ...]
+    header: Mapping[str, str] | None
+
+    def to_json(self) -> dict[str, Any]:
+        """What was detected, without the weights."""
+        return {
+            "format": "torch",
+            "container": self.container,
+            "program": self.program,
+            "prefix": self.prefix,
+            "kernel_order": self.kernel_order,
+            "decided_by": self.decided_by,
+            "num_permuted": self.num_permuted,
+        }
 
 
 def read_foreign_weights(path: Path, kernel_order: KernelOrder = "auto") -> ForeignWeights:
@@ -86,91 +82,111 @@ def read_foreign_weights(path: Path, kernel_order: KernelOrder = "auto") -> Fore
 
     Raises:
         InputError: the file is missing, damaged or holds no such network, or several; or the
-            order of the taps cannot be told.
+            order of the taps cannot be told, or is said to be another than the file says.
     """
-    if not path.is_file():
-        raise InputError(f"{path} does not exist; give a file of weights")
-    try:
-        value = read_inert(path)
-    except Exception as error:  # a damaged file can fail anywhere in the reader
-        raise InputError(
-            f"{path} is no whole file of weights ({type(error).__name__}: {error}); download it "
-            "again"
-        ) from error
-    found = dict(_networks(value))
-    if not found:
-        raise InputError(
-            f"{path} holds no sparse residual U-Net: nothing in it is called ...{STEM}; it has "
-            f"{_describe(value)}"
-        )
-    if len(found) > 1:
-        prefixes = ", ".join(repr(prefix) for prefix in found)
-        raise InputError(f"{path} holds several networks, under {prefixes}; keep one in the file")
-    prefix, weights = next(iter(found.items()))
-    order = _kernel_order(path, weights) if kernel_order == "auto" else kernel_order
-    if order not in ("hybrid", "hypercube"):
+    if kernel_order not in ("auto", "hybrid", "hypercube"):
         raise InputError(f"kernel_order {kernel_order!r} must be auto, hybrid or hypercube")
-    kernels = [name for name in weights if _BLOCK_KERNEL.fullmatch(name)]
-    if order == "hybrid":
-        permutation = hypercube_from_hybrid()
-        for name in kernels:
-            if weights[name].shape[0] != len(permutation):
+    file = read_torch_file(path)
+    prefix, weights = _the_network(path, file.value)
+    header = _header(path, file.value)
+    spconv = SPCONV_STEM in weights
+    program = program_of(file.value, prefix, weights, ours=header is not None, spconv=spconv)
+    dropped: tuple[str, ...] = ()
+    num_permuted = 0
+    if spconv:
+        order, decided_by = "spconv", "the names of SpUNet"
+        size = 5 if header is None else int(header.get("stem_kernel_size", "5"))
+        found = from_spconv(weights, size)
+    else:
+        dropped = tuple(name for name in weights if not _LAYER.match(name))
+        found = {name: tensor for name, tensor in weights.items() if name not in dropped}
+        if header is not None:
+            order, decided_by = "hypercube", "the file says so"
+            if kernel_order == "hybrid":
                 raise InputError(
-                    f"{path}: {name} has {weights[name].shape[0]} taps, not 27; only networks in "
-                    "three dimensions can be read"
+                    f"{path} says that its kernels have been put in order; leave kernel_order auto"
                 )
-            weights[name] = weights[name][permutation].contiguous()
+        else:
+            order, decided_by = find_order(path, found, kernel_order)
+            num_permuted = reordered(path, found) if order == "hybrid" else 0
     return ForeignWeights(
-        state_dict=weights,
+        state_dict=found,
         prefix=prefix,
+        program=program,
+        container=file.container,
         kernel_order=order,
-        num_permuted=len(kernels) if order == "hybrid" else 0,
+        decided_by=decided_by,
+        num_permuted=num_permuted,
+        dropped=dropped,
+        header=header,
     )
 
 
-def _networks(value: Any, depth: int = 0) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
+def _header(path: Path, value: Any) -> Mapping[str, str] | None:
+    """What a file that this project wrote says of itself."""
+    header = value.get(HEADER) if isinstance(value, Mapping) else None
+    if header is None:
+        return None
+    if not isinstance(header, Mapping) or not all(
+        isinstance(text, str) for pair in header.items() for text in pair
+    ):
+        raise InputError(f"{path} has a damaged header; export it again")
+    return header
+
+
+def _the_network(path: Path, value: Any) -> tuple[str, dict[str, torch.Tensor]]:
+    """The one network in the file.
+
+    Of DepthContrast's two, the one that was trained: the other, next to it, is its moving average
+    (DepthContrast ``models/base_ssl3d_model.py _get_trunk``).
+    """
+    found = dict(_networks(value, set()))
+    if not found:
+        raise InputError(
+            f"{path} holds no sparse residual U-Net: nothing in it is called ...{STEM} or "
+            f"...{SPCONV_STEM}; it has {_describe(value)}"
+        )
+    trunks = [_TRUNK.fullmatch(prefix) for prefix in found]
+    if len(found) == 2 and all(trunks):
+        (before, first), (after, second) = ((t[1], int(t[2])) for t in trunks if t is not None)
+        trained = min(first, second)
+        if before == after and trained % 2 == 0 and {first, second} == {trained, trained + 1}:
+            found = {f"{before}{trained}.": found[f"{before}{trained}."]}
+    if len(found) > 1:
+        prefixes = ", ".join(repr(prefix) for prefix in found)
+        raise InputError(f"{path} holds several networks, under {prefixes}; keep one in the file")
+    return next(iter(found.items()))
+
+
+def _networks(
+    value: Any, seen: set[int], depth: int = 0
+) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
     """(prefix, weights) of each SR-UNet anywhere in nested dictionaries."""
-    if not isinstance(value, Mapping) or depth > 4:
+    if not isinstance(value, Mapping) or depth > 4 or id(value) in seen:
         return
+    seen.add(id(value))
     tensors = {k: v for k, v in value.items() if isinstance(k, str) and torch.is_tensor(v)}
-    prefixes = [name[: -len(STEM)] for name in tensors if name.endswith(STEM)]
+    prefixes = [
+        name[: -len(stem)]
+        for name in tensors
+        for stem in (STEM, SPCONV_STEM)
+        if name.endswith(stem) and (name == stem or name[: -len(stem)].endswith("."))
+    ]
     for prefix in prefixes:
         yield (
             prefix,
             {
-                name.removeprefix(prefix): tensor.detach()
+                name.removeprefix(prefix): tensor
                 for name, tensor in tensors.items()
                 if name.startswith(prefix)
             },
         )
     if not prefixes:
         for below in value.values():
-            yield from _networks(below, depth + 1)
-
-
-def _kernel_order(
-    path: Path, weights: Mapping[str, torch.Tensor]
-) -> Literal["hybrid", "hypercube"]:
-    """Where the centre is, by the mean norm of each tap over all blocks' kernels."""
-    norms = [
-        (norm := kernel.float().flatten(1).norm(dim=1)) / norm.mean()
-        for name, kernel in weights.items()
-        if _BLOCK_KERNEL.fullmatch(name) and kernel.shape[0] == 27
-    ]
-    if norms:
-        mean = torch.stack(norms).mean(dim=0)
-        largest, second = mean.topk(2).values.tolist()
-        place = int(mean.argmax())
-        if largest > _CLEARLY * second and place in (0, 13):
-            return "hybrid" if place == 0 else "hypercube"
-    raise InputError(
-        f"{path}: the order of its kernels' taps cannot be told from the weights; say "
-        "kernel_order hybrid (trained with MinkowskiEngine 0.4, as all released files were) or "
-        "hypercube (0.5)"
-    )
+            yield from _networks(below, seen, depth + 1)
 
 
 def _describe(value: Any) -> str:
     if isinstance(value, Mapping):
-        return f"the keys {', '.join(map(str, list(value)[:8]))}" if value else "no keys"
+        return f"the keys {', '.join(f'{key!s:.40}' for key in list(value)[:8])}"
     return f"a {type(value).__name__}"

@@ -75,9 +75,14 @@ class PretrainCLI(RunCLI):
             self.folder / BACKBONE,
             self.model.backbone,
             self.datamodule.network_input,
-            {**self.provenance(), "scores": scores},
+            {**self.provenance(), **self._all_scores(scores)},
         )
         self._exported_step = self.trainer.global_step
+
+    def _all_scores(self, scores: dict[str, float]) -> dict[str, dict[str, float]]:
+        """The figures of the exported weights, and those of before training."""
+        before, _ = _scores(read_metrics(self.folder))
+        return {"scores": scores, "scores_before": before}
 
     def _report(self) -> None:
         metrics = read_metrics(self.folder)

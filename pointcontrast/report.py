@@ -7,16 +7,8 @@ from typing import Any
 
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file
+from pointcontrast.retrieval import SCORES
 from pointcontrast.run_folder import METRICS, read_metrics
-
-SCORES = {
-    "top1_accuracy": "top-1 match accuracy",
-    "feature_match_recall": "feature-match recall",
-    "inlier_ratio": "inlier ratio",
-    "positive_similarity": "similarity of matches",
-    "negative_similarity": "similarity of others",
-    "effective_rank": "effective rank",
-}
 
 
 def format_scores(before: dict[str, float], after: dict[str, float]) -> str:

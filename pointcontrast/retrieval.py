@@ -12,6 +12,16 @@ from dataclasses import dataclass
 
 import torch
 
+SCORES = {
+    "top1_accuracy": "top-1 match accuracy",
+    "feature_match_recall": "feature-match recall",
+    "inlier_ratio": "inlier ratio",
+    "positive_similarity": "similarity of matches",
+    "negative_similarity": "similarity of others",
+    "effective_rank": "effective rank",
+}
+"""What a run scores, and its titles."""
+
 
 @dataclass(frozen=True)
 class RetrievalScores:

@@ -83,9 +83,16 @@ def test_foreign_and_newer_files_are_refused(saved: Path, tmp_path: Path) -> Non
     save_file({"w": torch.zeros(1)}, tmp_path / "foreign.safetensors")
     with pytest.raises(InputError, match="not a backbone"):
         read_weights(tmp_path / "foreign.safetensors")
-    rewrite(saved, format_version="99")
-    with pytest.raises(InputError, match="version 99"):
-        read_weights(saved)
+    with safe_open(saved, framework="pt") as file:
+        value = json.loads(file.metadata()["backbone"])
+    value["arguments"]["attention"] = True
+    rewrite(saved, backbone=json.dumps(value))
+    with pytest.raises(InputError, match="has the argument attention, which this program does not"):
+        load_backbone(saved)
+    for version in ("99", "two"):
+        rewrite(saved, format_version=version)
+        with pytest.raises(InputError, match=f"version {version}"):
+            read_weights(saved)
 
 
 def test_missing_weights_are_an_error(saved: Path) -> None:
@@ -104,3 +111,11 @@ def test_a_file_cannot_make_us_import_what_it_likes(saved: Path) -> None:
         rewrite(saved, backbone=json.dumps(value | {"class": path}))
         with pytest.raises(InputError, match="unknown"):
             load_backbone(saved)
+
+
+def test_the_same_weights_are_the_same_bytes(saved: Path) -> None:
+    first = saved.read_bytes()
+    backbone, metadata = load_backbone(saved, engine="native")
+    for _ in range(5):  # the library's own order of keys is random
+        save_backbone(saved, backbone, metadata.network_input, metadata.provenance)
+        assert saved.read_bytes() == first

@@ -19,7 +19,7 @@ Deliberate deviations:
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Literal, cast
 
 from torch import nn
 
@@ -37,6 +37,9 @@ from pointcontrast.sparse import (
 )
 
 STEM_CHANNELS = 32
+
+WidenAt = Literal["block", "stride"]
+"""Which layer of a stage of the encoder turns its channels into more."""
 
 
 class Res16UNet(Backbone):
@@ -60,6 +63,8 @@ class Res16UNet(Backbone):
         normalize_output: bool = False,
         width: float = 1.0,
         checkpoint_activations: bool = False,
+        widen_at: WidenAt = "block",
+        batch_norm_eps: float = 1e-5,
     ) -> None:
         """Build the network with weights drawn from torch's global generator.
 
@@ -79,6 +84,11 @@ class Res16UNet(Backbone):
             width: all channel counts but the input's and output's times this, rounded to whole
                 multiples of 8: small networks for small machines. Not in the original.
             checkpoint_activations: see :class:`Backbone`: less memory for more time.
+            widen_at: ``block``: in the encoder the first residual block of a stage has more
+                channels than come in, as in the original. ``stride``: the halving before it has,
+                as in Pointcept's SpUNet (``spconv_unet_v1m1_base.py``), to which the weights can
+                then go without a change of that class (docs/weights.md). Not of variants 50, 101.
+            batch_norm_eps: added to variances; 1e-5 in the original, 1e-3 in SpUNet.
 
         Raises:
             InputError: the engine is unknown or missing, or lacks the kernel region; an unknown
@@ -96,11 +106,14 @@ class Res16UNet(Backbone):
             batch_norm_momentum=batch_norm_momentum,
             normalize_output=normalize_output,
             width=width,
+            widen_at=widen_at,
+            batch_norm_eps=batch_norm_eps,
         )
+        _check_widening(widen_at, variant, batch_norm_eps)
         _check(variant, dimension, width, in_channels, out_channels, batch_norm_momentum)
         layers, planes = VARIANTS[variant]
-        planes = tuple(_scaled(channels, width) for channels in planes)
-        stem = _scaled(STEM_CHANNELS, width)
+        planes = tuple(scaled_channels(channels, width) for channels in planes)
+        stem = scaled_channels(STEM_CHANNELS, width)
         self.normalize_output = normalize_output
         self.checkpoint_activations = checkpoint_activations
         self._block: type[ResidualBlock] = (
@@ -109,6 +122,7 @@ class Res16UNet(Backbone):
         self._region: KernelRegion = kernel_region
         self._dimension = dimension
         self._momentum = batch_norm_momentum
+        self._eps = batch_norm_eps
         space = dimension - 1 if dimension == 4 else dimension
         over_space = {
             size: (size,) * space + (1,) * (dimension - space) for size in (2, stem_kernel_size)
@@ -117,24 +131,23 @@ class Res16UNet(Backbone):
         self.conv0p1s1 = self.engine.Convolution(
             in_channels, stem, kernel_size=over_space[stem_kernel_size], dimension=dimension
         )
-        self.bn0 = self.engine.BatchNorm(stem, momentum=batch_norm_momentum)
+        self.bn0 = self._norm(stem)
         channels = stem
         skips = [stem]
         for level in range(1, 5):
+            halved = planes[level - 1] if widen_at == "stride" else channels
             self.add_module(
                 f"conv{level}p{2 ** (level - 1)}s2",
                 self.engine.Convolution(
                     channels,
-                    channels,
+                    halved,
                     kernel_size=over_space[2],
                     stride=over_space[2],
                     dimension=dimension,
                 ),
             )
-            self.add_module(
-                f"bn{level}", self.engine.BatchNorm(channels, momentum=batch_norm_momentum)
-            )
-            channels = self._add_stage(level, channels, planes[level - 1], layers[level - 1])
+            self.add_module(f"bn{level}", self._norm(halved))
+            channels = self._add_stage(level, halved, planes[level - 1], layers[level - 1])
             skips.append(channels)
         self._level_channels = [channels]
         for level in range(4, 8):
@@ -149,9 +162,7 @@ class Res16UNet(Backbone):
                     dimension=dimension,
                 ),
             )
-            self.add_module(
-                f"bntr{level}", self.engine.BatchNorm(width_here, momentum=batch_norm_momentum)
-            )
+            self.add_module(f"bntr{level}", self._norm(width_here))
             channels = self._add_stage(
                 level + 1, width_here + skips[7 - level], width_here, layers[level]
             )
@@ -161,6 +172,9 @@ class Res16UNet(Backbone):
             self.final = self.engine.Convolution(
                 channels, out_channels, kernel_size=1, bias=True, dimension=dimension
             )
+
+    def _norm(self, channels: int) -> BatchNorm:
+        return self.engine.BatchNorm(channels, momentum=self._momentum, eps=self._eps)
 
     def _add_stage(self, index: int, channels: int, planes: int, num_blocks: int) -> int:
         """Add ``block<index>`` and return the channels that leave it."""
@@ -174,6 +188,7 @@ class Res16UNet(Backbone):
                     dimension=self._dimension,
                     region=self._region,
                     shortcut_momentum=self._momentum,
+                    eps=self._eps,
                 )
             )
             channels = planes * self._block.expansion
@@ -240,5 +255,15 @@ def _check(
         raise InputError(f"batch_norm_momentum {batch_norm_momentum} must be between 0 and 1")
 
 
-def _scaled(channels: int, width: float) -> int:
+def _check_widening(widen_at: str, variant: str, batch_norm_eps: float) -> None:
+    if widen_at not in ("block", "stride"):
+        raise InputError(f"widen_at {widen_at!r} is unknown; use block or stride")
+    if widen_at == "stride" and variant in ("50", "101"):
+        raise InputError(f"widen_at stride is not for variant {variant}; use 14, 18 or 34")
+    if not batch_norm_eps > 0:
+        raise InputError(f"batch_norm_eps {batch_norm_eps} must be positive")
+
+
+def scaled_channels(channels: int, width: float) -> int:
+    """That many channels in a network of that width: a multiple of 8, unless the width is 1."""
     return channels if width == 1 else max(8, round(channels * width / 8) * 8)

@@ -30,6 +30,7 @@ class ResidualBlock(nn.Module):
         dimension: int,
         region: KernelRegion,
         shortcut_momentum: float,
+        eps: float = 1e-5,
     ) -> None:
         """Make the block.
 
@@ -41,21 +42,28 @@ class ResidualBlock(nn.Module):
             region: of the kernels wider than 1.
             shortcut_momentum: of batch norm on the shortcut; the rest keeps
                 ``BLOCK_BATCH_NORM_MOMENTUM``.
+            eps: of every batch norm.
         """
         super().__init__()
         out_channels = planes * self.expansion
-        self._add_layers(engine, in_channels, planes, dimension, region)
+        self._add_layers(engine, in_channels, planes, dimension, region, eps)
         self.downsample = (
             None
             if in_channels == out_channels
             else nn.Sequential(
                 engine.Convolution(in_channels, out_channels, kernel_size=1, dimension=dimension),
-                engine.BatchNorm(out_channels, momentum=shortcut_momentum),
+                engine.BatchNorm(out_channels, momentum=shortcut_momentum, eps=eps),
             )
         )
 
     def _add_layers(
-        self, engine: Engine, in_channels: int, planes: int, dimension: int, region: KernelRegion
+        self,
+        engine: Engine,
+        in_channels: int,
+        planes: int,
+        dimension: int,
+        region: KernelRegion,
+        eps: float,
     ) -> None:
         raise NotImplementedError
 
@@ -77,16 +85,22 @@ class BasicBlock(ResidualBlock):
     expansion = 1
 
     def _add_layers(
-        self, engine: Engine, in_channels: int, planes: int, dimension: int, region: KernelRegion
+        self,
+        engine: Engine,
+        in_channels: int,
+        planes: int,
+        dimension: int,
+        region: KernelRegion,
+        eps: float,
     ) -> None:
         self.conv1 = engine.Convolution(
             in_channels, planes, kernel_size=3, dimension=dimension, region=region
         )
-        self.norm1 = engine.BatchNorm(planes, momentum=BLOCK_BATCH_NORM_MOMENTUM)
+        self.norm1 = engine.BatchNorm(planes, momentum=BLOCK_BATCH_NORM_MOMENTUM, eps=eps)
         self.conv2 = engine.Convolution(
             planes, planes, kernel_size=3, dimension=dimension, region=region
         )
-        self.norm2 = engine.BatchNorm(planes, momentum=BLOCK_BATCH_NORM_MOMENTUM)
+        self.norm2 = engine.BatchNorm(planes, momentum=BLOCK_BATCH_NORM_MOMENTUM, eps=eps)
 
     def _finish(self, x: SparseTensor, shortcut: SparseTensor) -> SparseTensor:
         x = self.norm1.after(self.conv1, x, rectify=True)
@@ -99,17 +113,23 @@ class BottleneckBlock(ResidualBlock):
     expansion = 4
 
     def _add_layers(
-        self, engine: Engine, in_channels: int, planes: int, dimension: int, region: KernelRegion
+        self,
+        engine: Engine,
+        in_channels: int,
+        planes: int,
+        dimension: int,
+        region: KernelRegion,
+        eps: float,
     ) -> None:
         out_channels = planes * self.expansion
         self.conv1 = engine.Convolution(in_channels, planes, kernel_size=1, dimension=dimension)
-        self.norm1 = engine.BatchNorm(planes, momentum=BLOCK_BATCH_NORM_MOMENTUM)
+        self.norm1 = engine.BatchNorm(planes, momentum=BLOCK_BATCH_NORM_MOMENTUM, eps=eps)
         self.conv2 = engine.Convolution(
             planes, planes, kernel_size=3, dimension=dimension, region=region
         )
-        self.norm2 = engine.BatchNorm(planes, momentum=BLOCK_BATCH_NORM_MOMENTUM)
+        self.norm2 = engine.BatchNorm(planes, momentum=BLOCK_BATCH_NORM_MOMENTUM, eps=eps)
         self.conv3 = engine.Convolution(planes, out_channels, kernel_size=1, dimension=dimension)
-        self.norm3 = engine.BatchNorm(out_channels, momentum=BLOCK_BATCH_NORM_MOMENTUM)
+        self.norm3 = engine.BatchNorm(out_channels, momentum=BLOCK_BATCH_NORM_MOMENTUM, eps=eps)
 
     def _finish(self, x: SparseTensor, shortcut: SparseTensor) -> SparseTensor:
         x = self.norm1.after(self.conv1, x, rectify=True)

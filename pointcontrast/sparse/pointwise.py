@@ -19,10 +19,13 @@ class BatchNorm(nn.Module):
     same call, and the convolution before it too (:meth:`after`): an engine may do all in one pass.
     """
 
-    def __init__(self, num_features: int, *, momentum: float = 0.1) -> None:
-        """Normalise ``num_features`` channels; ``momentum`` weighs the newest batch."""
+    def __init__(self, num_features: int, *, momentum: float = 0.1, eps: float = 1e-5) -> None:
+        """Normalise ``num_features`` channels.
+
+        ``momentum`` weighs the newest batch; ``eps`` is added to the variance.
+        """
         super().__init__()
-        self.bn = nn.BatchNorm1d(num_features, momentum=momentum)
+        self.bn = nn.BatchNorm1d(num_features, eps=eps, momentum=momentum)
 
     def forward(self, x: T, shortcut: T | None = None, *, rectify: bool = False) -> T:
         """max(0, normalised x + shortcut), the last two where they are asked for.

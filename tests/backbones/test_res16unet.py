@@ -77,6 +77,8 @@ def test_arguments_are_all_that_was_given() -> None:
         "batch_norm_momentum": 0.02,
         "normalize_output": True,
         "width": 0.25,
+        "widen_at": "stride",
+        "batch_norm_eps": 1e-3,
     }
     not_of_the_network = {"engine", "checkpoint_activations"}
     assert {*given, *not_of_the_network} == set(inspect.signature(Res16UNet).parameters)

@@ -128,3 +128,16 @@ def test_unknown_differences_are_named(pretrained: Path) -> None:
         load_into_backbone(
             network(1), pretrained, network_input=INPUT, accept_differences=["width"]
         )
+
+
+def test_an_older_file_means_the_defaults_that_it_does_not_name(tmp_path: Path) -> None:
+    source = network(0)
+    del source.arguments["batch_norm_eps"], source.arguments["widen_at"]
+    save_backbone(tmp_path / "old.safetensors", source, INPUT, {})
+    backbone = network(1)
+    load_into_backbone(backbone, tmp_path / "old.safetensors", network_input=INPUT)
+    assert_same(backbone, source)
+    with pytest.raises(InputError, match=r"with batch_norm_eps 1e-05, the run has 0\.001"):
+        load_into_backbone(
+            network(1, batch_norm_eps=1e-3), tmp_path / "old.safetensors", network_input=INPUT
+        )

@@ -1,0 +1,209 @@
+"""Model cards: a page beside each backbone file that says what it is and how it is used.
+
+Markdown with YAML front matter, as Hugging Face shows it: in a repository there, the card is
+``README.md``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pointcontrast.errors import InputError
+from pointcontrast.files import atomic_file, sha256
+from pointcontrast.network_input import NetworkInput
+from pointcontrast.retrieval import SCORES
+
+RECIPE = (
+    "data.root",
+    "data.pairs",
+    "data.source",
+    "data.batch_size",
+    "model.loss",
+    "model.optimizer",
+    "model.schedule",
+    "trainer.max_steps",
+    "trainer.accumulate_grad_batches",
+    "trainer.devices",
+    "trainer.num_nodes",
+    "trainer.precision",
+    "seed_everything",
+)
+"""The keys of a run's configuration that stand in its card; those that it has."""
+_FACTS = ("name", "started", "version", "commit", "machine", "seed", "step")
+
+
+def card_path(weights: Path) -> Path:
+    """Where the card of a file of weights is: the same name with ``.md``."""
+    return weights.with_suffix(".md")
+
+
+def write_model_card(
+    weights: Path,
+    *,
+    backbone_class: str,
+    arguments: Mapping[str, Any],
+    num_parameters: int,
+    network_input: NetworkInput,
+    provenance: Mapping[str, Any],
+) -> Path:
+    """Write the card of a backbone file that is there, atomically; returns its path.
+
+    Args:
+        weights: the file; its SHA-256 goes into the card.
+        backbone_class: import path.
+        arguments: of the backbone's constructor.
+        num_parameters: trainable numbers.
+        network_input: how views become its input.
+        provenance: what the file says of where it comes from; a run's holds its configuration as
+            YAML (``config``), ``scores`` and ``scores_before``, converted weights'
+            ``converted_from``.
+    """
+    digest = sha256(weights)
+    front = {
+        "library_name": "pointcontrast",
+        "tags": ["point-cloud", "3d", "self-supervised-learning", "sparse-convolution"],
+        "license": "other",
+        "license_name": "that-of-the-training-data",
+        "sha256": digest,
+    }
+    config = _config(provenance)
+    sections = [
+        f"---\n{yaml.safe_dump(front, sort_keys=False)}---\n",
+        f"# {weights.stem}: {backbone_class.rpartition('.')[2]} "
+        f"{arguments.get('variant', '')}".rstrip()
+        + "\n",
+        _what(weights, digest, num_parameters, arguments),
+        _use(weights.name, arguments, network_input),
+        _input(network_input),
+        _origin(provenance, config),
+        _metrics(provenance),
+        "## Licence\n\nWeights learnt from data may come under the licence of that data, and often "
+        "under terms of\nuse that rule out commerce or passing them on. Look at the licence of "
+        "your data before you publish\nthis file, and name it in the head of this card.\n",
+    ]
+    path = card_path(weights)
+    with atomic_file(path) as partial:
+        partial.write_text("\n".join(part for part in sections if part), encoding="utf-8")
+    return path
+
+
+def read_card_hash(text: str, name: str) -> str:
+    """The SHA-256 of the weights in a card's front matter.
+
+    Raises:
+        InputError: it has none.
+    """
+    head = re.match(r"---\n(.*?)\n---\n", text, re.DOTALL)
+    found = re.search(r"^sha256: ['\"]?([0-9a-f]{64})['\"]?$", head[1] if head else "", re.M)
+    if found is None:
+        raise InputError(f"{name} is no model card with a sha256 in its head; give sha256")
+    return found[1]
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(_cell(value) for value in line)} |\n" for line in lines)
+
+
+def _cell(value: Any) -> str:
+    text = (
+        yaml.safe_dump(value, default_flow_style=True, width=10_000)
+        if isinstance(value, (dict, list))
+        else f"{value}"
+    )
+    return text.strip().replace("|", "\\|").replace("\n", " ")
+
+
+def _what(weights: Path, digest: str, num_parameters: int, arguments: Mapping[str, Any]) -> str:
+    rows = [
+        ("file", f"`{weights.name}`"),
+        ("SHA-256", f"`{digest}`"),
+        ("size", f"{weights.stat().st_size:,} bytes"),
+        ("parameters", f"{num_parameters:,}"),
+        *((name, value) for name, value in arguments.items()),
+    ]
+    return "A sparse 3D network that gives each voxel of a scene a feature vector.\n\n" + _table(
+        ("", ""), rows
+    )
+
+
+def _use(name: str, arguments: Mapping[str, Any], network_input: NetworkInput) -> str:
+    columns = 1 + int(arguments.get("dimension", 3))
+    return (
+        "## Use\n\n```python\n"
+        "import torch\n"
+        "from pointcontrast.pretrained import from_pretrained\n"
+        f'backbone, metadata = from_pretrained("{name}")\n'
+        f"coordinates, features = torch.zeros(1, {columns}).int(), torch.ones(1, "
+        f"{network_input.in_channels})  # a row a voxel; batch index first\n"
+        "print(backbone.encode(coordinates, features))\n"
+        "```\n\n"
+        "`metadata.network_input` makes coordinates and features of a view, as in training. To "
+        "finetune:\n"
+        f"`python tools/finetune.py --model.weights {name}`.\n"
+    )
+
+
+def _input(network_input: NetworkInput) -> str:
+    rows = [
+        ("voxel size", f"{network_input.voxel_size:g} m"),
+        ("features", ", ".join(network_input.features)),
+        ("channels", network_input.in_channels),
+        ("rotation in training", network_input.rotation),
+        ("tilts", f"up to {network_input.max_tilt:.4g} rad"),
+        ("colour jitter", f"{network_input.color_jitter:g}"),
+        ("noise on features", f"{network_input.feature_noise:g}"),
+    ]
+    return "## Input\n\n" + _table(("", ""), rows)
+
+
+def _config(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    text = provenance.get("config")
+    try:
+        config = yaml.safe_load(text) if isinstance(text, str) else text
+    except yaml.YAMLError:
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def _origin(provenance: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+    converted = provenance.get("converted_from")
+    if isinstance(converted, Mapping):
+        return (
+            "## Origin\n\nConverted from a file of another program by `tools/convert_weights.py`."
+            "\n\n" + _table(("", ""), converted.items())
+        )
+    rows = [(key, provenance[key]) for key in _FACTS if key in provenance]
+    rows += [(key, value) for key in RECIPE if (value := _looked_up(config, key)) is not None]
+    return "## Data and recipe\n\n" + _table(("", ""), rows) if rows else ""
+
+
+def _looked_up(config: Mapping[str, Any], key: str) -> Any:
+    value: Any = config
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def _metrics(provenance: Mapping[str, Any]) -> str:
+    after, before = provenance.get("scores"), provenance.get("scores_before") or {}
+    if not isinstance(after, Mapping) or not after:
+        return ""
+    rows = [
+        (
+            title,
+            f"{before[key]:.4f}" if key in before else "",
+            f"{after[key]:.4f}",
+        )
+        for key, title in SCORES.items()
+        if key in after
+    ]
+    return (
+        "## Metrics\n\nOf pairs of views that were held out of training; before it, the same "
+        "network with random\nweights.\n\n" + _table(("", "before", "after"), rows)
+    )
