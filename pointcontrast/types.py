@@ -223,6 +223,11 @@ class PairBatch:
     correspondences: torch.Tensor
     num_dropped: int = 0
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the pairs: scene and views."""
+        return tuple(f"{p.scene} (views {p.view0} and {p.view1})" for p in self.pairs)
+
     def __len__(self) -> int:
         """The number of pairs."""
         return len(self.pairs)
