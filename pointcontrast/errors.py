@@ -7,6 +7,10 @@ import sys
 from collections.abc import Callable
 
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""A full disk, a used-up quota, a file above the largest size that is allowed."""
+
+
 class InputError(ValueError):
     """Something the user gave is wrong; the message names the file, key or value and the fix."""
 
@@ -35,11 +39,11 @@ def run_command(main: Callable[[], int | None]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        if error.filename is None and error.errno != errno.ENOSPC:
+        if error.filename is None and error.errno not in NO_ROOM:
             raise
         fix = (
             "free some space and run the same command again"
-            if error.errno == errno.ENOSPC
+            if error.errno in NO_ROOM
             else "check the path and its permissions"
         )
         where = "" if error.filename is None else f"{error.filename}: "

@@ -88,6 +88,7 @@ class PointContrast(ReproducibleModule):
         self.on_scored: Callable[[dict[str, float]], None] | None = None
         """Called with the figures of each validation, while batch norm is calibrated."""
         self.num_dropped_pairs = 0
+        self.num_cropped_pairs = 0
         self._step_end: float | None = None
         self._validation = ExitStack()
         self._scores: list[RetrievalScores] = []
@@ -114,7 +115,7 @@ class PointContrast(ReproducibleModule):
 
     def training_step(self, batch: PairBatch, batch_idx: int) -> torch.Tensor:
         """The loss of one batch of pairs."""
-        self._count_dropped(batch.num_dropped)
+        self._count(batch)
         if not len(batch):
             # Every step must have a loss, or the count of steps would run behind the stream of
             # samples and a resumed run would differ from one that was not interrupted.
@@ -139,15 +140,20 @@ class PointContrast(ReproducibleModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Remember what a resumed run counts on from."""
         checkpoint["num_dropped_pairs"] = self.num_dropped_pairs
+        checkpoint["num_cropped_pairs"] = self.num_cropped_pairs
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on from what was remembered; older checkpoints have no counts."""
         self.num_dropped_pairs = checkpoint.get("num_dropped_pairs", 0)
+        self.num_cropped_pairs = checkpoint.get("num_cropped_pairs", 0)
 
-    def _count_dropped(self, num_dropped: int) -> None:
-        self.num_dropped_pairs += num_dropped
-        if num_dropped:
+    def _count(self, batch: PairBatch) -> None:
+        self.num_dropped_pairs += batch.num_dropped
+        if batch.num_dropped:
             self.log("train/dropped_pairs", float(self.num_dropped_pairs), batch_size=1)
+        self.num_cropped_pairs += batch.num_cropped
+        if batch.num_cropped:
+            self.log("train/cropped_pairs", float(self.num_cropped_pairs), batch_size=1)
 
     def _generator(self, *key: int) -> torch.Generator:
         """Randomness that depends on the seed and ``key`` alone, never on what ran before."""

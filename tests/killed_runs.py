@@ -20,12 +20,17 @@ from pointcontrast.run_folder import read_metrics
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
 
 
-def start(tool: str, *arguments: object, **environment: str) -> subprocess.Popen[str]:
+def start(
+    tool: str,
+    *arguments: object,
+    preexec: Callable[[], None] | None = None,
+    **environment: str,
+) -> subprocess.Popen[str]:
     """Start ``tools/<tool>.py``, the leader of a process group of its own."""
     return subprocess.Popen(
         [sys.executable, str(REPOSITORY / "tools" / f"{tool}.py"), *map(str, arguments)],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-        env={**ENVIRONMENT, **environment},
+        env={**ENVIRONMENT, **environment}, preexec_fn=preexec,
     )  # fmt: skip
 
 
@@ -77,6 +82,9 @@ class Moment:
 
     steps: int
     delay: float
+
+
+THREE = [Moment(1, 0.1), Moment(2, 0.3), Moment(2, 0.0)]
 
 
 def random_moments(count: int, seed: int) -> list[Moment]:

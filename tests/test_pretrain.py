@@ -18,55 +18,6 @@ from pointcontrast.checkpoint import load_backbone
 from pointcontrast.pretrain import main
 from pointcontrast.run_folder import read_metrics
 
-CONFIG: dict[str, Any] = {
-    "name": "small",
-    "data": {
-        "batch_size": 2,
-        "num_workers": 0,
-        "voxel_size": 0.15,
-        "features": ["color"],
-        "rotation": "vertical",
-        "max_tilt": 0.05,
-        "num_validation_pairs": 2,
-    },
-    "model": {
-        "backbone": {
-            "class_path": "pointcontrast.backbones.Res16UNet",
-            "init_args": {
-                "out_channels": 16,
-                "variant": "14A",
-                "width": 0.25,
-                "normalize_output": True,
-                "engine": "native",
-            },
-        },
-        "loss": {
-            "class_path": "pointcontrast.losses.PointInfoNCE",
-            "init_args": {"temperature": 0.1, "num_positives": 256},
-        },
-        "calibration_batches": 1,
-    },
-    "trainer": {
-        "max_steps": 8,
-        "val_check_interval": 4,
-        "log_every_n_steps": 1,
-        "accelerator": "cpu",
-        "enable_progress_bar": False,
-    },
-    "checkpoint_every": 2,
-    "picture": False,
-}
-
-
-@pytest.fixture
-def config(tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small configuration on the generated rooms; the working folder is a fresh one."""
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / "small.yaml"
-    value = {**CONFIG, "data": {**CONFIG["data"], "root": str(prepared)}}
-    path.write_text(yaml.safe_dump(value))
-    return path
-
 
 def run(config: Path, folder: str, *arguments: str) -> int:
     return main(["--config", str(config), "--run_dir", folder, *arguments])
