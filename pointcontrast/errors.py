@@ -6,7 +6,6 @@ import errno
 import sys
 from collections.abc import Callable
 
-
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """A full disk, a used-up quota, a file above the largest size that is allowed."""
 

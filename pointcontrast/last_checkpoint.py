@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,8 @@ class LastCheckpoint(Checkpoint):
         self.every_n_steps = every_n_steps
         self.signals = signals
         self.architecture = architecture
+        self.seconds: list[float] = []
+        """That each checkpoint of this process took."""
         self._is_due = False
         self._saved_step = -1
         self._loops: dict[str, Any] | None = None
@@ -137,12 +140,14 @@ class LastCheckpoint(Checkpoint):
         self._is_due = False
         if trainer.global_step == self._saved_step or self._loops is None:
             return
+        start = time.perf_counter()
         self._check_finite(trainer)
         partial = self.folder / f".{CHECKPOINT}.partial"  # one name: a kill leaves one at most
         trainer.save_checkpoint(partial)
         if trainer.is_global_zero:
             keep_as_last(partial)
         self._saved_step = trainer.global_step
+        self.seconds.append(time.perf_counter() - start)
 
     def _check_finite(self, trainer: pl.Trainer) -> None:
         for name, value in trainer.lightning_module.state_dict().items():

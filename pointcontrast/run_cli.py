@@ -26,6 +26,7 @@ from pointcontrast.files import atomic_file, write_json
 from pointcontrast.finite_guard import FiniteGuard
 from pointcontrast.last_checkpoint import DurableCheckpointIO, LastCheckpoint
 from pointcontrast.leftovers import leftover_of, remove
+from pointcontrast.precision import check_precision
 from pointcontrast.run_checkpoints import has_checkpoint, read_facts, set_aside_damaged
 from pointcontrast.run_folder import (
     CONFIG,
@@ -188,6 +189,7 @@ class RunCLI(LightningCLI, ABC):
 
     def _run(self) -> int:
         self.check_data()
+        check_precision(self.model, str(self.trainer.precision))
         if self.resume_from is not None:
             check_same_weights(self.resume_from, self.model)
             print(f"going on from {self.resume_from}")
