@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from pointcontrast.backbones import Backbone
 from pointcontrast.errors import InputError
@@ -155,7 +155,8 @@ def write_safetensors(
     """Write weights and their header, atomically."""
     weights = {name: w.detach().cpu().contiguous() for name, w in state_dict.items()}
     with atomic_file(path) as partial:
-        save_file(weights, partial, metadata=header)
+        # not save_file: that hides a full disk in an error of its own
+        partial.write_bytes(save(weights, metadata=header))
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
