@@ -41,7 +41,7 @@ def scontrol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_preempted_job_is_queued_again_and_goes_on(config: Path, scontrol: Path) -> None:
     folder = Path("run")
-    arguments = ("--config", config, "--trainer.max_steps", 12, "--checkpoint_every", 1000,
+    arguments = ("--config", config, "--trainer.max_steps", 24, "--checkpoint_every", 1000,
                  "--trainer.val_check_interval", 1000)  # fmt: skip
     again = (*arguments, "--run_dir", folder, "--ckpt_path", "auto")
     environment = {**TASK, "PATH": os.environ["PATH"]}
@@ -51,7 +51,7 @@ def test_a_preempted_job_is_queued_again_and_goes_on(config: Path, scontrol: Pat
     output = finish(job, 128 + signal.SIGUSR1)
     assert "queued job 4711 again" in output
     assert scontrol.read_text() == "requeue 4711\n"
-    assert 2 <= read_facts(folder / "last.ckpt").step == len(losses(folder)) < 12
+    assert 2 <= read_facts(folder / "last.ckpt").step == len(losses(folder)) < 24
     finish(start("pretrain", *again, **environment, SLURM_RESTART_COUNT="1"), 0)
     assert main([*map(str, arguments), "--run_dir", "whole"]) == 0
     assert_same_runs(Path("whole"), folder)
@@ -109,7 +109,7 @@ def test_the_job_script_is_one_that_bash_and_our_parser_take(
 
 def test_the_job_script_asks_slurm_for_what_the_run_hears() -> None:
     options = [
-        shlex.split(line, comments=False)[1].split("=")
+        shlex.split(line.removeprefix("#SBATCH"), comments=True)[0].split("=")
         for line in SBATCH.read_text().splitlines()
         if line.startswith("#SBATCH")
     ]

@@ -17,7 +17,7 @@ from killed_runs import assert_same_runs, finish, losses, start, wait_for_lines
 from pointcontrast.pretrain import main
 from pointcontrast.run_checkpoints import read_facts
 
-MANY = ("--trainer.max_steps", "12", "--checkpoint_every", "1000")
+MANY = ("--trainer.max_steps", "24", "--checkpoint_every", "1000")
 RUN = Path("run")
 
 
@@ -49,7 +49,7 @@ def test_a_signal_in_a_step_ends_the_run_after_it(config: Path, number: signal.S
     assert "go on with the same command and --ckpt_path last" in output
     assert "Traceback" not in output
     steps = read_facts(RUN / "last.ckpt").step
-    assert 2 <= steps < 12
+    assert 2 <= steps < 24
     assert len(losses(RUN)) == steps  # the step at hand was finished, and logged
     go_on(config, *MANY, "--trainer.val_check_interval", "1000")
     assert_same_runs(whole_run(config, *MANY, "--trainer.val_check_interval", "1000"), RUN)
@@ -64,7 +64,7 @@ def test_a_signal_in_validation_ends_it_at_once_and_it_is_made_up_for(config: Pa
         time.sleep(0.005)  # written when the first validation begins
     process.send_signal(signal.SIGTERM)
     output = finish(process, 128 + signal.SIGTERM)
-    assert "stopped at step 3 of 12" in output
+    assert "stopped at step 3 of 24" in output
     assert read_facts(RUN / "last.ckpt").step == 3
     go_on(config, *arguments)
     assert_same_runs(whole_run(config, *arguments), RUN)
@@ -108,8 +108,8 @@ def test_a_signal_while_the_run_makes_its_data(config: Path) -> None:
 def test_the_first_signal_reaches_all_ranks_through_one(config: Path) -> None:
     """Two processes of one group; the signal goes to the second alone."""
     ports = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29617", "WORLD_SIZE": "2"}
-    arguments = ("--config", config, "--run_dir", RUN, *MANY, "--trainer.val_check_interval",
-                 1000, "--trainer.devices", 2, "--trainer.strategy", "ddp")  # fmt: skip
+    arguments = ("--config", config, "--run_dir", RUN, "--trainer.max_steps", 1000,
+                 "--trainer.val_check_interval", 1000, "--trainer.devices", 2, "--trainer.strategy", "ddp")  # fmt: skip
     ranks = [
         start("pretrain", *arguments, **ports, RANK=str(r), LOCAL_RANK=str(r),
               TORCHELASTIC_RUN_ID="test", LOCAL_WORLD_SIZE="2")
@@ -119,7 +119,7 @@ def test_the_first_signal_reaches_all_ranks_through_one(config: Path) -> None:
     ranks[1].send_signal(signal.SIGTERM)
     first, _ = (finish(rank, 128 + signal.SIGTERM) for rank in ranks)
     assert "go on with the same command" in first
-    assert read_facts(RUN / "last.ckpt").step == len(losses(RUN)) < 12
+    assert read_facts(RUN / "last.ckpt").step == len(losses(RUN)) < 1000
 
 
 @pytest.fixture
