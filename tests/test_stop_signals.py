@@ -108,8 +108,11 @@ def test_a_signal_while_the_run_makes_its_data(config: Path) -> None:
 def test_the_first_signal_reaches_all_ranks_through_one(config: Path) -> None:
     """Two processes of one group; the signal goes to the second alone."""
     ports = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29617", "WORLD_SIZE": "2"}
-    arguments = ("--config", config, "--run_dir", RUN, "--trainer.max_steps", 1000,
-                 "--trainer.val_check_interval", 1000, "--trainer.devices", 2, "--trainer.strategy", "ddp")  # fmt: skip
+    arguments = (
+        "--config", config, "--run_dir", RUN, "--trainer.max_steps", 1000,
+        "--trainer.val_check_interval", 1000,
+        "--trainer.devices", 2, "--trainer.strategy", "ddp",
+    )  # fmt: skip
     ranks = [
         start("pretrain", *arguments, **ports, RANK=str(r), LOCAL_RANK=str(r),
               TORCHELASTIC_RUN_ID="test", LOCAL_WORLD_SIZE="2")
