@@ -108,7 +108,8 @@ def _checkpoints(root: Path, steps: int, voxel_size: float, variant: str) -> Fig
             "--model.backbone.normalize_output", "true",
             "--model.loss", "pointcontrast.losses.PointInfoNCE",
             "--model.calibration_batches", "0",
-            "--trainer.max_steps", str(steps), "--checkpoint_every", "1", "--picture", "false",
+            "--trainer.max_steps", str(steps), "--trainer.log_every_n_steps", "1",
+            "--checkpoint_every", "1", "--picture", "false",
         ])  # fmt: skip
         times = _StepTimes()
         callbacks: list[pl.Callback] = cli.trainer.callbacks  # pyright: ignore
