@@ -22,8 +22,8 @@ from pointcontrast.sparse import get_engine, normalize
 
 def curve(config: Path, precision: str) -> list[float]:
     arguments = ["--config", str(config), "--run_dir", precision, "--trainer.precision", precision,
-                 "--trainer.max_steps=40", "--trainer.val_check_interval=40",
-                 "--checkpoint_every=40", "--model.optimizer=torch.optim.AdamW",
+                 "--trainer.max_steps=25", "--trainer.val_check_interval=25",
+                 "--checkpoint_every=25", "--model.optimizer=torch.optim.AdamW",
                  "--model.optimizer.lr=0.003"]  # fmt: skip
     assert main(arguments) == 0
     return [m["train/loss"] for m in read_metrics(Path(precision)) if "train/loss" in m]
