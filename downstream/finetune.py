@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch.optim.lr_scheduler import LambdaLR
@@ -27,6 +26,7 @@ from downstream.predictor import overlap_in_voxels
 from downstream.tasks import Task
 from downstream.types import LabelledBatch
 from pointcontrast.backbones import Backbone
+from pointcontrast.bad_batch import ReproducibleModule
 from pointcontrast.batch_norm import Pass, measure_batch_norm, recalibrated_batch_norm
 from pointcontrast.errors import InputError
 from pointcontrast.kernel_order import KernelOrder
@@ -34,6 +34,7 @@ from pointcontrast.losses import LossOutput
 from pointcontrast.network_input import NetworkInput
 from pointcontrast.pretrained import local_weights
 from pointcontrast.schedules import BatchNormMomentum, PolynomialDecay, Schedule
+from pointcontrast.stream import mixed_seed
 
 SCRATCH = "scratch"
 OVERLAP = 1.0
@@ -76,8 +77,10 @@ class _Ingredients:
         return Network(self.backbone, head, self.mode), report
 
 
-class Finetune(pl.LightningModule):
+class Finetune(ReproducibleModule):
     """Train a head, and as much of a backbone as the mode says, on a benchmark's labels."""
+
+    batch_class = LabelledBatch
 
     def __init__(
         self,
@@ -193,16 +196,17 @@ class Finetune(pl.LightningModule):
 
     def training_step(self, batch: LabelledBatch, batch_idx: int) -> torch.Tensor:
         """The loss of one batch."""
-        output = self.task.loss(self.network(batch), batch)
+        output = self.loss_of(batch, (self.global_step, batch_idx, self.global_rank))
         self._log_step(output, batch)
         return output.loss
 
+    def loss_of(self, batch: LabelledBatch, key: tuple[int, ...]) -> LossOutput:
+        """The loss of a batch of clouds; ``key`` and the seed decide what dropout leaves out."""
+        torch.manual_seed(mixed_seed(self.seed, *key))
+        return self.task.loss(self.network(batch), batch)
+
     def _log_step(self, output: LossOutput, batch: LabelledBatch) -> None:
         loss = output.loss.detach()
-        if not torch.isfinite(loss):
-            raise RuntimeError(
-                f"the loss is {loss.item()} at step {self.global_step} on {', '.join(batch.names)}"
-            )
         now = time.perf_counter()
         size = len(batch)
         rate = {"train/learning_rate": self.trainer.optimizers[0].param_groups[0]["lr"]}

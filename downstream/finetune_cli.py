@@ -14,8 +14,8 @@ from downstream.network_file import BEST, LAST, read_network, save_network
 from downstream.seeds import run_seeds, take_seeds
 from pointcontrast.files import write_json
 from pointcontrast.network_input import num_channels
+from pointcontrast.run_checkpoints import CHECKPOINT
 from pointcontrast.run_cli import RunCLI
-from pointcontrast.run_folder import CHECKPOINT
 
 INITIALIZATION = "initialization.json"
 
@@ -62,7 +62,7 @@ class FinetuneCLI(RunCLI):
         if self.resume_from is None:
             self.model.measure_frozen(self.datamodule)
         if not self.fit():
-            return self.interrupted_status
+            return self.stopped()
         if self.trainer.is_global_zero:
             self._finish()
         return 0
@@ -89,7 +89,8 @@ class FinetuneCLI(RunCLI):
             )
 
     def _finish(self) -> None:
-        if not (self.folder / BEST).exists():  # the run was shorter than the validation interval
+        # Shorter than the validation interval; or ended between its last step and its scores.
+        if not (self.folder / BEST).exists() or self.resume_step == self.trainer.max_steps:
             self.trainer.validate(self.model, self.datamodule, verbose=False)
         best = self.folder / BEST
         evaluation = evaluate_network(

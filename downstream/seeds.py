@@ -13,7 +13,6 @@ from downstream.evaluate import SCORES, main_figures
 from downstream.score_table import mean_std_table
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file, read_json
-from pointcontrast.run_folder import CHECKPOINT
 
 TABLE = "seeds.txt"
 
@@ -72,9 +71,7 @@ def run_seeds(seeds: list[int], argv: list[str]) -> int:
             print(f"seed {seed}: finished before in {run}")
             continue
         command = [sys.executable, "-m", "downstream.finetune", *rest]
-        command += ["--seed_everything", str(seed), "--run_dir", str(run)]
-        if (run / CHECKPOINT).exists():
-            command += ["--ckpt_path", "last"]
+        command += ["--seed_everything", str(seed), "--run_dir", str(run), "--ckpt_path", "auto"]
         print(f"seed {seed}: {run}", flush=True)
         status = subprocess.run(command, check=False).returncode
         if status:

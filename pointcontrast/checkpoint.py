@@ -173,6 +173,7 @@ def write_safetensors(
     """Write weights and their header, atomically; the same ones to the same bytes."""
     weights = {name: w.detach().cpu().contiguous() for name, w in state_dict.items()}
     with atomic_file(path) as partial:
+        # not save_file: that hides a full disk in an error of its own
         partial.write_bytes(_with_sorted_header(save(weights, metadata=header)))
 
 

@@ -51,6 +51,7 @@ def collate_pairs(samples: Sequence[PairSample]) -> PairBatch:
         view1=view1,
         correspondences=_stack(correspondences, columns=2, dtype=np.int64),
         num_dropped=len(samples) - len(kept),
+        num_cropped=sum(sample.is_cropped for sample in kept),
     )
 
 

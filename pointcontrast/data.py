@@ -87,6 +87,7 @@ class PairDataModule(pl.LightningDataModule):
         color_jitter: float = 0.0,
         feature_noise: float = 0.01,
         match_radius: float = 1.5,
+        max_voxels: int = 0,
         holdout: Holdout = "views",
         holdout_fraction: float = 0.2,
         num_validation_pairs: int = 32,
@@ -113,6 +114,8 @@ class PairDataModule(pl.LightningDataModule):
             color_jitter: strength of the change of colours, drawn for each view; 0 is none.
             feature_noise: standard deviation of the noise on the features.
             match_radius: correspondences are closer than this many voxels.
+            max_voxels: a pair with a view of more is cut to a region about one of its matches, so
+                that a rare large one does not end the run for want of memory; 0 for no limit.
             holdout: what is held out for validation: the last views of each scene, or scenes
                 (the only way where pairs are cut anew at each step).
             holdout_fraction: how much is held out.
@@ -137,7 +140,10 @@ class PairDataModule(pl.LightningDataModule):
             raise InputError(f"data.batch_size {batch_size} must be at least 1")
         if not match_radius > 0:
             raise InputError(f"data.match_radius {match_radius} must be positive (voxels)")
+        if max_voxels < 0:
+            raise InputError(f"data.max_voxels {max_voxels} must not be negative")
         self.match_radius = match_radius
+        self.max_voxels = max_voxels
         self.holdout: Holdout = holdout
         self.holdout_fraction = holdout_fraction
         self.num_validation_pairs = num_validation_pairs
@@ -189,6 +195,7 @@ class PairDataModule(pl.LightningDataModule):
             match_radius=self.match_radius,
             seed=self.seed,
             reader=self.reader,
+            max_voxels=self.max_voxels,
         )
 
     @property

@@ -6,9 +6,16 @@ import errno
 import sys
 from collections.abc import Callable
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""A full disk, a used-up quota, a file above the largest size that is allowed."""
+
 
 class InputError(ValueError):
     """Something the user gave is wrong; the message names the file, key or value and the fix."""
+
+
+class RunFailed(RuntimeError):
+    """A run cannot go on, and nothing in the configuration is wrong; the message says what is."""
 
 
 def run_command(main: Callable[[], int | None]) -> int:
@@ -18,21 +25,24 @@ def run_command(main: Callable[[], int | None]) -> int:
         main: the tool's body; its return value is the exit status (None is 0).
 
     Returns:
-        The body's status; 2 for an :class:`InputError`, 74 for a full disk or another file that
-        cannot be read or written, 130 for Ctrl-C. Anything else is a defect of ours and keeps
-        its traceback.
+        The body's status; 2 for an :class:`InputError`, 1 for a :class:`RunFailed`, 74 for a full
+        disk or another file that cannot be read or written, 130 for Ctrl-C. Anything else is a
+        defect of ours and keeps its traceback.
     """
     try:
         return main() or 0
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except RunFailed as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     except OSError as error:
-        if error.filename is None and error.errno != errno.ENOSPC:
+        if error.filename is None and error.errno not in NO_ROOM:
             raise
         fix = (
             "free some space and run the same command again"
-            if error.errno == errno.ENOSPC
+            if error.errno in NO_ROOM
             else "check the path and its permissions"
         )
         where = "" if error.filename is None else f"{error.filename}: "

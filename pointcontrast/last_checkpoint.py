@@ -1,37 +1,105 @@
-"""A run that can be stopped at any moment: the last checkpoint, and signals."""
+"""A run that can be stopped at any moment: when its checkpoint is written, and what it holds."""
 
 from __future__ import annotations
 
-import os
-import signal
+import time
+from copy import deepcopy
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
+from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning.callbacks import Checkpoint
+
+from pointcontrast.errors import RunFailed
+from pointcontrast.run_checkpoints import (
+    CHECKPOINT,
+    FACTS,
+    facts_entry,
+    keep_as_last,
+    write_checkpoint,
+)
+from pointcontrast.stop_signals import StopSignals
+
+
+class DurableCheckpointIO(TorchCheckpointIO):
+    """Checkpoints on the disk before the call returns, read without running what is in them.
+
+    Lightning's own writer goes through the system's folder of temporary files and syncs nothing.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:
+        """Write a checkpoint."""
+        write_checkpoint(checkpoint, Path(path))
+
+    def load_checkpoint(
+        self, path: Any, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Read a checkpoint: tensors and plain values, nothing else."""
+        return torch.load(path, map_location=map_location or "cpu", weights_only=True)
 
 
 class LastCheckpoint(Checkpoint):
-    """Keep one checkpoint, the newest, always whole; stop gently on Ctrl-C and SIGTERM.
+    """Keep the newest checkpoint and the one before; stop gently where a signal asks for it.
 
-    A first signal lets the step at hand finish, saves, and ends the run; a second one ends it at
-    once. The file is written under another name and renamed, so that a kill while it is written
-    leaves the one before.
+    A checkpoint is of the end of a step. It is written a moment later, when the step's figures
+    are logged and before anything else happens: before validation (so that a kill there loses no
+    step), the next step, or the end. A run that goes on from it first validates, where the run
+    before was about to.
     """
 
-    def __init__(self, path: Path, every_n_steps: int) -> None:
-        """Save to ``path`` after every ``every_n_steps`` optimiser steps and at the end."""
-        self.path = path
+    def __init__(
+        self, folder: Path, every_n_steps: int, signals: StopSignals, architecture: dict[str, Any]
+    ) -> None:
+        """Save to ``folder`` every so many optimiser steps, before each validation, at the end."""
+        self.folder = folder
         self.every_n_steps = every_n_steps
-        self.signal_received: int | None = None
-        self._handlers: dict[int, Any] = {}
+        self.signals = signals
+        self.architecture = architecture
+        self.seconds: list[float] = []
+        """That each checkpoint of this process took."""
+        self._is_due = False
         self._saved_step = -1
+        self._loops: dict[str, Any] | None = None
+        """Of Lightning, at the end of the last step: from there it knows how to go on."""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Listen for signals."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._handlers[number] = signal.signal(number, self._on_signal)
+        """Listen for signals; catch up with the validation that a resumed run still owes."""
+        self.signals.listen()
+        self.signals.be_gentle(True)
+        self._saved_step = trainer.global_step
+        if trainer.global_step > 0 and self._validates_after(trainer, trainer.global_step):
+            loop = trainer.fit_loop.epoch_loop.val_loop
+            loop.restarting = False
+            trainer.validating = True
+            loop.run()
+            trainer.training = True
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save what a kill during validation would lose."""
+        self.signals.listen()
+        self.signals.be_gentle(True)
+        if trainer.state.fn == "fit":
+            self._save(trainer)
+
+    def on_validation_batch_end(self, trainer: pl.Trainer, *_: Any, **__: Any) -> None:
+        """End at once where a signal came: the weights are saved, the scores can be had again."""
+        if self.signals.received is not None and trainer.world_size == 1:
+            raise KeyboardInterrupt
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Signals end the program at once again, but for training."""
+        self.signals.be_gentle(trainer.state.fn == "fit")
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Save the step before, where it is time."""
+        if self._is_due:
+            self._save(trainer)
 
     def on_train_batch_end(
         self,
@@ -41,46 +109,56 @@ class LastCheckpoint(Checkpoint):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Save where it is time; end the run where a signal came."""
-        if self.signal_received is not None:
-            self._save(trainer)
+        """Remember where the step ended; end the run where a signal came."""
+        if (batch_idx + 1) % trainer.accumulate_grad_batches:
+            return  # half a step cannot be saved: its gradient would be lost
+        self._loops = deepcopy(trainer.fit_loop.state_dict())
+        self._is_due = trainer.global_step % self.every_n_steps == 0
+        if self.signals.agreed(trainer) is not None:
             trainer.limit_val_batches = 0  # else Lightning validates before it stops
             trainer.should_stop = True
-        elif trainer.global_step % self.every_n_steps == 0:
-            self._save(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save the end, and give the signals back."""
+        """Save the end."""
         self._save(trainer)
-        self._release()
+        self.signals.be_gentle(False)
 
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        """Give the signals back; the last checkpoint stays as it is."""
-        self._release()
+        """Leave the last checkpoint as it is."""
+        self.signals.be_gentle(False)
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Say what the file is; put in the loops as they were at the end of the step."""
+        checkpoint[FACTS] = facts_entry(self.architecture)
+        checkpoint["loops"]["fit_loop"] = self._loops
 
     def _save(self, trainer: pl.Trainer) -> None:
-        if trainer.global_step == self._saved_step:
+        self._is_due = False
+        if trainer.global_step == self._saved_step or self._loops is None:
             return
-        partial = self.path.with_name(f".{self.path.name}.partial")
-        try:
-            trainer.save_checkpoint(partial)
-            if trainer.is_global_zero:
-                os.replace(partial, self.path)
-        finally:
-            if trainer.is_global_zero:
-                partial.unlink(missing_ok=True)
+        start = time.perf_counter()
+        self._check_finite(trainer)
+        partial = self.folder / f".{CHECKPOINT}.partial"  # one name: a kill leaves one at most
+        trainer.save_checkpoint(partial)
+        if trainer.is_global_zero:
+            keep_as_last(partial)
         self._saved_step = trainer.global_step
+        self.seconds.append(time.perf_counter() - start)
 
-    def _on_signal(self, number: int, _: FrameType | None) -> None:
-        if self.signal_received is not None:
-            self._release()
-            raise KeyboardInterrupt
-        self.signal_received = number
-        print("\nstopping after this step; once more to stop at once", flush=True)
+    def _check_finite(self, trainer: pl.Trainer) -> None:
+        for name, value in trainer.lightning_module.state_dict().items():
+            if value.is_floating_point() and not torch.isfinite(value).all():
+                raise RunFailed(
+                    f"{name} is not finite after step {trainer.global_step}: nothing is saved over "
+                    "the checkpoints before; go on from there with a lower learning rate"
+                )
 
-    def _release(self) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        self._handlers = {}
+    def _validates_after(self, trainer: pl.Trainer, step: int) -> bool:
+        interval = trainer.val_check_batch  # None where validation goes by the clock
+        if interval is None or not trainer.enable_validation:
+            return False
+        return step * trainer.accumulate_grad_batches % interval == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -42,4 +43,11 @@ def make_loader(
         persistent_workers=False,
         # Forked workers of a process with threads (OpenMP, Open3D) can deadlock.
         multiprocessing_context="spawn" if num_workers else None,
+        worker_init_fn=_leave_signals_to_the_run if num_workers else None,
     )
+
+
+def _leave_signals_to_the_run(_: int) -> None:
+    """Terminals and SLURM signal all processes; the run ends its workers when it is ready."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)

@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 from pointcontrast.correspondences import find_correspondences
 from pointcontrast.errors import InputError
 from pointcontrast.network_input import NetworkInput
+from pointcontrast.pair_cropping import crop_pair
 from pointcontrast.pair_readers import PairReader, StoredPairs
 from pointcontrast.stream import SampleKey
 from pointcontrast.types import Pair, PairSample
@@ -27,6 +28,7 @@ class PairDataset(Dataset[PairSample]):
         match_radius: float,
         seed: int,
         reader: PairReader | None = None,
+        max_voxels: int = 0,
     ) -> None:
         """Describe the data; files are opened when a sample is first read.
 
@@ -37,6 +39,7 @@ class PairDataset(Dataset[PairSample]):
             match_radius: correspondences are closer than this many voxels.
             seed: of the augmentations, and of what the reader draws.
             reader: reads the pairs; None takes prepared scenes (:class:`StoredPairs`).
+            max_voxels: a pair with a view of more is cut (:func:`crop_pair`); 0 for no limit.
         """
         self.root = root
         self.pairs = pairs
@@ -44,6 +47,7 @@ class PairDataset(Dataset[PairSample]):
         self.match_radius = match_radius
         self.seed = seed
         self.reader = StoredPairs() if reader is None else reader
+        self.max_voxels = max_voxels
 
     def __len__(self) -> int:
         """The number of pairs."""
@@ -66,4 +70,5 @@ class PairDataset(Dataset[PairSample]):
         correspondences = find_correspondences(
             view0.points, view1.points, self.match_radius * self.network_input.voxel_size
         )
-        return PairSample(pair=pair, view0=view0, view1=view1, correspondences=correspondences)
+        sample = PairSample(pair=pair, view0=view0, view1=view1, correspondences=correspondences)
+        return crop_pair(sample, self.max_voxels, rng) if self.max_voxels else sample

@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from lightning_utilities.core.rank_zero import rank_zero_warn
 from pytorch_lightning.cli import OptimizerCallable
@@ -20,8 +19,10 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from pointcontrast.backbones import Backbone
+from pointcontrast.bad_batch import ReproducibleModule
 from pointcontrast.batch_norm import Pass, recalibrated_batch_norm
 from pointcontrast.data import PairDataModule
+from pointcontrast.losses import LossOutput
 from pointcontrast.retrieval import (
     RetrievalScores,
     collapse_problem,
@@ -30,18 +31,21 @@ from pointcontrast.retrieval import (
     score_pair,
 )
 from pointcontrast.schedules import Schedule, StepwiseExponential
+from pointcontrast.stream import mixed_seed
 from pointcontrast.types import PairBatch
 
 ROWS_FOR_RANK = 1000
 """Rows of each validation view that enter the effective rank."""
 
 
-class PointContrast(pl.LightningModule):
+class PointContrast(ReproducibleModule):
     """Contrast two registered views of a scene, point by point.
 
     Both views go through the network in passes of their own, as in the released code: batch norm
     sees one side of the pairs at a time.
     """
+
+    batch_class = PairBatch
 
     def __init__(
         self,
@@ -84,6 +88,7 @@ class PointContrast(pl.LightningModule):
         self.on_scored: Callable[[dict[str, float]], None] | None = None
         """Called with the figures of each validation, while batch norm is calibrated."""
         self.num_dropped_pairs = 0
+        self.num_cropped_pairs = 0
         self._step_end: float | None = None
         self._validation = ExitStack()
         self._scores: list[RetrievalScores] = []
@@ -110,40 +115,51 @@ class PointContrast(pl.LightningModule):
 
     def training_step(self, batch: PairBatch, batch_idx: int) -> torch.Tensor:
         """The loss of one batch of pairs."""
-        self._count_dropped(batch.num_dropped)
+        self._count(batch)
         if not len(batch):
             # Every step must have a loss, or the count of steps would run behind the stream of
             # samples and a resumed run would differ from one that was not interrupted.
             return torch.stack([p.sum() for p in self.parameters()]).sum() * 0.0
-        features0 = self.backbone.encode(batch.view0.coordinates, batch.view0.features)
-        features1 = self.backbone.encode(batch.view1.coordinates, batch.view1.features)
-        output = self.loss(
-            features0,
-            features1,
-            batch.correspondences,
-            self._generator(self.global_step, batch_idx, self.global_rank),
-            offsets0=batch.view0.offsets,
-            offsets1=batch.view1.offsets,
-        )
+        output = self.loss_of(batch, (self.global_step, batch_idx, self.global_rank))
         self._log_step(output.loss.detach(), output.terms, len(batch))
         return output.loss
 
-    def _count_dropped(self, num_dropped: int) -> None:
-        self.num_dropped_pairs += num_dropped
-        if num_dropped:
+    def loss_of(self, batch: PairBatch, key: tuple[int, ...]) -> LossOutput:
+        """The loss of a batch of pairs; ``key`` and the seed decide what is drawn."""
+        features0 = self.backbone.encode(batch.view0.coordinates, batch.view0.features)
+        features1 = self.backbone.encode(batch.view1.coordinates, batch.view1.features)
+        return self.loss(
+            features0,
+            features1,
+            batch.correspondences,
+            self._generator(*key),
+            offsets0=batch.view0.offsets,
+            offsets1=batch.view1.offsets,
+        )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Remember what a resumed run counts on from."""
+        checkpoint["num_dropped_pairs"] = self.num_dropped_pairs
+        checkpoint["num_cropped_pairs"] = self.num_cropped_pairs
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on from what was remembered; older checkpoints have no counts."""
+        self.num_dropped_pairs = checkpoint.get("num_dropped_pairs", 0)
+        self.num_cropped_pairs = checkpoint.get("num_cropped_pairs", 0)
+
+    def _count(self, batch: PairBatch) -> None:
+        self.num_dropped_pairs += batch.num_dropped
+        if batch.num_dropped:
             self.log("train/dropped_pairs", float(self.num_dropped_pairs), batch_size=1)
+        self.num_cropped_pairs += batch.num_cropped
+        if batch.num_cropped:
+            self.log("train/cropped_pairs", float(self.num_cropped_pairs), batch_size=1)
 
     def _generator(self, *key: int) -> torch.Generator:
         """Randomness that depends on the seed and ``key`` alone, never on what ran before."""
-        generator = torch.Generator()
-        mixed = 0
-        for number in (self.seed, *key):
-            mixed = (mixed * 1_000_003 + number + 1) % 2**63
-        return generator.manual_seed(mixed)
+        return torch.Generator().manual_seed(mixed_seed(self.seed, *key))
 
     def _log_step(self, loss: torch.Tensor, terms: dict[str, torch.Tensor], num_pairs: int) -> None:
-        if not torch.isfinite(loss):
-            raise RuntimeError(f"the loss is {loss.item()} at step {self.global_step}")
         now = time.perf_counter()
         figures: dict[str, Any] = {f"train/{name}": value for name, value in terms.items()}
         figures["train/learning_rate"] = self.trainer.optimizers[0].param_groups[0]["lr"]

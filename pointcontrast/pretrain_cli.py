@@ -13,8 +13,9 @@ from pointcontrast.network_input import num_channels
 from pointcontrast.pair_readers import StoredPairs
 from pointcontrast.pretrain import PointContrast
 from pointcontrast.report import draw_curves, format_scores
+from pointcontrast.run_checkpoints import CHECKPOINT
 from pointcontrast.run_cli import RunCLI
-from pointcontrast.run_folder import CHECKPOINT, read_metrics
+from pointcontrast.run_folder import read_metrics
 
 
 class PretrainCLI(RunCLI):
@@ -54,7 +55,7 @@ class PretrainCLI(RunCLI):
         if self.resume_from is None:
             self._validate("before training")
         if not self.fit():
-            return self.interrupted_status
+            return self.stopped()
         self._validate("after training")
         if self.trainer.is_global_zero:
             if self._exported_step != self.trainer.global_step:  # nothing was held out to score

@@ -78,27 +78,28 @@ def score_pair(
     Returns:
         The scores.
     """
-    features0 = torch.nn.functional.normalize(features0.float(), dim=1)
-    features1 = torch.nn.functional.normalize(features1.float(), dim=1)
-    queries, matches = _draw_queries(correspondences, num_candidates // 2, generator)
-    candidates = _draw_candidates(matches, len(features1), num_candidates, generator)
+    with torch.autocast(features0.device.type, enabled=False):  # float32 also in mixed precision
+        features0 = torch.nn.functional.normalize(features0.float(), dim=1)
+        features1 = torch.nn.functional.normalize(features1.float(), dim=1)
+        queries, matches = _draw_queries(correspondences, num_candidates // 2, generator)
+        candidates = _draw_candidates(matches, len(features1), num_candidates, generator)
 
-    similarity = features0[queries] @ features1[candidates].t()  # (Q, K)
-    is_true = _true_matches(correspondences, queries, candidates, len(features1))  # (Q, K)
-    is_own = candidates[None, :] == matches[:, None]  # (Q, K)
-    best = similarity.masked_fill(is_true & ~is_own, -torch.inf).argmax(dim=1)
+        similarity = features0[queries] @ features1[candidates].t()  # (Q, K)
+        is_true = _true_matches(correspondences, queries, candidates, len(features1))  # (Q, K)
+        is_own = candidates[None, :] == matches[:, None]  # (Q, K)
+        best = similarity.masked_fill(is_true & ~is_own, -torch.inf).argmax(dim=1)
 
-    sampled = _draw(len(features0), num_candidates, generator).to(features0.device)
-    nearest = _nearest(features0[sampled], features1)
-    distance = (points0[sampled] - points1[nearest]).norm(dim=1)
-    inlier_ratio = (distance < inlier_distance).float().mean().item()
-    return RetrievalScores(
-        top1_accuracy=(candidates[best] == matches).float().mean().item(),
-        inlier_ratio=inlier_ratio,
-        matched=float(inlier_ratio > inlier_threshold),
-        positive_similarity=similarity[is_own].mean().item(),
-        negative_similarity=similarity[~is_true].mean().item() if (~is_true).any() else 0.0,
-    )
+        sampled = _draw(len(features0), num_candidates, generator).to(features0.device)
+        nearest = _nearest(features0[sampled], features1)
+        distance = (points0[sampled] - points1[nearest]).norm(dim=1)
+        inlier_ratio = (distance < inlier_distance).float().mean().item()
+        return RetrievalScores(
+            top1_accuracy=(candidates[best] == matches).float().mean().item(),
+            inlier_ratio=inlier_ratio,
+            matched=float(inlier_ratio > inlier_threshold),
+            positive_similarity=similarity[is_own].mean().item(),
+            negative_similarity=similarity[~is_true].mean().item() if (~is_true).any() else 0.0,
+        )
 
 
 def effective_rank(features: torch.Tensor) -> float:

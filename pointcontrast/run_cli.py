@@ -6,6 +6,7 @@ import logging
 import sys
 import warnings
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -14,21 +15,33 @@ from pytorch_lightning.callbacks import Callback, TQDMProgressBar
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from pointcontrast.errors import InputError
+from pointcontrast.run_architecture import (
+    check_same_architecture,
+    check_same_weights,
+    describe_architecture,
+)
+from pointcontrast.bad_batch import loss_again, not_finite, read_bad_batch
+from pointcontrast.errors import InputError, RunFailed
 from pointcontrast.files import atomic_file, write_json
-from pointcontrast.last_checkpoint import LastCheckpoint
+from pointcontrast.finite_guard import FiniteGuard
+from pointcontrast.last_checkpoint import DurableCheckpointIO, LastCheckpoint
+from pointcontrast.leftovers import leftover_of, remove
+from pointcontrast.precision import check_precision
+from pointcontrast.run_checkpoints import has_checkpoint, read_facts, set_aside_damaged
 from pointcontrast.run_folder import (
-    CHECKPOINT,
     CONFIG,
     RUN,
     JsonLinesLogger,
-    checkpoint_step,
     choose_run_folder,
     describe_run,
 )
+from pointcontrast.slurm import requeue, requeue_signal, slurm_environment
+from pointcontrast.stop_signals import StopSignals
 
 INTERRUPTED = 128
 """Exit status of a run that a signal ended, plus the signal's number."""
+
+GO_ON = "go on with the same command and --ckpt_path last"
 
 TRAINER_DEFAULTS: dict[str, Any] = {
     "max_steps": 60_000,  # as the released launch scripts of pretraining and of segmentation
@@ -87,32 +100,52 @@ class RunCLI(LightningCLI, ABC):
             "--ckpt_path",
             type=str | None,
             default=None,
-            help="go on from this checkpoint; `last` is the newest of this name",
+            help="go on from this checkpoint; `last` is the newest whole one of this name, `auto` "
+            "the same, or a new run where there is none",
         )
         parser.add_argument(
             "--checkpoint_every",
             type=int,
             default=250,
-            help="steps between writes of last.ckpt (the authors' pretraining: 250)",
+            help="steps between writes of last.ckpt (the authors' pretraining: 250); each "
+            "validation has one before it",
+        )
+        parser.add_argument(
+            "--reproduce",
+            type=str | None,
+            default=None,
+            help="train nothing: compute the loss of this bad_batch_step_*.pt of a run again",
         )
         parser.link_arguments("seed_everything", "data.seed", compute_fn=_seed)
         parser.link_arguments("seed_everything", "model.seed", compute_fn=_seed)
 
     def before_instantiate_classes(self) -> None:
-        """Choose the run's folder; nothing is written yet."""
+        """Choose the run's folder and see what it goes on from; nothing is written yet."""
+        self.architecture = describe_architecture(self.config.as_dict())
+        self.resume_step = 0
+        if self.config.reproduce is not None:
+            self.folder, self.resume_from = Path(self.config.reproduce).parent, None
+            return
         self.folder, self.resume_from = choose_run_folder(
             self.config.name, self.config.run_dir, self.config.ckpt_path
         )
-        self.resume_step = 0 if self.resume_from is None else checkpoint_step(self.resume_from)
+        if self.resume_from is not None:
+            facts = read_facts(self.resume_from)
+            self.resume_step = facts.step
+            check_same_architecture(self.resume_from, facts.architecture, self.architecture)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add what every run has: loggers, the last checkpoint, a progress bar."""
         given: Any = self._get(self.config_init, "trainer")
         self.metrics = JsonLinesLogger(self.folder)
+        self.signals = StopSignals()
         self.last_checkpoint = LastCheckpoint(
-            self.folder / CHECKPOINT, self.config.checkpoint_every
+            self.folder, self.config.checkpoint_every, self.signals, self.architecture
         )
-        callbacks: list[Callback] = [self.last_checkpoint]
+        callbacks: list[Callback] = [
+            self.last_checkpoint,
+            FiniteGuard(self.folder, self.architecture),
+        ]
         if self.config.trainer.enable_progress_bar is not False:
             callbacks.append(TQDMProgressBar(refresh_rate=1 if sys.stderr.isatty() else 50))
         return super().instantiate_trainer(
@@ -125,6 +158,11 @@ class RunCLI(LightningCLI, ABC):
                 *_as_list(given.logger),
             ],
             callbacks=[*callbacks, *_as_list(given.callbacks)],
+            plugins=[
+                DurableCheckpointIO(),
+                *_as_list(slurm_environment()),
+                *_as_list(given.plugins),
+            ],
         )
 
     def run(self) -> int:
@@ -135,14 +173,44 @@ class RunCLI(LightningCLI, ABC):
         """
         if self.trainer.max_steps < 1:
             raise InputError("trainer.max_steps must be set: the stream of samples has no end")
+        if self.config.reproduce is not None:
+            return self._reproduce(Path(self.config.reproduce))
+        with self.signals:
+            try:
+                return self._run()
+            except (KeyboardInterrupt, SystemExit):  # Lightning turns the first into the second
+                if self.signals.received is None:
+                    raise
+                return self.stopped()
+            except (RunFailed, OSError):
+                if self.trainer.is_global_zero and has_checkpoint(self.folder):
+                    print(f"{self.folder} keeps its checkpoint: {GO_ON}", file=sys.stderr)
+                raise
+
+    def _run(self) -> int:
         self.check_data()
+        check_precision(self.model, str(self.trainer.precision))
+        if self.resume_from is not None:
+            check_same_weights(self.resume_from, self.model)
+            print(f"going on from {self.resume_from}")
         self.folder.mkdir(parents=True, exist_ok=True)
         self.facts = describe_run(self.model.seed, self.command)
         if self.trainer.is_global_zero:
             self._describe()
-        if self.resume_from is not None:
-            print(f"going on from {self.resume_from}")
         return self.train()
+
+    def _reproduce(self, path: Path) -> int:
+        bad = read_bad_batch(path, self.model.batch_class)
+        check_same_architecture(path, bad.architecture, self.architecture)
+        self.check_data()
+        self.model.seed = bad.seed
+        self.model.to(self.trainer.strategy.root_device)
+        with self.trainer.precision_plugin.forward_context():
+            loss = loss_again(self.model, bad)
+        gradients = {name: p.grad for name, p in self.model.named_parameters()}
+        print(f"step {bad.key[0]} on {', '.join(bad.batch.names)}, then: loss {bad.loss!r}")
+        print(f"now: loss {loss.item()!r}, gradients not finite: {not_finite(gradients) or 'none'}")
+        return 0
 
     def check_data(self) -> None:
         """Look at the data before the run's folder is made; bad data leaves no folder behind."""
@@ -154,18 +222,21 @@ class RunCLI(LightningCLI, ABC):
     def fit(self) -> bool:
         """Train, from the checkpoint where one was given; returns whether it got to its end."""
         self.trainer.fit(self.model, self.datamodule, ckpt_path=self.resume_from)
-        if self.last_checkpoint.signal_received is None:
-            return True
-        print(
-            f"stopped at step {self.trainer.global_step} of {self.trainer.max_steps}; go on "
-            f"with the same command and --ckpt_path {self.folder / CHECKPOINT}"
-        )
-        return False
+        return self.signals.received is None
 
-    @property
-    def interrupted_status(self) -> int:
-        """The exit status of a run that a signal ended."""
-        return INTERRUPTED + (self.last_checkpoint.signal_received or 0)
+    def stopped(self) -> int:
+        """Say how to go on after a signal, queue a pre-empted job again, return the status."""
+        number = self.signals.received
+        assert number is not None
+        if self.trainer.is_global_zero:
+            print(
+                f"stopped at step {self.trainer.global_step} of {self.trainer.max_steps} in "
+                f"{self.folder}; {GO_ON}",
+                flush=True,
+            )
+            if number == requeue_signal():
+                print(f"queued job {requeue()} again", flush=True)
+        return INTERRUPTED + number
 
     def provenance(self) -> dict[str, Any]:
         """What a file of weights says of where it comes from."""
@@ -179,10 +250,15 @@ class RunCLI(LightningCLI, ABC):
         config = self.folder / CONFIG
         with atomic_file(config) as partial:
             self.parser.save(self.config, str(partial), skip_check=True, overwrite=True)
-        if self.resume_from is not None:
+        for path in list(self.folder.iterdir()):
+            if leftover_of(path) is not None:  # of a run that was killed while it wrote
+                remove(path)
+        if self.metrics.path.exists():
             self.metrics.forget_from(self.resume_step)
+        if self.resume_from is None:
+            write_json(self.folder / RUN, self.facts)
             return
-        write_json(self.folder / RUN, self.facts)
+        set_aside_damaged(self.folder)
 
 
 def _seed(value: Any) -> int:

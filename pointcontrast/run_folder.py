@@ -5,6 +5,7 @@ run.json               versions, commit, machine, seed, command line
 metrics.jsonl          one JSON object a line: step and figures
 tensorboard/           the same figures as curves
 last.ckpt              all that is needed to go on
+previous.ckpt          the one before, for the day that the last is damaged
 backbone.safetensors   the pretrained network, for finetuning
 curves.png, features.png   pictures
 """
@@ -29,8 +30,14 @@ from pytorch_lightning.loggers import Logger
 from pointcontrast import __version__
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file
+from pointcontrast.run_checkpoints import (
+    CHECKPOINT,
+    PREVIOUS,
+    check_given,
+    has_checkpoint,
+    newest_good,
+)
 
-CHECKPOINT = "last.ckpt"
 METRICS = "metrics.jsonl"
 CONFIG = "config.yaml"
 RUN = "run.json"
@@ -44,59 +51,54 @@ def choose_run_folder(
     Args:
         name: of the experiment; new runs go to ``runs/<name>/<time>``.
         run_dir: the folder, where the user names it.
-        ckpt_path: None for a new run; ``last`` for the newest checkpoint of this name (or of
-            ``run_dir``); or a checkpoint's path. A resumed run goes on in its own folder.
+        ckpt_path: None for a new run; ``last`` for the newest whole checkpoint of this name (or
+            of ``run_dir``); ``auto`` for the same where there is a run, else a new one; or a
+            checkpoint's path. A resumed run goes on in its own folder. One that ended before its
+            first checkpoint begins again, in its own folder.
 
     Returns:
         The folder, and the checkpoint or None.
 
     Raises:
-        InputError: there is no such checkpoint, or ``run_dir`` holds a run already.
+        InputError: there is no such checkpoint or no whole one, or ``run_dir`` holds a run
+            already.
     """
     folder = None if run_dir is None else Path(run_dir)
-    if ckpt_path is None:
-        if folder is not None and (folder / METRICS).exists():
+    if ckpt_path in ("last", "auto"):
+        begun = _newest_run(name, folder)
+        if begun is not None:
+            if has_checkpoint(begun):
+                return begun, newest_good(begun)
+            print(f"the run in {begun} ended before its first checkpoint; it begins again")
+            return begun, None
+        if ckpt_path == "last":
             raise InputError(
-                f"--run_dir {folder} holds a run already; add --ckpt_path last to go on with it, "
-                "or name another folder"
+                f"--ckpt_path last: there is no {CHECKPOINT} in {folder or Path('runs') / name}; "
+                "leave --ckpt_path out to start a run, or give a checkpoint's path"
             )
-        time = datetime.now().strftime("%Y%m%d-%H%M%S")
-        return folder or Path("runs") / name / time, None
-    if ckpt_path != "last":
+    elif ckpt_path is not None:
         checkpoint = Path(ckpt_path)
-        if not checkpoint.is_file():
-            raise InputError(f"--ckpt_path {checkpoint} does not exist")
+        check_given(checkpoint)
         return folder or checkpoint.parent, checkpoint
-    found = (
-        [folder / CHECKPOINT]
-        if folder is not None
-        else (Path("runs") / name).glob(f"*/{CHECKPOINT}")
-    )
-    checkpoints = [path for path in found if path.is_file()]
-    if not checkpoints:
+    elif folder is not None and (folder / METRICS).exists():
         raise InputError(
-            f"--ckpt_path last: there is no {CHECKPOINT} in {folder or Path('runs') / name}; "
-            "leave --ckpt_path out to start a run, or give a checkpoint's path"
+            f"--run_dir {folder} holds a run already; add --ckpt_path last to go on with it, "
+            "or name another folder"
         )
-    checkpoint = max(checkpoints, key=lambda path: path.stat().st_mtime)
-    return checkpoint.parent, checkpoint
+    time = datetime.now().strftime("%Y%m%d-%H%M%S")
+    return folder or Path("runs") / name / time, None
 
 
-def checkpoint_step(path: Path) -> int:
-    """The optimiser step at which a Lightning checkpoint was written.
-
-    Raises:
-        InputError: the file is damaged or is no such checkpoint.
-    """
-    try:
-        return int(
-            torch.load(path, map_location="cpu", weights_only=True, mmap=True)["global_step"]
-        )
-    except Exception as error:
-        raise InputError(
-            f"{path} is not a whole checkpoint of this program ({type(error).__name__}); give "
-            "another with --ckpt_path, or start anew"
-        ) from error
+def _newest_run(name: str, folder: Path | None) -> Path | None:
+    """The folder of the run that was written to last; one with a checkpoint before all others."""
+    folders = (Path("runs") / name).glob("*") if folder is None else [folder]
+    ages = {
+        begun: (file != RUN, (begun / file).stat().st_mtime)
+        for begun in folders
+        for file in (RUN, PREVIOUS, CHECKPOINT)  # the last of those that there are counts
+        if (begun / file).is_file()
+    }
+    return max(ages, key=ages.__getitem__, default=None)
 
 
 def describe_run(seed: int | None, command: list[str]) -> dict[str, Any]:
@@ -174,8 +176,19 @@ class JsonLinesLogger(Logger):
 
     @rank_zero_only
     def forget_from(self, step: int) -> None:
-        """Drop the lines of step ``step`` (counted from 0) and later: they are made again."""
-        lines = [line for line in read_metrics(self.path.parent) if line["step"] < step]
+        """Drop what a run that goes on after ``step`` steps makes again.
+
+        That are the lines of step ``step`` (counted from 0) and later, and the scores after the
+        step before: a checkpoint is written before them. Those before training stay.
+        """
+
+        def is_kept(place: int, line: dict[str, Any]) -> bool:
+            is_score = any(name.startswith("validation/") for name in line)
+            is_before_training = step == 1 and place == 0
+            return line["step"] < (step - 1 if is_score and not is_before_training else step)
+
+        read = read_metrics(self.path.parent)
+        lines = [line for place, line in enumerate(read) if is_kept(place, line)]
         with atomic_file(self.path) as partial:
             partial.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
 

@@ -1,4 +1,4 @@
-"""The order of training samples: one endless stream, a pure function of the seed."""
+"""Randomness that depends on numbers alone: the stream of training samples, and seeds."""
 
 from __future__ import annotations
 
@@ -74,3 +74,11 @@ class SampleStream(Sampler[list[SampleKey]]):
 @lru_cache(maxsize=2)
 def _permutation(num_samples: int, seed: int, epoch: int) -> NDArray[np.int64]:
     return np.random.default_rng([seed, epoch]).permutation(num_samples)
+
+
+def mixed_seed(*numbers: int) -> int:
+    """One seed of many numbers, 0 to 2**63 - 1: for what is drawn by torch."""
+    mixed = 0
+    for number in numbers:
+        mixed = (mixed * 1_000_003 + number + 1) % 2**63
+    return mixed

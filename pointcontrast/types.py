@@ -170,12 +170,14 @@ class PairSample:
         view1: the second view.
         correspondences: (M, 2) int64 rows of view0 and view1, sorted by column 0; M is 0 where
             the views do not meet, and collate leaves such a pair out.
+        is_cropped: whether the views had too many voxels and were cut.
     """
 
     pair: Pair
     view0: VoxelizedView
     view1: VoxelizedView
     correspondences: NDArray[np.int64]
+    is_cropped: bool = False
 
 
 @dataclass(frozen=True)
@@ -215,6 +217,7 @@ class PairBatch:
         correspondences: (M, 2) int64 rows of view0 and view1 of the whole batch, sorted by
             column 0.
         num_dropped: how many pairs of this batch had no correspondence and were left out.
+        num_cropped: how many had too many voxels and were cut.
     """
 
     pairs: tuple[Pair, ...]
@@ -222,6 +225,12 @@ class PairBatch:
     view1: ViewBatch
     correspondences: torch.Tensor
     num_dropped: int = 0
+    num_cropped: int = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the pairs: scene and views."""
+        return tuple(f"{p.scene} (views {p.view0} and {p.view1})" for p in self.pairs)
 
     def __len__(self) -> int:
         """The number of pairs."""

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
+from small_run import CONFIG
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 REAL_DATA = REPOSITORY.parent / "shared" / "data"
@@ -50,3 +52,13 @@ def prepared(rooms: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def prepared_copy(prepared: Path, tmp_path: Path) -> Path:
     """A copy of the prepared rooms that a test may damage."""
     return Path(shutil.copytree(prepared, tmp_path / "prepared"))
+
+
+@pytest.fixture
+def config(tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small configuration on the generated rooms; the working folder is a fresh one."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "small.yaml"
+    value = {**CONFIG, "data": {**CONFIG["data"], "root": str(prepared)}}
+    path.write_text(yaml.safe_dump(value))
+    return path

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -22,55 +16,6 @@ from pointcontrast.backbones import Res16UNet
 from pointcontrast.checkpoint import load_backbone
 from pointcontrast.pretrain import main
 from pointcontrast.run_folder import read_metrics
-
-CONFIG: dict[str, Any] = {
-    "name": "small",
-    "data": {
-        "batch_size": 2,
-        "num_workers": 0,
-        "voxel_size": 0.15,
-        "features": ["color"],
-        "rotation": "vertical",
-        "max_tilt": 0.05,
-        "num_validation_pairs": 2,
-    },
-    "model": {
-        "backbone": {
-            "class_path": "pointcontrast.backbones.Res16UNet",
-            "init_args": {
-                "out_channels": 16,
-                "variant": "14A",
-                "width": 0.25,
-                "normalize_output": True,
-                "engine": "native",
-            },
-        },
-        "loss": {
-            "class_path": "pointcontrast.losses.PointInfoNCE",
-            "init_args": {"temperature": 0.1, "num_positives": 256},
-        },
-        "calibration_batches": 1,
-    },
-    "trainer": {
-        "max_steps": 8,
-        "val_check_interval": 4,
-        "log_every_n_steps": 1,
-        "accelerator": "cpu",
-        "enable_progress_bar": False,
-    },
-    "checkpoint_every": 2,
-    "picture": False,
-}
-
-
-@pytest.fixture
-def config(tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small configuration on the generated rooms; the working folder is a fresh one."""
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / "small.yaml"
-    value = {**CONFIG, "data": {**CONFIG["data"], "root": str(prepared)}}
-    path.write_text(yaml.safe_dump(value))
-    return path
 
 
 def run(config: Path, folder: str, *arguments: str) -> int:
@@ -146,59 +91,6 @@ def test_losses_do_not_depend_on_the_number_of_workers(config: Path) -> None:
     assert losses("other") != losses("with0")
 
 
-def start(config: Path, folder: str, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, REPOSITORY / "tools" / "pretrain.py", "--config", config,
-         "--run_dir", folder, *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-
-
-def wait_for_step(process: subprocess.Popen[str], folder: str, step: int) -> None:
-    """Until the run has logged that step; the metrics are there before its checkpoint is."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        if Path(folder, "last.ckpt").exists() and len(losses(folder)) > step:
-            return
-        time.sleep(0.005)
-    output, _ = process.communicate(timeout=10)
-    pytest.fail(f"the run did not come to step {step}:\n{output}")
-
-
-@pytest.mark.parametrize("engine", ["native", "minkowski"])
-def test_a_killed_run_resumes_to_the_same_weights(config: Path, engine: str) -> None:
-    # many steps, so that it is still at work when the signal comes
-    arguments = (f"--model.backbone.engine={engine}", "--trainer.max_steps=24")
-    # one thread, as the killed run: sums in another order would differ in the last bit
-    assert run(config, "whole", *arguments) == 0
-    process = start(config, "killed", *arguments)
-    wait_for_step(process, "killed", 4)
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
-    assert process.returncode == -signal.SIGKILL
-    assert run(config, "killed", *arguments, "--ckpt_path=last") == 0
-    assert_equal_weights("whole", "killed", 24)
-    assert losses("killed") == losses("whole")
-
-
-def test_ctrl_c_leaves_a_checkpoint_that_goes_on(config: Path) -> None:
-    arguments = ("--trainer.max_steps=24", "--trainer.val_check_interval=24")
-    assert run(config, "whole", *arguments) == 0
-    process = start(config, "stopped", "--checkpoint_every=1000", *arguments)
-    deadline = time.monotonic() + 120
-    while len(losses("stopped")) < 2 and time.monotonic() < deadline:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 130, output
-    assert "--ckpt_path stopped/last.ckpt" in output
-    scored = [line for line in read_metrics(Path("stopped")) if "validation/top1_accuracy" in line]
-    assert len(scored) == 1  # before training; nobody waits for scores after Ctrl-C
-    assert run(config, "stopped", *arguments, "--ckpt_path=last") == 0
-    assert_equal_weights("whole", "stopped", 24)
-
-
 def test_training_lowers_the_loss(config: Path) -> None:
     arguments = ("--trainer.max_steps=60", "--trainer.val_check_interval=60",
                  "--model.optimizer=torch.optim.AdamW", "--model.optimizer.lr=0.003")  # fmt: skip
@@ -225,29 +117,6 @@ def test_a_learnt_temperature_is_trained_without_weight_decay(config: Path) -> N
     assert [group["weight_decay"] for group in groups] == [1e-4, 0.0]
 
 
-def test_a_full_disk_leaves_the_last_good_checkpoint(
-    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    whole = pl.Trainer.save_checkpoint
-
-    def fills_up(self: pl.Trainer, path: Path, *arguments: Any) -> None:
-        whole(self, path, *arguments)
-        if self.global_step == 4:
-            os.truncate(path, 100)
-            raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(pl.Trainer, "save_checkpoint", fills_up)
-    assert run(config, "full") == 74
-    assert "No space left on device" in capsys.readouterr().err
-    monkeypatch.undo()
-    monkeypatch.chdir(config.parent)
-    assert torch.load("full/last.ckpt", weights_only=True)["global_step"] == 2
-    assert not list(Path("full").glob(".*partial"))
-    assert run(config, "full", "--ckpt_path=last") == 0
-    assert run(config, "whole") == 0
-    assert_equal_weights("whole", "full")
-
-
 def test_batches_without_a_match_are_counted_and_do_no_harm(
     config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -270,16 +139,6 @@ def test_a_collapse_is_warned_of(config: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("pointcontrast.pretrain.effective_rank", lambda _: 1.2)
     with pytest.warns(UserWarning, match=r"collapse at step [01]: .*1\.20 of 16 channels"):
         run(config, "run", "--trainer.max_steps=1")
-
-
-def test_a_loss_that_is_not_finite_stops_the_run(
-    config: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        "pointcontrast.network_input.add_noise", lambda features, *_: features * np.nan
-    )
-    with pytest.raises(RuntimeError, match="the loss is nan at step 0"):
-        run(config, "run", "--data.holdout_fraction=0")
 
 
 @pytest.mark.parametrize(

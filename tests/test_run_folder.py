@@ -10,7 +10,6 @@ from pointcontrast.errors import InputError
 from pointcontrast.report import compare_runs, draw_curves, format_scores
 from pointcontrast.run_folder import (
     JsonLinesLogger,
-    checkpoint_step,
     choose_run_folder,
     describe_run,
     read_metrics,
@@ -29,19 +28,54 @@ def test_new_runs_get_folders_of_their_own() -> None:
     assert choose_run_folder("kitchen", "here", None) == (Path("here"), None)
 
 
+def write(path: str, step: int, age: float = 0) -> Path:
+    """A whole checkpoint, made so many seconds ago."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"global_step": step, "state_dict": {}}, path)
+    os.utime(path, (1e9 - age, 1e9 - age))
+    return Path(path)
+
+
 def test_last_is_the_newest_of_that_name() -> None:
     for name, age in (("a", 100), ("b", 0), ("c", 50)):
-        path = Path("runs/kitchen") / name / "last.ckpt"
-        path.parent.mkdir(parents=True)
-        path.touch()
-        os.utime(path, (1e9 - age, 1e9 - age))
-    assert choose_run_folder("kitchen", None, "last") == (
-        Path("runs/kitchen/b"),
-        Path("runs/kitchen/b/last.ckpt"),
-    )
+        write(f"runs/kitchen/{name}/last.ckpt", 1, age)
+    Path("runs/kitchen/d").mkdir()
+    Path("runs/kitchen/d/run.json").touch()  # begun later, and ended before its first checkpoint
+    for word in ("last", "auto"):
+        assert choose_run_folder("kitchen", None, word) == (
+            Path("runs/kitchen/b"),
+            Path("runs/kitchen/b/last.ckpt"),
+        )
     named = choose_run_folder("kitchen", "runs/kitchen/c", "last")
     assert named == (Path("runs/kitchen/c"), Path("runs/kitchen/c/last.ckpt"))
     assert choose_run_folder("kitchen", None, "runs/kitchen/a/last.ckpt")[0].name == "a"
+
+
+def test_a_damaged_checkpoint_is_passed_over(capsys: pytest.CaptureFixture[str]) -> None:
+    last, previous = write("run/last.ckpt", 20), write("run/previous.ckpt", 10)
+    os.truncate(last, 300)
+    assert choose_run_folder("any", "run", "last") == (Path("run"), previous)
+    said = capsys.readouterr().err
+    assert "run/last.ckpt is cut short or damaged" in said
+    assert "passed over for run/previous.ckpt, which holds step 10" in said
+    with pytest.raises(InputError, match=r"give --ckpt_path run/previous\.ckpt") as raised:
+        choose_run_folder("any", "run", "run/last.ckpt")
+    assert "step 10" in str(raised.value)
+    last.unlink()  # a kill between the two renames
+    assert choose_run_folder("any", "run", "last")[1] == previous
+    previous.write_bytes(b"")
+    with pytest.raises(InputError, match="no whole checkpoint is left in run: .*is empty"):
+        choose_run_folder("any", "run", "last")
+
+
+def test_a_run_without_a_checkpoint_begins_again(capsys: pytest.CaptureFixture[str]) -> None:
+    JsonLinesLogger(Path("run")).log_metrics({"loss": 1.0}, 0)
+    Path("run/run.json").touch()
+    for word in ("last", "auto"):
+        assert choose_run_folder("any", "run", word) == (Path("run"), None)
+        assert "begins again" in capsys.readouterr().out
+    assert choose_run_folder("any", "new", "auto") == (Path("new"), None)
+    assert choose_run_folder("any", None, "auto")[0].parent == Path("runs/any")
 
 
 def test_wrong_folders_are_named() -> None:
@@ -62,6 +96,7 @@ def test_metrics_survive_a_kill_and_a_resume(capsys: pytest.CaptureFixture[str])
         file.write('{"step": 5, "lo')
     assert [line["step"] for line in read_metrics(Path("run"))] == [0, 1, 2, 3, 4]
     assert "not JSON" in capsys.readouterr().err
+    logger.log_metrics({"validation/rank": 1.0}, 2)  # written after the checkpoint of step 3
     logger.forget_from(3)
     logger.log_metrics({"loss": 9.0}, 3)
     assert read_metrics(Path("run")) == [
@@ -70,14 +105,6 @@ def test_metrics_survive_a_kill_and_a_resume(capsys: pytest.CaptureFixture[str])
         {"step": 2, "loss": 1.0},
         {"step": 3, "loss": 9.0},
     ]
-
-
-def test_damaged_checkpoints_are_named() -> None:
-    Path("broken.ckpt").write_bytes(b"PK\x03\x04 half of it")
-    with pytest.raises(InputError, match=r"broken\.ckpt"):
-        checkpoint_step(Path("broken.ckpt"))
-    torch.save({"global_step": 12}, "good.ckpt")
-    assert checkpoint_step(Path("good.ckpt")) == 12
 
 
 def test_a_run_is_described() -> None:

@@ -12,6 +12,7 @@ from pointcontrast.benchmarks.engine import benchmark_engine
 from pointcontrast.benchmarks.overlap import benchmark_overlap
 from pointcontrast.benchmarks.pair_loading import benchmark_pairs
 from pointcontrast.benchmarks.preparation import benchmark_preparation
+from pointcontrast.benchmarks.run import benchmark_run
 from pointcontrast.benchmarks.timing import Figures
 from pointcontrast.errors import run_command
 from pointcontrast.files import write_json
@@ -37,6 +38,7 @@ def main(
     _add_engine(commands.add_parser("engine", help="native and MinkowskiEngine, a training step"))
     _add_preparation(commands.add_parser("prepare", help="scenes with pairs from .sens files"))
     _add_overlap(commands.add_parser("overlap", help="the overlaps of all pairs of a scene"))
+    _add_run(commands.add_parser("run", help="pairs a second, and time lost to checkpoints"))
     for name, (what, add) in (more or {}).items():
         add(commands.add_parser(name, help=what))
     for command in commands.choices.values():
@@ -83,6 +85,18 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
         "--num-voxels", type=int, nargs="+", default=[10_000, 40_000, 160_000], help="sizes"
     )
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--voxel-size", type=float, default=0.025, help="metres")
+    parser.add_argument("--variant", default="34C", help="of Res16UNet")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(benchmark=benchmark_run)
+    parser.add_argument(
+        "--root", type=Path, help="a prepared folder (else ../shared/data is prepared, or rooms)"
+    )
+    parser.add_argument("--num-pairs", type=int, default=160, help="loaded for each figure")
+    parser.add_argument("--steps", type=int, default=12, help="of the run")
+    parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2, 4])
     parser.add_argument("--voxel-size", type=float, default=0.025, help="metres")
     parser.add_argument("--variant", default="34C", help="of Res16UNet")
 

@@ -111,10 +111,11 @@ def normalize(x: SparseTensor) -> SparseTensor:
 
     The released code (PointContrast ``pretrain/pointcontrast/model/res16unet.py``) divides by the
     bare norm; here a row of zeros stays zero instead of becoming NaN, and every other row is the
-    same.
+    same. Features in half precision come out in float32: a norm rounded to eight bits is not 1.
     """
-    norm = torch.linalg.vector_norm(x.features, dim=1, keepdim=True)
-    return x.replace(x.features / torch.where(norm == 0, 1, norm))
+    features = x.features.to(torch.promote_types(x.features.dtype, torch.float32))
+    norm = torch.linalg.vector_norm(features, dim=1, keepdim=True)
+    return x.replace(features / torch.where(norm == 0, 1, norm))
 
 
 class _GlobalPooling(nn.Module):

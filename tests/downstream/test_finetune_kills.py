@@ -1,0 +1,52 @@
+"""The kill test of finetuning: the best network and its scores too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY
+from downstream_small import SMALL
+from killed_runs import (
+    THREE,
+    Moment,
+    assert_same_runs,
+    finish,
+    losses,
+    random_moments,
+    run_with_kills,
+    start,
+)
+
+
+def finetuning(scenes: Path, num_steps: int) -> list[object]:
+    return [
+        "--config", REPOSITORY / "configs" / "downstream" / "s3dis_small.yaml", *SMALL,
+        "--data.benchmark.init_args.root", scenes, "--data.voxel_size", 0.2,
+        "--trainer.max_steps", num_steps, "--checkpoint_every", 2,
+    ]  # fmt: skip
+
+
+def check_finetuning(scenes: Path, num_steps: int, moments: list[Moment]) -> None:
+    arguments = finetuning(scenes, num_steps)
+    whole, killed = Path("whole"), Path("killed")
+    finish(start("finetune", *arguments, "--run_dir", whole), 0, 600)
+    assert len(run_with_kills("finetune", arguments, killed, moments)) == len(moments)
+    assert_same_runs(whole, killed)
+    assert [step for step, _ in losses(killed)] == list(range(num_steps))
+    assert (killed / "scores.json").read_text() == (whole / "scores.json").read_text()
+
+
+def test_three_kills_of_a_finetuning_change_nothing(
+    s3dis_scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    check_finetuning(s3dis_scenes, 8, THREE)
+
+
+@pytest.mark.slow
+def test_twenty_kills_of_a_finetuning_change_nothing(
+    s3dis_scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    check_finetuning(s3dis_scenes, 40, random_moments(20, 2))
