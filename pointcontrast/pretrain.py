@@ -22,6 +22,8 @@ from torch.optim.lr_scheduler import LambdaLR
 from pointcontrast.backbones import Backbone
 from pointcontrast.batch_norm import Pass, recalibrated_batch_norm
 from pointcontrast.data import PairDataModule
+from pointcontrast.errors import InputError
+from pointcontrast.passes import encode_in_passes
 from pointcontrast.retrieval import (
     RetrievalScores,
     collapse_problem,
@@ -30,7 +32,7 @@ from pointcontrast.retrieval import (
     score_pair,
 )
 from pointcontrast.schedules import Schedule, StepwiseExponential
-from pointcontrast.types import PairBatch
+from pointcontrast.types import PairBatch, ViewBatch
 
 ROWS_FOR_RANK = 1000
 """Rows of each validation view that enter the effective rank."""
@@ -54,6 +56,7 @@ class PointContrast(pl.LightningModule):
         num_candidates: int = 1000,
         inlier_distance: float = 0.1,
         calibration_batches: int = 8,
+        pairs_a_pass: int | None = None,
         seed: int = 0,
     ) -> None:
         """Put the parts together.
@@ -70,9 +73,20 @@ class PointContrast(pl.LightningModule):
             calibration_batches: training batches on which batch norm's statistics are measured
                 before the network is scored or exported; 0 takes the moving averages, as the
                 released code does.
+            pairs_a_pass: encode a batch so many pairs at a time and keep their features only; the
+                backward pass encodes them again (``pointcontrast.passes``). Memory is then that of
+                one pass, time about a third more, and the negatives are still those of the whole
+                batch, while batch norm sees one pass at a time. None encodes the batch at once.
+                (trainer.accumulate_grad_batches saves memory too, but each part of the batch then
+                has its own negatives only.)
             seed: of the loss's sampling; set from seed_everything.
+
+        Raises:
+            InputError: pairs_a_pass is less than 1.
         """
         super().__init__()
+        if pairs_a_pass is not None and pairs_a_pass < 1:
+            raise InputError(f"model.pairs_a_pass {pairs_a_pass} must be at least 1, or null")
         self.backbone = backbone
         self.loss = loss
         self.optimizer = optimizer
@@ -80,6 +94,7 @@ class PointContrast(pl.LightningModule):
         self.num_candidates = num_candidates
         self.inlier_distance = inlier_distance
         self.calibration_batches = calibration_batches
+        self.pairs_a_pass = pairs_a_pass
         self.seed = seed
         self.on_scored: Callable[[dict[str, float]], None] | None = None
         """Called with the figures of each validation, while batch norm is calibrated."""
@@ -111,22 +126,34 @@ class PointContrast(pl.LightningModule):
     def training_step(self, batch: PairBatch, batch_idx: int) -> torch.Tensor:
         """The loss of one batch of pairs."""
         self._count_dropped(batch.num_dropped)
-        if not len(batch):
+        if not len(batch) and not getattr(self.loss, "gather_negatives", False):
             # Every step must have a loss, or the count of steps would run behind the stream of
             # samples and a resumed run would differ from one that was not interrupted.
-            return torch.stack([p.sum() for p in self.parameters()]).sum() * 0.0
-        features0 = self.backbone.encode(batch.view0.coordinates, batch.view0.features)
-        features1 = self.backbone.encode(batch.view1.coordinates, batch.view1.features)
+            return self._nothing(self)
+        features0, features1 = self._encode(batch.view0), self._encode(batch.view1)
         output = self.loss(
             features0,
             features1,
             batch.correspondences,
             self._generator(self.global_step, batch_idx, self.global_rank),
-            offsets0=batch.view0.offsets,
-            offsets1=batch.view1.offsets,
+            offsets0=batch.view0.offsets if len(batch) else None,
+            offsets1=batch.view1.offsets if len(batch) else None,
         )
         self._log_step(output.loss.detach(), output.terms, len(batch))
         return output.loss
+
+    def _encode(self, view: ViewBatch) -> torch.Tensor:
+        """(N, C) features; without a row, they still hang on every weight, as DDP asks."""
+        if not len(view.coordinates):
+            return self._nothing(self.backbone).expand(0, self.backbone.out_channels)
+        if self.pairs_a_pass is not None:
+            return encode_in_passes(self.backbone, view, self.pairs_a_pass)
+        return self.backbone.encode(view.coordinates, view.features)
+
+    @staticmethod
+    def _nothing(module: nn.Module) -> torch.Tensor:
+        """A 0 that gives every weight a gradient of 0."""
+        return torch.stack([p.sum() for p in module.parameters()]).sum() * 0.0
 
     def _count_dropped(self, num_dropped: int) -> None:
         self.num_dropped_pairs += num_dropped
