@@ -28,9 +28,15 @@ from downstream.predictor import overlap_in_voxels
 from downstream.tasks import Task
 from downstream.types import LabelledBatch
 from pointcontrast.backbones import Backbone
-from pointcontrast.batch_norm import Pass, measure_batch_norm, recalibrated_batch_norm
+from pointcontrast.batch_norm import (
+    AnyBatchNorm,
+    Pass,
+    measure_batch_norm,
+    recalibrated_batch_norm,
+)
 from pointcontrast.errors import InputError
 from pointcontrast.foreign_weights import KernelOrder
+from pointcontrast.gathering import take_buffers_of_first_rank
 from pointcontrast.losses import LossOutput
 from pointcontrast.network_input import NetworkInput
 from pointcontrast.schedules import BatchNormMomentum, PolynomialDecay, Schedule
@@ -187,7 +193,7 @@ class Finetune(pl.LightningModule):
             return
         momentum = self.batch_norm_momentum.momentum(self.global_step, self.trainer.max_steps)
         for layer in self.network.modules():
-            if isinstance(layer, torch.nn.BatchNorm1d):
+            if isinstance(layer, AnyBatchNorm):
                 layer.momentum = momentum
 
     def training_step(self, batch: LabelledBatch, batch_idx: int) -> torch.Tensor:
@@ -221,6 +227,7 @@ class Finetune(pl.LightningModule):
         """Measure batch norm's statistics for the weights as they are, if that is asked for."""
         self.metric.reset()
         self._validation.enter_context(self.calibrated())
+        take_buffers_of_first_rank(self.network)
 
     def calibrated(self) -> AbstractContextManager[None]:
         """A context in which the network is scored and written."""
@@ -245,8 +252,10 @@ class Finetune(pl.LightningModule):
         for batch in data.calibration_dataloader(self.calibration_batches):
             yield partial(run, batch.to(device))
 
-    def validation_step(self, batch: LabelledBatch, batch_idx: int) -> None:
-        """Count the predictions of one cloud."""
+    def validation_step(self, batch: LabelledBatch | None, batch_idx: int) -> None:
+        """Count the predictions of one cloud; of none where other ranks have one more."""
+        if batch is None:
+            return
         if self.task.predicts == "points":
             margin = overlap_in_voxels(OVERLAP, self.data.network_input.voxel_size)
             outputs = self.network.forward_in_blocks(batch, self.max_validation_voxels, margin)

@@ -13,6 +13,7 @@ from downstream.finetune import Finetune
 from downstream.network_file import BEST, LAST, read_network, save_network
 from downstream.seeds import run_seeds, take_seeds
 from pointcontrast.files import write_json
+from pointcontrast.gathering import part_ways
 from pointcontrast.network_input import num_channels
 from pointcontrast.run_cli import RunCLI
 from pointcontrast.run_folder import CHECKPOINT
@@ -48,8 +49,7 @@ class FinetuneCLI(RunCLI):
 
     def check_data(self) -> None:
         """List the clouds, and build the network for their classes."""
-        self.datamodule.prepare_data()
-        self.datamodule.setup("fit")
+        super().check_data()
         self.model.configure_model()
 
     def train(self) -> int:
@@ -63,6 +63,10 @@ class FinetuneCLI(RunCLI):
             self.model.measure_frozen(self.datamodule)
         if not self.fit():
             return self.interrupted_status
+        if not self.trainer.strategy.broadcast((self.folder / BEST).exists()):
+            # the run was shorter than the validation interval
+            self.trainer.validate(self.model, self.datamodule, verbose=False)
+        part_ways()
         if self.trainer.is_global_zero:
             self._finish()
         return 0
@@ -89,8 +93,6 @@ class FinetuneCLI(RunCLI):
             )
 
     def _finish(self) -> None:
-        if not (self.folder / BEST).exists():  # the run was shorter than the validation interval
-            self.trainer.validate(self.model, self.datamodule, verbose=False)
         best = self.folder / BEST
         evaluation = evaluate_network(
             read_network(best, self.model.network.backbone.engine_name),

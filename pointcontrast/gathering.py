@@ -82,6 +82,13 @@ def take_buffers_of_first_rank(network: nn.Module) -> None:
             dist.broadcast(buffer, 0)
 
 
+def part_ways() -> None:
+    """End the group: what a rank computes from here on, it computes alone (metrics would wait)."""
+    if num_ranks() > 1:
+        dist.barrier()
+        dist.destroy_process_group()
+
+
 class _OthersRows(torch.autograd.Function):
     """All-gather of uneven numbers of rows, without one's own; its backward pass sums."""
 

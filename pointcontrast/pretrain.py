@@ -7,9 +7,11 @@ From the command to the loss in two hops: ``tools/pretrain.py`` calls :func:`mai
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import pytorch_lightning as pl
@@ -23,6 +25,7 @@ from pointcontrast.backbones import Backbone
 from pointcontrast.batch_norm import Pass, recalibrated_batch_norm
 from pointcontrast.data import PairDataModule
 from pointcontrast.errors import InputError
+from pointcontrast.gathering import gather_objects, take_buffers_of_first_rank
 from pointcontrast.passes import encode_in_passes
 from pointcontrast.retrieval import (
     RetrievalScores,
@@ -36,6 +39,15 @@ from pointcontrast.types import PairBatch, ViewBatch
 
 ROWS_FOR_RANK = 1000
 """Rows of each validation view that enter the effective rank."""
+
+
+@dataclass(frozen=True)
+class _ScoredPair:
+    """What validation keeps of a pair until all ranks have scored theirs."""
+
+    index: int
+    scores: RetrievalScores
+    features: torch.Tensor
 
 
 class PointContrast(pl.LightningModule):
@@ -101,8 +113,7 @@ class PointContrast(pl.LightningModule):
         self.num_dropped_pairs = 0
         self._step_end: float | None = None
         self._validation = ExitStack()
-        self._scores: list[RetrievalScores] = []
-        self._features: list[torch.Tensor] = []
+        self._scored: list[_ScoredPair] = []
 
     @property
     def data(self) -> PairDataModule:
@@ -185,8 +196,9 @@ class PointContrast(pl.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Measure batch norm's statistics for the weights as they are."""
-        self._scores, self._features = [], []
+        self._scored = []
         self._validation.enter_context(self.calibrated())
+        take_buffers_of_first_rank(self.backbone)
 
     def calibrated(self) -> Any:
         """A context in which the network is scored and exported."""
@@ -201,36 +213,37 @@ class PointContrast(pl.LightningModule):
                     yield partial(self.backbone.encode, view.coordinates, view.features)
 
     def validation_step(self, batch: PairBatch, batch_idx: int) -> None:
-        """Score one held-out pair."""
+        """Score one held-out pair, or none where other ranks have one more."""
         if not len(batch):
             return
+        index = batch_idx * self.trainer.world_size + self.global_rank
         features0 = self.backbone.encode(batch.view0.coordinates, batch.view0.features)
         features1 = self.backbone.encode(batch.view1.coordinates, batch.view1.features)
-        self._scores.append(
-            score_pair(
-                features0,
-                features1,
-                batch.view0.points,
-                batch.view1.points,
-                batch.correspondences,
-                self._generator(batch_idx),
-                num_candidates=self.num_candidates,
-                inlier_distance=self.inlier_distance,
-            )
+        scores = score_pair(
+            features0,
+            features1,
+            batch.view0.points,
+            batch.view1.points,
+            batch.correspondences,
+            self._generator(index),
+            num_candidates=self.num_candidates,
+            inlier_distance=self.inlier_distance,
         )
-        self._features.append(features0[:: max(1, len(features0) // ROWS_FOR_RANK)].cpu())
+        some = features0[:: max(1, len(features0) // ROWS_FOR_RANK)].cpu()
+        self._scored.append(_ScoredPair(index, scores, some))
 
     def on_validation_epoch_end(self) -> None:
         """Log the means over pairs, warn of a collapse, and put batch norm back."""
         with self._validation:
-            if self._scores:
-                self._report_scores()
+            scored = [pair for part in gather_objects(self._scored) for pair in part]
+            if scored:  # in one order, so that sums do not depend on the number of ranks
+                self._report_scores(sorted(scored, key=attrgetter("index")))
         self._step_end = None
 
-    def _report_scores(self) -> None:
-        features = torch.cat(self._features)
+    def _report_scores(self, scored: Sequence[_ScoredPair]) -> None:
+        features = torch.cat([pair.features for pair in scored])
         rank = effective_rank(features)
-        figures = {**mean_scores(self._scores), "effective_rank": rank}
+        figures = {**mean_scores([pair.scores for pair in scored]), "effective_rank": rank}
         self.log_dict({f"validation/{name}": value for name, value in figures.items()})
         problem = collapse_problem(rank, features.shape[1], figures["negative_similarity"])
         if problem is not None and not self.trainer.sanity_checking:
