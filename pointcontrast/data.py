@@ -244,9 +244,7 @@ class PairDataModule(pl.LightningDataModule):
     def val_dataloader(self) -> DataLoader[PairBatch]:
         """The held-out pairs, one a batch, always the same; each rank has every so many."""
         rank, num_ranks = (
-            (0, 1)
-            if self.trainer is None
-            else (self.trainer.global_rank, self.trainer.world_size)
+            (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
         )
         keys = validation_keys(len(self.validation_dataset), VALIDATION_EPOCH, rank, num_ranks)
         return make_loader(self.validation_dataset, keys, collate_pairs, 0)

@@ -30,7 +30,9 @@ def training_stream(
     )
 
 
-def validation_keys(num_samples: int, epoch: int, rank: int, num_ranks: int) -> list[list[SampleKey]]:
+def validation_keys(
+    num_samples: int, epoch: int, rank: int, num_ranks: int
+) -> list[list[SampleKey]]:
     """The samples of a rank, one a batch: every so many of them.
 
     All ranks have as many batches, for Lightning leaves out the validation of a rank that has

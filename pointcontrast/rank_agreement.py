@@ -53,9 +53,7 @@ class Ranks:
         if world_size == 1:
             return
         try:
-            store, _, _ = next(
-                rendezvous("env://", rank=rank, world_size=world_size, timeout=WAIT)
-            )
+            store, _, _ = next(rendezvous("env://", rank=rank, world_size=world_size, timeout=WAIT))
         except (RuntimeError, ValueError) as error:
             raise InputError(
                 f"rank {rank} cannot meet the others at {os.environ.get('MASTER_ADDR')}:"

@@ -8,7 +8,8 @@ k (view1), both of unit length, and the temperature t::
 
 As there: view0 asks and view1 answers, one direction only; the negatives of a query are the keys
 of the other sampled queries, from its own scene and all other scenes of this process; nothing is
-gathered from other processes, unless ``gather_negatives`` asks for it. Two queries may share a key, which is then a negative of both.
+gathered from other processes, unless ``gather_negatives`` asks for it. Two queries may share a
+key, which is then a negative of both.
 
 Deliberate differences: all randomness comes from one generator (there, two global ones); the
 n x n logits are never held at once, so memory grows with n and not with its square; half
