@@ -25,7 +25,11 @@ from pointcontrast.backbones import Backbone
 from pointcontrast.batch_norm import Pass, recalibrated_batch_norm
 from pointcontrast.data import PairDataModule
 from pointcontrast.errors import InputError
-from pointcontrast.gathering import gather_objects, take_buffers_of_first_rank
+from pointcontrast.gathering import (
+    gather_objects,
+    sum_over_ranks,
+    take_buffers_of_first_rank,
+)
 from pointcontrast.passes import encode_in_passes
 from pointcontrast.retrieval import (
     RetrievalScores,
@@ -137,7 +141,7 @@ class PointContrast(pl.LightningModule):
     def training_step(self, batch: PairBatch, batch_idx: int) -> torch.Tensor:
         """The loss of one batch of pairs."""
         self._count_dropped(batch.num_dropped)
-        if not len(batch) and not getattr(self.loss, "gather_negatives", False):
+        if self._leaves_out(batch):
             # Every step must have a loss, or the count of steps would run behind the stream of
             # samples and a resumed run would differ from one that was not interrupted.
             return self._nothing(self)
@@ -152,6 +156,13 @@ class PointContrast(pl.LightningModule):
         )
         self._log_step(output.loss.detach(), output.terms, len(batch))
         return output.loss
+
+    def _leaves_out(self, batch: PairBatch) -> bool:
+        """Whether this step computes nothing: no pair is there for what ranks do together."""
+        if any(isinstance(layer, nn.SyncBatchNorm) for layer in self.backbone.modules()):
+            empty = torch.tensor(float(not len(batch)), device=self.device)
+            return bool(sum_over_ranks(empty) > 0)  # or ranks with a pair would wait for this one
+        return not len(batch) and not getattr(self.loss, "gather_negatives", False)
 
     def _encode(self, view: ViewBatch) -> torch.Tensor:
         """(N, C) features; without a row, they still hang on every weight, as DDP asks."""

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -52,24 +53,30 @@ def _run(rank: int, function: Any, num_ranks: int, port: int, folder: Path, argu
 
 
 def by_hand(
-    commands: Sequence[Sequence[object]], folder: Path, **environment: str
+    commands: Sequence[Sequence[object]],
+    folder: Path,
+    *,
+    folders: Sequence[str] | None = None,
+    delay: float = 0.0,
 ) -> list[subprocess.Popen[str]]:
-    """Each command as one rank, each rank a node of its own."""
+    """Each command as one rank, each rank a node of its own, one ``delay`` after another."""
     port = str(free_port())
-    return [
-        start(
-            command,
-            folder,
-            RANK=str(rank),
-            LOCAL_RANK="0",
-            NODE_RANK=str(rank),
-            WORLD_SIZE=str(len(commands)),
-            MASTER_ADDR="127.0.0.1",
-            MASTER_PORT=port,
-            **environment,
+    processes = []
+    for rank, command in enumerate(commands):
+        time.sleep(delay if rank else 0.0)
+        processes.append(
+            start(
+                command,
+                folder / (folders[rank] if folders else "."),
+                RANK=str(rank),
+                LOCAL_RANK="0",
+                NODE_RANK=str(rank),
+                WORLD_SIZE=str(len(commands)),
+                MASTER_ADDR="127.0.0.1",
+                MASTER_PORT=port,
+            )
         )
-        for rank, command in enumerate(commands)
-    ]
+    return processes
 
 
 def start(command: Sequence[object], folder: Path, **environment: str) -> subprocess.Popen[str]:
