@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from operator import attrgetter
 
@@ -12,6 +13,7 @@ from downstream.evaluate import evaluate_network, write_evaluation
 from downstream.finetune import Finetune
 from downstream.network_file import BEST, LAST, read_network, save_network
 from downstream.seeds import run_seeds, take_seeds
+from pointcontrast.errors import InputError
 from pointcontrast.files import write_json
 from pointcontrast.gathering import part_ways
 from pointcontrast.network_input import num_channels
@@ -111,6 +113,11 @@ def run_command_line(argv: list[str] | None) -> int:
     """One run, or one for each of ``--seeds`` and a table of their mean and spread."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     seeds, rest = take_seeds(arguments)
+    if seeds is not None and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise InputError(
+            "--seeds starts its runs itself; under torchrun or the like give one "
+            "--seed_everything a command"
+        )
     return FinetuneCLI(rest).run() if seeds is None else run_seeds(seeds, rest)
 
 

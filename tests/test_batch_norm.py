@@ -114,9 +114,9 @@ def test_what_is_drawn_while_measuring_is_not_taken_from_training() -> None:
 
 @pytest.mark.parametrize("reverted", [False, True])
 def test_synchronised_layers_are_measured_too(reverted: bool) -> None:
-    """What trainer.sync_batchnorm makes of the layers, and what it leaves of them after training."""
-    coordinates = random_coordinates(200, extent=8)
-    features = random_features(200, 3).float()
+    """What trainer.sync_batchnorm makes of the layers, and what it leaves after training."""
+    coordinates = random_coordinates(400, extent=24)
+    features = random_features(len(coordinates), 3).float()
 
     def statistics(convert: bool) -> tuple[torch.Tensor, list[torch.Tensor]]:
         torch.manual_seed(0)

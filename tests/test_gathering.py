@@ -258,16 +258,22 @@ def test_cached_passes_train_batch_norm_as_passes_do(engine: str, checkpointed: 
 
 
 def test_cached_passes_run_again_under_the_same_autocast() -> None:
+    """The same loss to the bit; gradients are rounded, and summed in another order."""
     sides, loss = [views(3, 5), views(3, 6)], ALL["infonce"]()
-    results = []
-    for encode in (lambda n, v: plain_passes(n, v, 2), lambda n, v: encode_in_passes(n, v, 2)):
+    results: list[list[torch.Tensor]] = []
+    states: list[bool] = []
+    for encode in (plain_passes, encode_in_passes):
         net = network("native")
+        states.clear()
+        net.register_forward_pre_hook(lambda *_: states.append(torch.is_autocast_enabled("cpu")))
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            value = contrast(loss, [encode(net, side) for side in sides], sides)
+            value = contrast(loss, [encode(net, side, 2) for side in sides], sides)
         value.backward()
-        results.append([value.detach(), *(p.grad for p in net.parameters())])
+        results.append([value.detach(), *(p.grad for p in net.parameters())])  # pyright: ignore
+    assert states == [True] * 8
+    assert torch.equal(results[0][0], results[1][0])
     for one, other in zip(*results, strict=True):
-        assert torch.equal(one, other)
+        assert float((one - other).norm() / other.norm()) < 0.05
 
 
 class Contrast(nn.Module):
