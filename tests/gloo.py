@@ -17,7 +17,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from conftest import REPOSITORY
 
-LIMIT = 150
+LIMIT = 300
 """Seconds after which a test says that something hangs."""
 
 

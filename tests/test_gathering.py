@@ -298,7 +298,8 @@ def rank_contrast(rank: int, engine: str) -> Any:
         for cached in (False, True):
             module = Contrast(name, engine, cached)
             sides = [views(NUM_PAIRS[rank], 10 + rank), views(NUM_PAIRS[rank], 20 + rank)]
-            loss = DistributedDataParallel(module)(sides)
+            wrapped = DistributedDataParallel(module)  # alive until the backward pass is over
+            loss = wrapped(sides)
             loss.backward()
             results[name, cached] = loss.detach(), [p.grad for p in module.net.parameters()]
     return results
