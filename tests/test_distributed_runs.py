@@ -48,9 +48,9 @@ def test_four_processes_with_uneven_data(
 ) -> None:
     """Rank 3 has no pair to validate, and rank 2 a batch without a pair in step 1."""
     epoch = training_pairs(prepared)
-    num_steps = len(epoch) // 4 + 2
-    assert len(epoch) % 4
-    common = ["--config", config, "--data.batch_size=1", "--data.num_validation_pairs=3",
+    num_steps = len(epoch) // 12 + 2
+    assert len(epoch) % 12
+    common = ["--config", config, "--data.batch_size=3", "--data.num_validation_pairs=3",
               "--model.loss.gather_negatives=true", f"--trainer.max_steps={num_steps}"]  # fmt: skip
     (tmp_path / "record").mkdir()
     run = start(
@@ -69,7 +69,7 @@ def test_four_processes_with_uneven_data(
     assert Counter(line["rank"] for line in lines) == dict.fromkeys(range(4), num_steps)
     lines.sort(key=lambda line: (line["step"], line["rank"]))
     served = [tuple(pair) for line in lines for pair in line["pairs"]]
-    assert len(served) == 4 * num_steps
+    assert len(served) == 12 * num_steps
     assert sorted(served[: len(epoch)]) == sorted(epoch)
     assert len(set(served[len(epoch) :])) == len(served) - len(epoch)
 
