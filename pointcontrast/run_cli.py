@@ -264,7 +264,7 @@ def _quiet() -> None:
         ".*dataloader is not resumable.*",  # SampleStream starts where the run stopped
         r".*module\(s\) in eval mode at the start of training.*",  # what finetuning leaves alone
         ".*The `srun` command is available.*",
-        ".*It is recommended to use `self.log.*sync_dist=True.*",  # figures are of all ranks already
+        ".*It is recommended to use `self.log.*sync_dist=True.*",  # they are of all ranks already
         ".*treespec.*is deprecated.*",  # between Lightning and torch
         r"(?s).*(JsonargparseDeprecation|was deprecated in v4)",  # Lightning and jsonargparse
     ):
