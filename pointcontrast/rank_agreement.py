@@ -26,7 +26,7 @@ from pointcontrast.errors import InputError
 WAIT = timedelta(minutes=30)
 """For ranks that are still starting, or whose data is being made: as long as Lightning's own."""
 LINGER = 10.0
-"""Seconds that rank 0, which may hold the store, waits for others to read why all stop."""
+"""Seconds that rank 0, which may hold the store, waits for others to read what it wrote."""
 MAX_VALUE = 80
 """Characters of a value that a message quotes."""
 _FAILED = "failed"
@@ -119,7 +119,7 @@ class Ranks:
         first, verdict = json.loads(store.get(self._key("verdict")))
         store.add(self._key("read"), 1)
         deadline = time.monotonic() + LINGER
-        while self.rank == 0 and verdict and time.monotonic() < deadline:
+        while self.rank == 0 and time.monotonic() < deadline:
             if store.add(self._key("read"), 0) == self.world_size:
                 break
             time.sleep(0.02)

@@ -166,7 +166,8 @@ class RunCLI(LightningCLI, ABC):
         if not started_by_others(self.trainer):
             self.datamodule.prepare_data()
             self.check_data()  # before processes are started in vain
-        ranks = processes_of(self.trainer)
+        # kept: where rank 0 holds the store, it goes with the object, and others still read it
+        ranks = self.ranks = processes_of(self.trainer)
         try:
             if ranks.local_rank == 0:
                 self.datamodule.prepare_data()
