@@ -19,9 +19,16 @@ from downstream.dataset import CloudDataset
 from downstream.point_lists import PointList, read_point_list
 from downstream.samples import SampleMaker
 from downstream.scene_lists import choose_scenes, read_scene_list
-from downstream.types import LabelledBatch
+from downstream.types import LabelledBatch, LabelledSample
 from pointcontrast.errors import InputError
-from pointcontrast.loading import make_loader, training_stream
+from pointcontrast.loading import (
+    check_batch_sizes,
+    make_loader,
+    samples_a_rank,
+    summary,
+    training_stream,
+    validation_keys,
+)
 from pointcontrast.network_input import FeatureName, NetworkInput
 from pointcontrast.sources import DataSource
 from pointcontrast.stream import SampleKey, SampleStream
@@ -43,6 +50,7 @@ class FinetuneDataModule(pl.LightningDataModule):
         point_list: str | None = None,
         box_list: str | None = None,
         max_voxels: int = 0,
+        total_batch_size: int | None = None,
         seed: int = 0,
     ) -> None:
         """Describe the data.
@@ -64,18 +72,20 @@ class FinetuneDataModule(pl.LightningDataModule):
             box_list: train on these boxes alone (``... boxes``).
             max_voxels: a batch leaves out clouds that would bring it above this; 0 for no limit.
                 The first cloud always stays.
+            total_batch_size: clouds a step of all processes together, in place of batch_size: the
+                number of processes must divide it.
             seed: of order and augmentation; set from seed_everything.
         """
         super().__init__()
         self.benchmark = benchmark
         self.source = source
         self.batch_size = batch_size
+        self.total_batch_size = total_batch_size
         self.num_workers = num_workers
         self.network_input = NetworkInput(
             voxel_size=voxel_size, features=tuple(features), rotation="vertical"
         )
-        if batch_size < 1:
-            raise InputError(f"data.batch_size {batch_size} must be at least 1")
+        check_batch_sizes(batch_size, total_batch_size)
         if point_list is not None and not isinstance(benchmark, SceneBenchmark):
             raise InputError("data.point_list is for labelled scenes; shapes have data.scene_list")
         if box_list is not None and not isinstance(benchmark, DetectionBenchmark):
@@ -156,30 +166,51 @@ class FinetuneDataModule(pl.LightningDataModule):
         assert self._validation is not None, "call setup first"
         return self._validation
 
+    def contents(self) -> dict[str, str]:
+        """What ranks must have alike; there after ``setup``."""
+        root = self.benchmark.arguments.get("root")
+        return {
+            f"the list of training clouds in {root}": summary(self.train_dataset.names),
+            f"the list of validation clouds in {root}": summary(self.validation_dataset.names),
+        }
+
+    @property
+    def clouds_a_rank(self) -> int:
+        """Clouds that this process takes a step.
+
+        Raises:
+            InputError: the number of processes does not divide total_batch_size.
+        """
+        num_ranks = 1 if self.trainer is None else self.trainer.world_size
+        return samples_a_rank(self.batch_size, self.total_batch_size, num_ranks)
+
     def train_dataloader(self) -> DataLoader[LabelledBatch]:
         """The stream of batches, from the step at which the run stands."""
         assert self.trainer is not None
-        stream = training_stream(self.trainer, len(self.train_dataset), self.batch_size, self.seed)
+        size = self.clouds_a_rank
+        stream = training_stream(self.trainer, len(self.train_dataset), size, self.seed)
         return self._loader(self.train_dataset, stream, self.num_workers)
 
     def val_dataloader(self) -> DataLoader[LabelledBatch]:
         """The validation clouds, one a batch; each rank has every so many of them."""
         assert self.trainer is not None
-        ranks = range(
-            self.trainer.global_rank, len(self.validation_dataset), self.trainer.world_size
+        keys = validation_keys(
+            len(self.validation_dataset), 0, self.trainer.global_rank, self.trainer.world_size
         )
-        return self._loader(self.validation_dataset, [[(0, i)] for i in ranks], self.num_workers)
+        return self._loader(self.validation_dataset, keys, self.num_workers)
 
     def calibration_dataloader(self, num_batches: int) -> DataLoader[LabelledBatch]:
         """The first batches of the training stream: what batch norm is recalibrated on."""
-        stream = SampleStream(len(self.train_dataset), self.batch_size, num_batches, seed=self.seed)
+        stream = SampleStream(
+            len(self.train_dataset), self.clouds_a_rank, num_batches, seed=self.seed
+        )
         return self._loader(self.train_dataset, stream, 0)
 
     def transfer_batch_to_device(
-        self, batch: LabelledBatch, device: torch.device, dataloader_idx: int
-    ) -> LabelledBatch:
+        self, batch: LabelledBatch | None, device: torch.device, dataloader_idx: int
+    ) -> LabelledBatch | None:
         """Move a batch; Lightning cannot move frozen dataclasses by itself."""
-        return batch.to(device)
+        return None if batch is None else batch.to(device)
 
     def _loader(
         self,
@@ -188,5 +219,10 @@ class FinetuneDataModule(pl.LightningDataModule):
         num_workers: int,
     ) -> DataLoader[LabelledBatch]:
         max_voxels = self.max_voxels if dataset.training else 0
-        collate = partial(collate_samples, max_voxels=max_voxels)
+        collate = partial(_collate, max_voxels=max_voxels)
         return make_loader(dataset, batches, collate, num_workers)
+
+
+def _collate(samples: Sequence[LabelledSample], max_voxels: int) -> LabelledBatch | None:
+    """A batch; None where a rank has no cloud left to validate."""
+    return collate_samples(samples, max_voxels) if samples else None

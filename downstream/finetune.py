@@ -27,8 +27,14 @@ from downstream.tasks import Task
 from downstream.types import LabelledBatch
 from pointcontrast.backbones import Backbone
 from pointcontrast.bad_batch import ReproducibleModule
-from pointcontrast.batch_norm import Pass, measure_batch_norm, recalibrated_batch_norm
+from pointcontrast.batch_norm import (
+    AnyBatchNorm,
+    Pass,
+    measure_batch_norm,
+    recalibrated_batch_norm,
+)
 from pointcontrast.errors import InputError
+from pointcontrast.gathering import take_buffers_of_first_rank
 from pointcontrast.kernel_order import KernelOrder
 from pointcontrast.losses import LossOutput
 from pointcontrast.network_input import NetworkInput
@@ -191,7 +197,7 @@ class Finetune(ReproducibleModule):
             return
         momentum = self.batch_norm_momentum.momentum(self.global_step, self.trainer.max_steps)
         for layer in self.network.modules():
-            if isinstance(layer, torch.nn.BatchNorm1d):
+            if isinstance(layer, AnyBatchNorm):
                 layer.momentum = momentum
 
     def training_step(self, batch: LabelledBatch, batch_idx: int) -> torch.Tensor:
@@ -226,6 +232,7 @@ class Finetune(ReproducibleModule):
         """Measure batch norm's statistics for the weights as they are, if that is asked for."""
         self.metric.reset()
         self._validation.enter_context(self.calibrated())
+        take_buffers_of_first_rank(self.network)
 
     def calibrated(self) -> AbstractContextManager[None]:
         """A context in which the network is scored and written."""
@@ -250,8 +257,10 @@ class Finetune(ReproducibleModule):
         for batch in data.calibration_dataloader(self.calibration_batches):
             yield partial(run, batch.to(device))
 
-    def validation_step(self, batch: LabelledBatch, batch_idx: int) -> None:
-        """Count the predictions of one cloud."""
+    def validation_step(self, batch: LabelledBatch | None, batch_idx: int) -> None:
+        """Count the predictions of one cloud; of none where other ranks have one more."""
+        if batch is None:
+            return
         if self.task.predicts == "points":
             margin = overlap_in_voxels(OVERLAP, self.data.network_input.voxel_size)
             outputs = self.network.forward_in_blocks(batch, self.max_validation_voxels, margin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from operator import attrgetter
 
@@ -12,7 +13,9 @@ from downstream.evaluate import evaluate_network, write_evaluation
 from downstream.finetune import Finetune
 from downstream.network_file import BEST, LAST, read_network, save_network
 from downstream.seeds import run_seeds, take_seeds
+from pointcontrast.errors import InputError
 from pointcontrast.files import write_json
+from pointcontrast.gathering import part_ways
 from pointcontrast.network_input import num_channels
 from pointcontrast.run_checkpoints import CHECKPOINT
 from pointcontrast.run_cli import RunCLI
@@ -48,8 +51,7 @@ class FinetuneCLI(RunCLI):
 
     def check_data(self) -> None:
         """List the clouds, and build the network for their classes."""
-        self.datamodule.prepare_data()
-        self.datamodule.setup("fit")
+        super().check_data()
         self.model.configure_model()
 
     def train(self) -> int:
@@ -63,6 +65,11 @@ class FinetuneCLI(RunCLI):
             self.model.measure_frozen(self.datamodule)
         if not self.fit():
             return self.stopped()
+        # Shorter than the validation interval; or ended between its last step and its scores.
+        is_scored = (self.folder / BEST).exists() and self.resume_step < self.trainer.max_steps
+        if not self.trainer.strategy.broadcast(is_scored):
+            self.trainer.validate(self.model, self.datamodule, verbose=False)
+        part_ways()
         if self.trainer.is_global_zero:
             self._finish()
         return 0
@@ -89,9 +96,6 @@ class FinetuneCLI(RunCLI):
             )
 
     def _finish(self) -> None:
-        # Shorter than the validation interval; or ended between its last step and its scores.
-        if not (self.folder / BEST).exists() or self.resume_step == self.trainer.max_steps:
-            self.trainer.validate(self.model, self.datamodule, verbose=False)
         best = self.folder / BEST
         evaluation = evaluate_network(
             read_network(best, self.model.network.backbone.engine_name),
@@ -110,6 +114,11 @@ def run_command_line(argv: list[str] | None) -> int:
     """One run, or one for each of ``--seeds`` and a table of their mean and spread."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     seeds, rest = take_seeds(arguments)
+    if seeds is not None and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise InputError(
+            "--seeds starts its runs itself; under torchrun or the like give one "
+            "--seed_everything a command"
+        )
     return FinetuneCLI(rest).run() if seeds is None else run_seeds(seeds, rest)
 
 

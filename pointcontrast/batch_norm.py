@@ -7,6 +7,10 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+AnyBatchNorm = _BatchNorm
+"""Also what Lightning makes of a layer with trainer.sync_batchnorm, and leaves of it after."""
 
 Pass = Callable[[], object]
 """Sends one augmented training batch through the network."""
@@ -48,7 +52,7 @@ def measure_batch_norm(network: nn.Module, passes: Iterable[Pass]) -> None:
     Raises:
         ValueError: a layer sees less than two voxels in a pass: they have no variance.
     """
-    layers = [m for m in network.modules() if isinstance(m, nn.BatchNorm1d)]
+    layers = [m for m in network.modules() if isinstance(m, AnyBatchNorm)]
     momenta = [layer.momentum for layer in layers]
     before = _buffers(network)
     was_training = network.training

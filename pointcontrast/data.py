@@ -14,7 +14,14 @@ from torch.utils.data import DataLoader
 from pointcontrast.augment import Rotation
 from pointcontrast.collate import collate_pairs
 from pointcontrast.errors import InputError
-from pointcontrast.loading import make_loader, training_stream
+from pointcontrast.loading import (
+    check_batch_sizes,
+    make_loader,
+    samples_a_rank,
+    summary,
+    training_stream,
+    validation_keys,
+)
 from pointcontrast.network_input import FeatureName, NetworkInput
 from pointcontrast.pair_dataset import PairDataset
 from pointcontrast.pair_readers import PairReader, StoredPairs
@@ -91,6 +98,7 @@ class PairDataModule(pl.LightningDataModule):
         holdout: Holdout = "views",
         holdout_fraction: float = 0.2,
         num_validation_pairs: int = 32,
+        total_batch_size: int | None = None,
         seed: int = 0,
     ) -> None:
         """Describe the data.
@@ -120,6 +128,8 @@ class PairDataModule(pl.LightningDataModule):
                 (the only way where pairs are cut anew at each step).
             holdout_fraction: how much is held out.
             num_validation_pairs: at most this many of the held-out pairs are scored.
+            total_batch_size: pairs a step of all processes together, in place of batch_size: the
+                number of processes must divide it.
             seed: of order and augmentation; set from seed_everything.
         """
         super().__init__()
@@ -127,6 +137,7 @@ class PairDataModule(pl.LightningDataModule):
         self.reader: PairReader = StoredPairs() if pairs is None else pairs
         self.source = source
         self.batch_size = batch_size
+        self.total_batch_size = total_batch_size
         self.num_workers = num_workers
         self.network_input = NetworkInput(
             voxel_size=voxel_size,
@@ -136,8 +147,7 @@ class PairDataModule(pl.LightningDataModule):
             color_jitter=color_jitter,
             feature_noise=feature_noise,
         )
-        if batch_size < 1:
-            raise InputError(f"data.batch_size {batch_size} must be at least 1")
+        check_batch_sizes(batch_size, total_batch_size)
         if not match_radius > 0:
             raise InputError(f"data.match_radius {match_radius} must be positive (voxels)")
         if max_voxels < 0:
@@ -210,20 +220,50 @@ class PairDataModule(pl.LightningDataModule):
         assert self._validation is not None, "call setup first"
         return self._validation
 
+    def contents(self) -> dict[str, str]:
+        """What ranks must have alike; there after ``setup``."""
+        return {
+            f"the list of training pairs in data.root {self.root}": summary(
+                self.train_dataset.pairs
+            ),
+            f"the list of held-out pairs in data.root {self.root}": summary(
+                self.validation_dataset.pairs
+            ),
+        }
+
+    @property
+    def pairs_a_rank(self) -> int:
+        """Pairs that this process takes a step.
+
+        Raises:
+            InputError: the number of processes does not divide total_batch_size.
+        """
+        num_ranks = 1 if self.trainer is None else self.trainer.world_size
+        return samples_a_rank(self.batch_size, self.total_batch_size, num_ranks)
+
     def train_dataloader(self) -> DataLoader[PairBatch]:
         """The stream of batches, from the step at which the run stands."""
         assert self.trainer is not None
-        stream = training_stream(self.trainer, len(self.train_dataset), self.batch_size, self.seed)
+        size = self.pairs_a_rank
+        stream = training_stream(self.trainer, len(self.train_dataset), size, self.seed)
         return make_loader(self.train_dataset, stream, collate_pairs, self.num_workers)
 
     def val_dataloader(self) -> DataLoader[PairBatch]:
-        """The held-out pairs, one a batch, always the same."""
-        keys = [[(VALIDATION_EPOCH, i)] for i in range(len(self.validation_dataset))]
+        """The held-out pairs, one a batch, always the same; each rank has every so many."""
+        rank, num_ranks = (
+            (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
+        )
+        keys = validation_keys(len(self.validation_dataset), VALIDATION_EPOCH, rank, num_ranks)
         return make_loader(self.validation_dataset, keys, collate_pairs, 0)
 
     def calibration_dataloader(self, num_batches: int) -> DataLoader[PairBatch]:
-        """The first batches of the training stream: what batch norm is recalibrated on."""
-        stream = SampleStream(len(self.train_dataset), self.batch_size, num_batches, seed=self.seed)
+        """The first batches of the training stream: what batch norm is recalibrated on.
+
+        The same on all ranks, and of the size that batch norm sees in training.
+        """
+        stream = SampleStream(
+            len(self.train_dataset), self.pairs_a_rank, num_batches, seed=self.seed
+        )
         return make_loader(self.train_dataset, stream, collate_pairs, 0)
 
     def transfer_batch_to_device(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
 from torch.utils.data import DataLoader, Dataset
 
+from pointcontrast.errors import InputError
 from pointcontrast.stream import SampleKey, SampleStream
 
 
@@ -26,6 +29,59 @@ def training_stream(
         rank=trainer.global_rank,
         num_ranks=trainer.world_size,
     )
+
+
+def validation_keys(
+    num_samples: int, epoch: int, rank: int, num_ranks: int
+) -> list[list[SampleKey]]:
+    """The samples of a rank, one a batch: every so many of them.
+
+    All ranks have as many batches, for Lightning leaves out the validation of a rank that has
+    none; what lacks at the end are batches without a sample.
+    """
+    own: list[list[SampleKey]] = [[(epoch, i)] for i in range(rank, num_samples, num_ranks)]
+    return own + [[]] * (math.ceil(num_samples / num_ranks) - len(own))
+
+
+def samples_a_rank(batch_size: int, total_batch_size: int | None, num_ranks: int) -> int:
+    """How many samples a process takes a step.
+
+    Args:
+        batch_size: a process, where there is no total.
+        total_batch_size: of all processes together, or None.
+        num_ranks: the processes.
+
+    Raises:
+        InputError: the number of processes does not divide the total.
+    """
+    if total_batch_size is None:
+        return batch_size
+    if total_batch_size % num_ranks:
+        raise InputError(
+            f"data.total_batch_size {total_batch_size} is not divisible by the {num_ranks} "
+            "processes (trainer.devices x trainer.num_nodes); change one of them, or give "
+            "data.batch_size, which is a process's"
+        )
+    return total_batch_size // num_ranks
+
+
+def check_batch_sizes(batch_size: int, total_batch_size: int | None) -> None:
+    """Refuse sizes below 1.
+
+    Raises:
+        InputError: one is.
+    """
+    for name, size in (("batch_size", batch_size), ("total_batch_size", total_batch_size)):
+        if size is not None and size < 1:
+            raise InputError(f"data.{name} {size} must be at least 1")
+
+
+def summary(samples: Sequence[object]) -> str:
+    """How many samples there are and a digest of their names: what ranks compare."""
+    digest = hashlib.sha256()
+    for sample in samples:
+        digest.update(f"{sample}\n".encode())
+    return f"{len(samples)} ({digest.hexdigest()[:12]})"
 
 
 def make_loader(

@@ -7,9 +7,11 @@ From the command to the loss in two hops: ``tools/pretrain.py`` calls :func:`mai
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -22,7 +24,14 @@ from pointcontrast.backbones import Backbone
 from pointcontrast.bad_batch import ReproducibleModule
 from pointcontrast.batch_norm import Pass, recalibrated_batch_norm
 from pointcontrast.data import PairDataModule
+from pointcontrast.errors import InputError
+from pointcontrast.gathering import (
+    gather_objects,
+    sum_over_ranks,
+    take_buffers_of_first_rank,
+)
 from pointcontrast.losses import LossOutput
+from pointcontrast.passes import encode_in_passes
 from pointcontrast.retrieval import (
     RetrievalScores,
     collapse_problem,
@@ -32,10 +41,19 @@ from pointcontrast.retrieval import (
 )
 from pointcontrast.schedules import Schedule, StepwiseExponential
 from pointcontrast.stream import mixed_seed
-from pointcontrast.types import PairBatch
+from pointcontrast.types import PairBatch, ViewBatch
 
 ROWS_FOR_RANK = 1000
 """Rows of each validation view that enter the effective rank."""
+
+
+@dataclass(frozen=True)
+class _ScoredPair:
+    """What validation keeps of a pair until all ranks have scored theirs."""
+
+    index: int
+    scores: RetrievalScores
+    features: torch.Tensor
 
 
 class PointContrast(ReproducibleModule):
@@ -58,6 +76,7 @@ class PointContrast(ReproducibleModule):
         num_candidates: int = 1000,
         inlier_distance: float = 0.1,
         calibration_batches: int = 8,
+        pairs_a_pass: int | None = None,
         seed: int = 0,
     ) -> None:
         """Put the parts together.
@@ -74,9 +93,20 @@ class PointContrast(ReproducibleModule):
             calibration_batches: training batches on which batch norm's statistics are measured
                 before the network is scored or exported; 0 takes the moving averages, as the
                 released code does.
+            pairs_a_pass: encode a batch so many pairs at a time and keep their features only; the
+                backward pass encodes them again (``pointcontrast.passes``). Memory is then that of
+                one pass, time about a third more, and the negatives are still those of the whole
+                batch, while batch norm sees one pass at a time. None encodes the batch at once.
+                (trainer.accumulate_grad_batches saves memory too, but each part of the batch then
+                has its own negatives only.)
             seed: of the loss's sampling; set from seed_everything.
+
+        Raises:
+            InputError: pairs_a_pass is less than 1.
         """
         super().__init__()
+        if pairs_a_pass is not None and pairs_a_pass < 1:
+            raise InputError(f"model.pairs_a_pass {pairs_a_pass} must be at least 1, or null")
         self.backbone = backbone
         self.loss = loss
         self.optimizer = optimizer
@@ -84,6 +114,7 @@ class PointContrast(ReproducibleModule):
         self.num_candidates = num_candidates
         self.inlier_distance = inlier_distance
         self.calibration_batches = calibration_batches
+        self.pairs_a_pass = pairs_a_pass
         self.seed = seed
         self.on_scored: Callable[[dict[str, float]], None] | None = None
         """Called with the figures of each validation, while batch norm is calibrated."""
@@ -91,8 +122,7 @@ class PointContrast(ReproducibleModule):
         self.num_cropped_pairs = 0
         self._step_end: float | None = None
         self._validation = ExitStack()
-        self._scores: list[RetrievalScores] = []
-        self._features: list[torch.Tensor] = []
+        self._scored: list[_ScoredPair] = []
 
     @property
     def data(self) -> PairDataModule:
@@ -116,26 +146,44 @@ class PointContrast(ReproducibleModule):
     def training_step(self, batch: PairBatch, batch_idx: int) -> torch.Tensor:
         """The loss of one batch of pairs."""
         self._count(batch)
-        if not len(batch):
+        if self._leaves_out(batch):
             # Every step must have a loss, or the count of steps would run behind the stream of
             # samples and a resumed run would differ from one that was not interrupted.
-            return torch.stack([p.sum() for p in self.parameters()]).sum() * 0.0
+            return self._nothing(self)
         output = self.loss_of(batch, (self.global_step, batch_idx, self.global_rank))
         self._log_step(output.loss.detach(), output.terms, len(batch))
         return output.loss
 
     def loss_of(self, batch: PairBatch, key: tuple[int, ...]) -> LossOutput:
         """The loss of a batch of pairs; ``key`` and the seed decide what is drawn."""
-        features0 = self.backbone.encode(batch.view0.coordinates, batch.view0.features)
-        features1 = self.backbone.encode(batch.view1.coordinates, batch.view1.features)
         return self.loss(
-            features0,
-            features1,
+            self._encode(batch.view0),
+            self._encode(batch.view1),
             batch.correspondences,
             self._generator(*key),
-            offsets0=batch.view0.offsets,
-            offsets1=batch.view1.offsets,
+            offsets0=batch.view0.offsets if len(batch) else None,
+            offsets1=batch.view1.offsets if len(batch) else None,
         )
+
+    def _leaves_out(self, batch: PairBatch) -> bool:
+        """Whether this step computes nothing: no pair is there for what ranks do together."""
+        if any(isinstance(layer, nn.SyncBatchNorm) for layer in self.backbone.modules()):
+            empty = torch.tensor(float(not len(batch)), device=self.device)
+            return bool(sum_over_ranks(empty) > 0)  # or ranks with a pair would wait for this one
+        return not len(batch) and not getattr(self.loss, "gather_negatives", False)
+
+    def _encode(self, view: ViewBatch) -> torch.Tensor:
+        """(N, C) features; without a row, they still hang on every weight, as DDP asks."""
+        if not len(view.coordinates):
+            return self._nothing(self.backbone).expand(0, self.backbone.out_channels)
+        if self.pairs_a_pass is not None:
+            return encode_in_passes(self.backbone, view, self.pairs_a_pass)
+        return self.backbone.encode(view.coordinates, view.features)
+
+    @staticmethod
+    def _nothing(module: nn.Module) -> torch.Tensor:
+        """A 0 that gives every weight a gradient of 0."""
+        return torch.stack([p.sum() for p in module.parameters()]).sum() * 0.0
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Remember what a resumed run counts on from."""
@@ -174,8 +222,9 @@ class PointContrast(ReproducibleModule):
 
     def on_validation_epoch_start(self) -> None:
         """Measure batch norm's statistics for the weights as they are."""
-        self._scores, self._features = [], []
+        self._scored = []
         self._validation.enter_context(self.calibrated())
+        take_buffers_of_first_rank(self.backbone)
 
     def calibrated(self) -> Any:
         """A context in which the network is scored and exported."""
@@ -190,36 +239,37 @@ class PointContrast(ReproducibleModule):
                     yield partial(self.backbone.encode, view.coordinates, view.features)
 
     def validation_step(self, batch: PairBatch, batch_idx: int) -> None:
-        """Score one held-out pair."""
+        """Score one held-out pair, or none where other ranks have one more."""
         if not len(batch):
             return
+        index = batch_idx * self.trainer.world_size + self.global_rank
         features0 = self.backbone.encode(batch.view0.coordinates, batch.view0.features)
         features1 = self.backbone.encode(batch.view1.coordinates, batch.view1.features)
-        self._scores.append(
-            score_pair(
-                features0,
-                features1,
-                batch.view0.points,
-                batch.view1.points,
-                batch.correspondences,
-                self._generator(batch_idx),
-                num_candidates=self.num_candidates,
-                inlier_distance=self.inlier_distance,
-            )
+        scores = score_pair(
+            features0,
+            features1,
+            batch.view0.points,
+            batch.view1.points,
+            batch.correspondences,
+            self._generator(index),
+            num_candidates=self.num_candidates,
+            inlier_distance=self.inlier_distance,
         )
-        self._features.append(features0[:: max(1, len(features0) // ROWS_FOR_RANK)].cpu())
+        some = features0[:: max(1, len(features0) // ROWS_FOR_RANK)].cpu()
+        self._scored.append(_ScoredPair(index, scores, some))
 
     def on_validation_epoch_end(self) -> None:
         """Log the means over pairs, warn of a collapse, and put batch norm back."""
         with self._validation:
-            if self._scores:
-                self._report_scores()
+            scored = [pair for part in gather_objects(self._scored) for pair in part]
+            if scored:  # in one order, so that sums do not depend on the number of ranks
+                self._report_scores(sorted(scored, key=attrgetter("index")))
         self._step_end = None
 
-    def _report_scores(self) -> None:
-        features = torch.cat(self._features)
+    def _report_scores(self, scored: Sequence[_ScoredPair]) -> None:
+        features = torch.cat([pair.features for pair in scored])
         rank = effective_rank(features)
-        figures = {**mean_scores(self._scores), "effective_rank": rank}
+        figures = {**mean_scores([pair.scores for pair in scored]), "effective_rank": rank}
         self.log_dict({f"validation/{name}": value for name, value in figures.items()})
         problem = collapse_problem(rank, features.shape[1], figures["negative_similarity"])
         if problem is not None and not self.trainer.sanity_checking:

@@ -9,6 +9,7 @@ from pytorch_lightning.cli import LightningArgumentParser
 
 from pointcontrast.checkpoint import BACKBONE, save_backbone
 from pointcontrast.data import PairDataModule
+from pointcontrast.errors import InputError
 from pointcontrast.network_input import num_channels
 from pointcontrast.pair_readers import StoredPairs
 from pointcontrast.pretrain import PointContrast
@@ -45,13 +46,24 @@ class PretrainCLI(RunCLI):
         )
 
     def check_data(self) -> None:
-        """Read the pair list, unless the run makes its own data."""
-        if self.datamodule.source is None:
-            self.datamodule.setup("fit")
+        """Read the pair list, and refuse what cannot go together."""
+        if self.model.pairs_a_pass is not None and self.config.trainer.sync_batchnorm:
+            raise InputError(
+                "model.pairs_a_pass and trainer.sync_batchnorm exclude each other: passes are one "
+                "process's own; leave one of them out"
+            )
+        super().check_data()
 
     def train(self) -> int:
         """Score, train, score again, export; tell what came out."""
         self.model.on_scored = self._export
+        parts = self.trainer.accumulate_grad_batches
+        if parts > 1:
+            self.say(
+                f"trainer.accumulate_grad_batches {parts}: each of the {parts} parts of a step has "
+                "its own negatives only; model.pairs_a_pass saves as much memory and takes those "
+                "of the whole batch"
+            )
         if self.resume_from is None:
             self._validate("before training")
         if not self.fit():
@@ -65,7 +77,7 @@ class PretrainCLI(RunCLI):
         return 0
 
     def _validate(self, when: str) -> None:
-        print(f"scoring held-out pairs {when}")
+        self.say(f"scoring held-out pairs {when}")
         self.trainer.validate(self.model, self.datamodule, verbose=False)
 
     def _export(self, scores: dict[str, float]) -> None:

@@ -10,23 +10,27 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import yaml
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import Callback, TQDMProgressBar
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from pointcontrast.run_architecture import (
-    check_same_architecture,
-    check_same_weights,
-    describe_architecture,
-)
+from pointcontrast import __version__
 from pointcontrast.bad_batch import loss_again, not_finite, read_bad_batch
 from pointcontrast.errors import InputError, RunFailed
 from pointcontrast.files import atomic_file, write_json
 from pointcontrast.finite_guard import FiniteGuard
 from pointcontrast.last_checkpoint import DurableCheckpointIO, LastCheckpoint
 from pointcontrast.leftovers import leftover_of, remove
+from pointcontrast.loading import samples_a_rank
 from pointcontrast.precision import check_precision
+from pointcontrast.rank_agreement import flat, processes_of, started_by_others, tell_of_failure
+from pointcontrast.run_architecture import (
+    check_same_architecture,
+    check_same_weights,
+    describe_architecture,
+)
 from pointcontrast.run_checkpoints import has_checkpoint, read_facts, set_aside_damaged
 from pointcontrast.run_folder import (
     CONFIG,
@@ -75,17 +79,24 @@ class RunCLI(LightningCLI, ABC):
         """Parse ``argv`` (None: the process's) and build data, model and trainer."""
         _quiet()
         self.command = list(sys.argv[1:] if argv is None else argv)
-        super().__init__(
-            model_class,
-            data_class,
-            save_config_callback=None,  # written by run(), beside what else describes the run
-            seed_everything_default=0,
-            trainer_defaults={**TRAINER_DEFAULTS, **trainer_defaults},
-            args=argv,
-            run=False,
-            auto_configure_optimizers=False,  # model.optimizer and model.schedule are the one way
-            parser_kwargs={"description": description},
-        )
+        try:
+            super().__init__(
+                model_class,
+                data_class,
+                save_config_callback=None,  # written by run(), beside what else describes the run
+                seed_everything_default=0,
+                trainer_defaults={**TRAINER_DEFAULTS, **trainer_defaults},
+                args=argv,
+                run=False,
+                auto_configure_optimizers=False,  # model.optimizer, model.schedule are the one way
+                parser_kwargs={"description": description},
+            )
+        except InputError as error:
+            raise tell_of_failure(error) from error
+        except SystemExit as stop:
+            if stop.code:  # the parser has said on this rank what is wrong
+                tell_of_failure(InputError("its arguments are wrong; its own output says how"))
+            raise
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add what belongs to the run as a whole, and tie values that must agree."""
@@ -188,20 +199,61 @@ class RunCLI(LightningCLI, ABC):
                 raise
 
     def _run(self) -> int:
+        self._meet()
+        self.facts = describe_run(self.model.seed, self.command)
+        if self.trainer.is_global_zero:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._describe()
+        if self.resume_from is not None:
+            self.say(f"going on from {self.resume_from}")
+        return self.train()
+
+    def say(self, text: str) -> None:
+        """Print, on one rank."""
+        if self.trainer.is_global_zero:
+            print(text, flush=True)
+
+    def _meet(self) -> None:
+        """Check data and configuration, start the other processes, and agree with them."""
+        if not started_by_others(self.trainer):
+            self.datamodule.prepare_data()
+            self._check()  # before processes are started in vain
+        # kept: where rank 0 holds the store, it goes with the object, and others still read it
+        ranks = self.ranks = processes_of(self.trainer)
+        try:
+            if ranks.local_rank == 0:
+                self.datamodule.prepare_data()
+                ranks.first_of_node_is_done()
+            else:
+                ranks.wait_for_first_of_node()
+            self._check()
+        except InputError as error:
+            raise InputError(ranks.fail(str(error))) from error
+        except Exception as error:
+            ranks.fail(f"{type(error).__name__}: {error}")
+            raise
+        agreed = ranks.agree(
+            {
+                "version": __version__,
+                **flat(yaml.safe_load(self.parser.dump(self.config, skip_check=True))),
+                **self.datamodule.contents(),
+                "the step of --ckpt_path": self.resume_step,
+                "_folder": str(self.folder),
+            }
+        )
+        self.folder = Path(agreed["_folder"])  # named by the time, which ranks do not share
+
+    def _check(self) -> None:
+        """All that can be told before anything is computed."""
         self.check_data()
         check_precision(self.model, str(self.trainer.precision))
         if self.resume_from is not None:
             check_same_weights(self.resume_from, self.model)
-            print(f"going on from {self.resume_from}")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.facts = describe_run(self.model.seed, self.command)
-        if self.trainer.is_global_zero:
-            self._describe()
-        return self.train()
 
     def _reproduce(self, path: Path) -> int:
         bad = read_bad_batch(path, self.model.batch_class)
         check_same_architecture(path, bad.architecture, self.architecture)
+        self.datamodule.prepare_data()
         self.check_data()
         self.model.seed = bad.seed
         self.model.to(self.trainer.strategy.root_device)
@@ -214,6 +266,16 @@ class RunCLI(LightningCLI, ABC):
 
     def check_data(self) -> None:
         """Look at the data before the run's folder is made; bad data leaves no folder behind."""
+        samples_a_rank(
+            self.datamodule.batch_size, self.datamodule.total_batch_size, self.trainer.world_size
+        )
+        synchronised = self.config.trainer.sync_batchnorm and self.trainer.world_size > 1
+        if synchronised and self.trainer.strategy.root_device.type == "cpu":
+            raise InputError(
+                "trainer.sync_batchnorm needs GPUs: PyTorch synchronises batch norm nowhere else; "
+                "leave it out, and each process's batch norm sees its own batch"
+            )
+        self.datamodule.setup("fit")
 
     @abstractmethod
     def train(self) -> int:
@@ -284,6 +346,7 @@ def _quiet() -> None:
         ".*dataloader is not resumable.*",  # SampleStream starts where the run stopped
         r".*module\(s\) in eval mode at the start of training.*",  # what finetuning leaves alone
         ".*The `srun` command is available.*",
+        ".*It is recommended to use `self.log.*sync_dist=True.*",  # they are of all ranks already
         ".*treespec.*is deprecated.*",  # between Lightning and torch
         r"(?s).*(JsonargparseDeprecation|was deprecated in v4)",  # Lightning and jsonargparse
     ):

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from oracles.engines import random_coordinates, random_features
+from pytorch_lightning.plugins.layer_sync import TorchSyncBatchNorm
+from torch import nn
 
 from pointcontrast.backbones import Res16UNet
 from pointcontrast.batch_norm import Pass, measure_batch_norm, recalibrated_batch_norm
@@ -107,3 +110,26 @@ def test_what_is_drawn_while_measuring_is_not_taken_from_training() -> None:
     before = torch.get_rng_state()
     measure_batch_norm(network, [lambda: network(torch.randn(8, 3))])
     torch.testing.assert_close(torch.get_rng_state(), before, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("reverted", [False, True])
+def test_synchronised_layers_are_measured_too(reverted: bool) -> None:
+    """What trainer.sync_batchnorm makes of the layers, and what it leaves after training."""
+    coordinates = random_coordinates(400, extent=24)
+    features = random_features(len(coordinates), 3).float()
+
+    def statistics(convert: bool) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        torch.manual_seed(0)
+        net: nn.Module = Res16UNet(3, 4, "14A", width=0.125, engine="native")
+        if convert:
+            net = TorchSyncBatchNorm().apply(net)
+            assert any(isinstance(m, nn.SyncBatchNorm) for m in net.modules())
+            net = TorchSyncBatchNorm().revert(net) if reverted else net
+        measure_batch_norm(net, [lambda: net.encode(coordinates, features)])  # pyright: ignore
+        with torch.no_grad():
+            return net.eval().encode(coordinates, features), list(net.buffers())  # pyright: ignore
+
+    (expected, buffers), (found, converted) = statistics(False), statistics(True)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    for one, other in zip(converted, buffers, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -191,3 +192,30 @@ def test_what_a_reader_draws_changes_no_augmentation(prepared: Path) -> None:
 def test_views_that_are_cut_anew_cannot_be_held_out(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holdout views holds nothing out with SceneCrops"):
         module(tmp_path, pairs=SceneCrops()).setup("fit")
+
+
+@pytest.mark.parametrize(("num_ranks", "num_workers"), [(1, 0), (2, 0), (3, 0), (4, 0), (2, 2)])
+def test_ranks_share_an_epoch_of_pairs(prepared: Path, num_ranks: int, num_workers: int) -> None:
+    """Two pairs a rank and step: the epoch ends within a step, and within a batch."""
+    served, held_out = [], []
+    for rank in range(num_ranks):
+        data = PairDataModule(
+            str(prepared), batch_size=2, num_workers=num_workers, voxel_size=0.2,
+            features=["color"], num_validation_pairs=3,
+        )  # fmt: skip
+        data.setup("fit")
+        num_pairs = len(data.train_dataset.pairs)
+        num_steps = num_pairs // (2 * num_ranks) + 1
+        data.trainer = SimpleNamespace(  # pyright: ignore
+            accumulate_grad_batches=1, max_steps=num_steps, global_step=0,
+            global_rank=rank, world_size=num_ranks,
+        )  # fmt: skip
+        served.append([batch.pairs for batch in data.train_dataloader()])
+        held_out.append([batch.pairs for batch in data.val_dataloader()])
+    stream = [pair for step in zip(*served, strict=True) for pairs in step for pair in pairs]
+    assert len(stream) == 2 * num_ranks * num_steps > num_pairs
+    assert set(stream[:num_pairs]) == set(data.train_dataset.pairs)
+    assert len(set(stream[:num_pairs])) == num_pairs
+    assert {len(batches) for batches in held_out} == {-(-3 // num_ranks)}
+    scored = [pair for batches in held_out for pairs in batches for pair in pairs]
+    assert sorted(map(str, scored)) == sorted(map(str, data.validation_dataset.pairs))

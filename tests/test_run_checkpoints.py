@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import torch
 
+from pointcontrast.errors import InputError
 from pointcontrast.run_architecture import (
     check_same_architecture,
     check_same_weights,
     describe_architecture,
 )
-from pointcontrast.errors import InputError
 from pointcontrast.run_checkpoints import (
     FACTS,
     DamagedCheckpoint,

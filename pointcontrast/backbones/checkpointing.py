@@ -19,14 +19,15 @@ def run_checkpointed(stage: nn.Module, x: SparseTensor) -> SparseTensor:
     """
 
     def contexts() -> tuple[AbstractContextManager, AbstractContextManager]:
-        return nullcontext(), _buffers_kept(stage)
+        return nullcontext(), buffers_kept(stage)
 
     return checkpoint(stage, x, use_reentrant=False, context_fn=contexts)
 
 
 @contextmanager
-def _buffers_kept(stage: nn.Module) -> Iterator[None]:
-    before = [(buffer, buffer.clone()) for buffer in stage.buffers()]
+def buffers_kept(module: nn.Module) -> Iterator[None]:
+    """Within the block the module's buffers may move; on leaving it they are as they were."""
+    before = [(buffer, buffer.clone()) for buffer in module.buffers()]
     try:
         yield
     finally:

@@ -2,7 +2,8 @@
 
 A loss is a module called as ``loss(features0, features1, correspondences, generator,
 offsets0=..., offsets1=...)``; it returns a :class:`LossOutput` and raises ``ValueError`` for what
-:func:`check_inputs` refuses.
+:func:`check_inputs` refuses. A loss whose attribute ``gather_negatives`` is true takes negatives of
+other processes: it is called on every rank in every step, without a row where a rank has no pair.
 """
 
 from __future__ import annotations
@@ -12,6 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+
+NO_SCENE_ELSEWHERE = (
+    "gather_negatives and same_scene_negatives exclude each other: a scene's rows are on one rank; "
+    "leave one of them out"
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,8 @@ def check_inputs(
     correspondences: torch.Tensor,
     offsets0: Sequence[int] | None = None,
     offsets1: Sequence[int] | None = None,
+    *,
+    may_be_empty: bool = False,
 ) -> None:
     """Check the arguments that all losses share.
 
@@ -42,12 +50,13 @@ def check_inputs(
         correspondences: (M, 2) int64 rows of features0 and features1, sorted by column 0, M >= 1.
         offsets0: B+1 row numbers of features0, from 0 to N0, never falling, or None.
         offsets1: the same for features1; given if and only if offsets0 is.
+        may_be_empty: M may be 0.
 
     Raises:
         ValueError: any of this does not hold; the message has the value found.
     """
     _check_features(features0, features1)
-    _check_correspondences(correspondences, len(features0), len(features1))
+    _check_correspondences(correspondences, len(features0), len(features1), may_be_empty)
     if correspondences.device != features0.device:
         raise ValueError(
             f"correspondences are on {correspondences.device}, features on {features0.device}"
@@ -77,11 +86,15 @@ def _check_features(features0: torch.Tensor, features1: torch.Tensor) -> None:
         )
 
 
-def _check_correspondences(correspondences: torch.Tensor, num_rows0: int, num_rows1: int) -> None:
+def _check_correspondences(
+    correspondences: torch.Tensor, num_rows0: int, num_rows1: int, may_be_empty: bool
+) -> None:
     if correspondences.ndim != 2 or correspondences.shape[1] != 2:
         raise ValueError(f"correspondences must be (M, 2): got {tuple(correspondences.shape)}")
     if correspondences.dtype != torch.int64:
         raise ValueError(f"correspondences must be int64: got {correspondences.dtype}")
+    if len(correspondences) == 0 and may_be_empty:
+        return
     if len(correspondences) == 0:
         raise ValueError("correspondences are empty: drop a batch without a match before the loss")
     column0 = correspondences[:, 0]

@@ -32,7 +32,8 @@ import torch
 from torch import nn
 
 from pointcontrast.errors import InputError
-from pointcontrast.losses.contract import LossOutput, check_inputs
+from pointcontrast.gathering import mean_over_ranks, rows_of_other_ranks, sum_over_ranks
+from pointcontrast.losses.contract import NO_SCENE_ELSEWHERE, LossOutput, check_inputs
 from pointcontrast.losses.sampling import choose_rows, scene_of_rows
 
 _SQUARED_DISTANCE_FLOOR = 1e-7  # keeps the root's gradient finite where two features are equal
@@ -53,9 +54,14 @@ class HardestContrastive(nn.Module):
         same_scene_negatives: negatives of a row's own scene only.
         chunk_size: rows whose distances to the pool are held at once; changes memory and speed,
             never the result.
+        gather_negatives: the pools are those of all ranks together, and the means are over all
+            ranks' rows: under DDP the gradient is that of one process on the joined batch. Batch
+            norm still sees each rank's own batch, and each rank still chooses its own matches and
+            its own part of the pools. The released code does not do this.
 
     Raises:
-        InputError: a number is out of its range.
+        InputError: a number is out of its range, or negatives are to be of the own scene and of
+            other ranks.
     """
 
     def __init__(
@@ -68,8 +74,11 @@ class HardestContrastive(nn.Module):
         negative_weight: float = 1.0,
         same_scene_negatives: bool = False,
         chunk_size: int = 1024,
+        gather_negatives: bool = False,
     ) -> None:
         super().__init__()
+        if gather_negatives and same_scene_negatives:
+            raise InputError(NO_SCENE_ELSEWHERE)
         counts = {
             "num_positives_per_pair": num_positives_per_pair,
             "num_negatives_per_pair": num_negatives_per_pair,
@@ -93,6 +102,7 @@ class HardestContrastive(nn.Module):
         self.negative_weight = negative_weight
         self.same_scene_negatives = same_scene_negatives
         self.chunk_size = chunk_size
+        self.gather_negatives = gather_negatives
 
     def forward(
         self,
@@ -122,7 +132,14 @@ class HardestContrastive(nn.Module):
             ValueError: an argument has a wrong shape, dtype or value
                 (:func:`~pointcontrast.losses.contract.check_inputs`), or offsets are missing.
         """
-        check_inputs(features0, features1, correspondences, offsets0, offsets1)
+        check_inputs(
+            features0,
+            features1,
+            correspondences,
+            offsets0,
+            offsets1,
+            may_be_empty=self.gather_negatives,
+        )
         if self.same_scene_negatives and offsets0 is None:
             raise ValueError("same_scene_negatives needs offsets0 and offsets1: got None")
         offsets0 = (0, len(features0)) if offsets0 is None else offsets0
@@ -144,6 +161,7 @@ class HardestContrastive(nn.Module):
             negative_weight=self.negative_weight,
             scene_offsets=(offsets0, offsets1) if self.same_scene_negatives else None,
             chunk_size=self.chunk_size,
+            gather_negatives=self.gather_negatives,
         )
 
     def _sample_pool(
@@ -173,6 +191,7 @@ def hardest_contrastive(
     negative_weight: float = 1.0,
     scene_offsets: tuple[Sequence[int], Sequence[int]] | None = None,
     chunk_size: int = 1024,
+    gather_negatives: bool = False,
 ) -> LossOutput:
     """The loss for given matches and pools; see the head of this file.
 
@@ -180,7 +199,7 @@ def hardest_contrastive(
         features0: (N0, C) floating point, rows of unit length.
         features1: (N1, C), same dtype and device.
         correspondences: (M, 2) int64, all true matches: none of them counts as a negative.
-        positives: (P, 2) int64, P >= 1, the matches that take part.
+        positives: (P, 2) int64, the matches that take part; P >= 1 unless negatives are gathered.
         pool0: (K0,) int64 rows of view0 that view1 is held against.
         pool1: (K1,) int64 rows of view1 that view0 is held against.
         positive_margin: squared distance up to which a match costs nothing.
@@ -189,6 +208,8 @@ def hardest_contrastive(
         scene_offsets: the offsets of both views; if given, the hardest negative is searched in
             the row's own scene only (a row whose scene has no pool row has none).
         chunk_size: rows whose distances to the pool are held at once.
+        gather_negatives: the pools of all other ranks join this rank's, and all means are over
+            all ranks' rows. A row of another rank is of another pair and thus nobody's match here.
 
     Returns:
         The loss (float32 at least), and the terms ``positive``, ``negative`` (before its weight),
@@ -198,6 +219,10 @@ def hardest_contrastive(
     """
     dtype = torch.promote_types(features0.dtype, torch.float32)
     features0, features1 = features0.to(dtype), features1.to(dtype)
+    if gather_negatives:
+        features0, features1, pool0, pool1 = _with_pools_of_other_ranks(
+            features0, features1, pool0, pool1
+        )
     rows0, rows1 = positives.unbind(1)
     offsets0, offsets1 = (None, None) if scene_offsets is None else scene_offsets
     hardest1 = hardest_negatives(
@@ -215,23 +240,42 @@ def hardest_contrastive(
     squared = (features0[rows0] - features1[rows1]).pow(2).sum(1)  # (P,)
     distances1 = _distances(features0, features1, negatives1[kept1])
     distances0 = _distances(features0, features1, negatives0[kept0])
-    positive = (squared - positive_margin).relu().mean()
-    negative = (
-        _mean_or_zero((negative_margin - distances1).relu().pow(2))
-        + _mean_or_zero((negative_margin - distances0).relu().pow(2))
-    ) / 2
-
     to_match = (squared.detach() + _SQUARED_DISTANCE_FLOOR).sqrt()
     farther = torch.cat([distances1 > to_match[kept1], distances0 > to_match[kept0]])
+    counts = squared.new_tensor(
+        [len(squared), len(distances1), len(distances0), len(farther), int(farther.sum())]
+    )
+    if gather_negatives:
+        counts = sum_over_ranks(counts)
+    num_positives, num_kept1, num_kept0, num_kept, num_farther = counts.unbind()
+    mean = mean_over_ranks if gather_negatives else _mean_or_zero
+    positive = mean((squared - positive_margin).relu().sum(), num_positives)
+    negative = (
+        mean((negative_margin - distances1).relu().pow(2).sum(), num_kept1)
+        + mean((negative_margin - distances0).relu().pow(2).sum(), num_kept0)
+    ) / 2
     return LossOutput(
         loss=positive + negative_weight * negative,
         terms={
             "positive": positive.detach(),
             "negative": negative.detach(),
-            "accuracy": _mean_or_zero(farther.to(dtype)),
-            "dropped": squared.new_tensor(1 - len(farther) / (2 * len(positives))),
+            "accuracy": _mean_or_zero(num_farther, num_kept),
+            "dropped": 1 - num_kept / (2 * num_positives).clamp(min=1),
         },
     )
+
+
+def _with_pools_of_other_ranks(
+    features0: torch.Tensor, features1: torch.Tensor, pool0: torch.Tensor, pool1: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Both views with the rows of other ranks' pools below their own, and pools of all of them."""
+    sides = []
+    for features, pool in ((features0, pool0), (features1, pool1)):
+        joined = torch.cat([features, rows_of_other_ranks(features[pool])])
+        others = torch.arange(len(features), len(joined), device=pool.device)
+        sides.append((joined, torch.cat([pool, others])))
+    (features0, pool0), (features1, pool1) = sides
+    return features0, features1, pool0, pool1
 
 
 @torch.no_grad()
@@ -290,8 +334,8 @@ def _distances(
     return (squared + _SQUARED_DISTANCE_FLOOR).sqrt()
 
 
-def _mean_or_zero(values: torch.Tensor) -> torch.Tensor:
-    return values.sum() / max(len(values), 1)
+def _mean_or_zero(total: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
+    return total / count.clamp(min=1)
 
 
 def _contains(correspondences: torch.Tensor, pairs: torch.Tensor, num_rows1: int) -> torch.Tensor:

@@ -8,7 +8,8 @@ k (view1), both of unit length, and the temperature t::
 
 As there: view0 asks and view1 answers, one direction only; the negatives of a query are the keys
 of the other sampled queries, from its own scene and all other scenes of this process; nothing is
-gathered from other processes. Two queries may share a key, which is then a negative of both.
+gathered from other processes, unless ``gather_negatives`` asks for it. Two queries may share a
+key, which is then a negative of both.
 
 Deliberate differences: all randomness comes from one generator (there, two global ones); the
 n x n logits are never held at once, so memory grows with n and not with its square; half
@@ -26,7 +27,8 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 
 from pointcontrast.errors import InputError
-from pointcontrast.losses.contract import LossOutput, check_inputs
+from pointcontrast.gathering import mean_over_ranks, rows_of_other_ranks, sum_over_ranks
+from pointcontrast.losses.contract import NO_SCENE_ELSEWHERE, LossOutput, check_inputs
 from pointcontrast.losses.sampling import choose_matches, choose_rows, scene_of_rows
 
 LEARNT_TEMPERATURE_RANGE = (0.01, 1.0)
@@ -50,9 +52,14 @@ class PointInfoNCE(nn.Module):
         same_scene_negatives: a query is compared with keys of its own scene only; a query alone
             in its scene then adds 0.
         chunk_size: rows of logits held at once; changes memory and speed, never the result.
+        gather_negatives: the keys of all ranks' queries are negatives, and the loss is the mean
+            over all ranks' queries: under DDP the gradient is that of one process on the joined
+            batch. Batch norm still sees each rank's own batch, and each rank still chooses
+            ``num_positives`` matches of its own. The released code does not do this.
 
     Raises:
-        InputError: a number is out of its range.
+        InputError: a number is out of its range, or negatives are to be of the own scene and of
+            other ranks.
     """
 
     def __init__(
@@ -64,18 +71,22 @@ class PointInfoNCE(nn.Module):
         learn_temperature: bool = False,
         same_scene_negatives: bool = False,
         chunk_size: int = 512,
+        gather_negatives: bool = False,
     ) -> None:
         super().__init__()
         if num_positives < 1:
             raise InputError(f"num_positives is {num_positives}; give at least 1")
         if chunk_size < 1:
             raise InputError(f"chunk_size is {chunk_size}; give at least 1")
+        if gather_negatives and same_scene_negatives:
+            raise InputError(NO_SCENE_ELSEWHERE)
         _check_temperature(temperature)
         self.num_positives = num_positives
         self.temperature = temperature
         self.symmetric = symmetric
         self.same_scene_negatives = same_scene_negatives
         self.chunk_size = chunk_size
+        self.gather_negatives = gather_negatives
         self.log_inverse_temperature: nn.Parameter | None = None
         if learn_temperature:
             low, high = LEARNT_TEMPERATURE_RANGE
@@ -112,7 +123,14 @@ class PointInfoNCE(nn.Module):
             ValueError: an argument has a wrong shape, dtype or value
                 (:func:`~pointcontrast.losses.contract.check_inputs`), or offsets are missing.
         """
-        check_inputs(features0, features1, correspondences, offsets0, offsets1)
+        check_inputs(
+            features0,
+            features1,
+            correspondences,
+            offsets0,
+            offsets1,
+            may_be_empty=self.gather_negatives,
+        )
         positives = sample_positives(correspondences, self.num_positives, generator)
         scenes = None
         if self.same_scene_negatives:
@@ -126,6 +144,7 @@ class PointInfoNCE(nn.Module):
             symmetric=self.symmetric,
             scenes=scenes,
             chunk_size=self.chunk_size,
+            gather_negatives=self.gather_negatives,
         )
 
     def current_temperature(self) -> float | torch.Tensor:
@@ -166,6 +185,7 @@ def point_info_nce(
     symmetric: bool = False,
     scenes: torch.Tensor | None = None,
     chunk_size: int = 512,
+    gather_negatives: bool = False,
 ) -> LossOutput:
     """Cross-entropy of every query finding its own key; see the head of this file.
 
@@ -176,6 +196,9 @@ def point_info_nce(
         symmetric: average with the loss of the keys finding their queries.
         scenes: (n,) integers; if given, only keys of a query's own scene take part in its sum.
         chunk_size: rows of logits held at once.
+        gather_negatives: each query is also compared with all other ranks' keys (symmetric: and
+            each key with their queries), and all means are over all ranks' rows; not together
+            with scenes. n may then be 0.
 
     Returns:
         The loss (float32 at least), and the terms ``accuracy`` (fraction whose own match has the
@@ -185,7 +208,8 @@ def point_info_nce(
     Raises:
         ValueError: there is no row, queries and keys differ in shape, or temperature <= 0.
     """
-    if queries.shape != keys.shape or queries.ndim != 2 or len(queries) == 0:
+    is_empty = len(queries) == 0 and not gather_negatives
+    if queries.shape != keys.shape or queries.ndim != 2 or is_empty:
         raise ValueError(
             "queries and keys must be (n, C) with n >= 1: got "
             f"{tuple(queries.shape)} and {tuple(keys.shape)}"
@@ -195,6 +219,8 @@ def point_info_nce(
     queries, keys = queries.to(dtype), keys.to(dtype)
     scale = 1 / torch.as_tensor(temperature, dtype=dtype, device=queries.device)
     directions = [(queries, keys), (keys, queries)] if symmetric else [(queries, keys)]
+    if gather_negatives:
+        directions = _with_rows_of_other_ranks(directions)
     total, num_right = queries.new_zeros(()), queries.new_zeros(())
     with torch.autocast(queries.device.type, enabled=False):
         for group in _rows_of_each_scene(scenes):
@@ -204,20 +230,42 @@ def point_info_nce(
                 )
                 total = total + summed
                 num_right = num_right + right
-    num_rows = len(queries) * len(directions)
+    similarity = (queries * keys).sum()
+    num_positives = queries.new_tensor(len(queries))
+    num_rows = num_positives * len(directions)
+    if gather_negatives:
+        sums = torch.stack([num_right, similarity, num_positives, num_rows])
+        num_right, similarity, num_positives, num_rows = sum_over_ranks(sums).unbind()
+        loss = mean_over_ranks(total, num_rows)
+    else:
+        loss = total / num_rows
     return LossOutput(
-        loss=total / num_rows,
+        loss=loss,
         terms={
-            "accuracy": (num_right / num_rows).detach(),
-            "positive_similarity": (queries * keys).sum(1).mean().detach(),
+            "accuracy": (num_right / num_rows.clamp(min=1)).detach(),
+            "positive_similarity": (similarity / num_positives.clamp(min=1)).detach(),
             "temperature": 1 / scale.detach(),
-            "num_positives": queries.new_tensor(len(queries)),
+            "num_positives": num_positives,
         },
     )
 
 
+def _with_rows_of_other_ranks(
+    directions: list[tuple[torch.Tensor, torch.Tensor]],
+) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Other ranks' rows below those that answer, gathered by one collective for all directions."""
+    channels = directions[0][1].shape[1]
+    others = rows_of_other_ranks(torch.cat([answering for _, answering in directions], dim=1))
+    return [
+        (asking, torch.cat([answering, rows]))
+        for (asking, answering), rows in zip(directions, others.split(channels, 1), strict=True)
+    ]
+
+
 class _SummedCrossEntropy(torch.autograd.Function):
     """Sum of the rows' cross-entropies, in chunks of rows, for label i in row i.
+
+    There may be more keys than queries; those behind are nobody's match.
 
     The gradient is made in the forward pass, while a chunk's softmax is at hand: nothing of size
     n x n is kept, and nothing is computed twice. Differentiable once.
@@ -236,11 +284,11 @@ class _SummedCrossEntropy(torch.autograd.Function):
         losses, right = queries.new_empty(num_rows), queries.new_empty(num_rows)
         grad_queries, grad_keys = torch.zeros_like(queries), torch.zeros_like(keys)
         # one buffer for all chunks: a fresh one each time costs as much as the product itself
-        buffer = queries.new_empty(min(chunk_size, num_rows), num_rows)
+        buffer = queries.new_empty(min(chunk_size, num_rows), len(keys))
         for start in range(0, num_rows, chunk_size):
             rows = slice(start, min(start + chunk_size, num_rows))
             chunk = queries[rows]  # (b, C)
-            logits = buffer[: len(chunk)]  # (b, n)
+            logits = buffer[: len(chunk)]  # (b, number of keys)
             torch.mm(chunk * inverse_temperature, keys.T, out=logits)
             own = logits[:, rows].diagonal().clone()  # (b,)
             largest = logits.amax(1)
