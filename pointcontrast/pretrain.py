@@ -175,7 +175,7 @@ class PointContrast(ReproducibleModule):
     def _encode(self, view: ViewBatch) -> torch.Tensor:
         """(N, C) features; without a row, they still hang on every weight, as DDP asks."""
         if not len(view.coordinates):
-            return self._nothing(self.backbone).expand(0, self.backbone.out_channels)
+            return self._nothing(self.backbone).expand(0, self.backbone.out_channels or 0)
         if self.pairs_a_pass is not None:
             return encode_in_passes(self.backbone, view, self.pairs_a_pass)
         return self.backbone.encode(view.coordinates, view.features)

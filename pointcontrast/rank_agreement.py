@@ -13,15 +13,17 @@ import os
 import time
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.plugins.environments import SLURMEnvironment
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from pytorch_lightning.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
-from torch.distributed import Store
 from torch.distributed.rendezvous import rendezvous
 
 from pointcontrast.errors import InputError
+
+if TYPE_CHECKING:
+    from torch._C._distributed_c10d import Store
 
 WAIT = timedelta(minutes=30)
 """For ranks that are still starting, or whose data is being made: as long as Lightning's own."""

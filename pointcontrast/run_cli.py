@@ -46,6 +46,7 @@ INTERRUPTED = 128
 """Exit status of a run that a signal ended, plus the signal's number."""
 
 GO_ON = "go on with the same command and --ckpt_path last"
+START_AGAIN = "nothing was trained yet: give the same command again"
 
 TRAINER_DEFAULTS: dict[str, Any] = {
     "max_steps": 60_000,  # as the released launch scripts of pretraining and of segmentation
@@ -153,10 +154,8 @@ class RunCLI(LightningCLI, ABC):
         self.last_checkpoint = LastCheckpoint(
             self.folder, self.config.checkpoint_every, self.signals, self.architecture
         )
-        callbacks: list[Callback] = [
-            self.last_checkpoint,
-            FiniteGuard(self.folder, self.architecture),
-        ]
+        self.finite_guard = FiniteGuard(self.folder, self.architecture)
+        callbacks: list[Callback] = [self.last_checkpoint, self.finite_guard]
         if self.config.trainer.enable_progress_bar is not False:
             callbacks.append(TQDMProgressBar(refresh_rate=1 if sys.stderr.isatty() else 50))
         return super().instantiate_trainer(
@@ -242,6 +241,7 @@ class RunCLI(LightningCLI, ABC):
             }
         )
         self.folder = Path(agreed["_folder"])  # named by the time, which ranks do not share
+        self.last_checkpoint.folder = self.finite_guard.folder = self.folder
 
     def _check(self) -> None:
         """All that can be told before anything is computed."""
@@ -290,14 +290,12 @@ class RunCLI(LightningCLI, ABC):
         """Say how to go on after a signal, queue a pre-empted job again, return the status."""
         number = self.signals.received
         assert number is not None
-        if self.trainer.is_global_zero:
-            print(
-                f"stopped at step {self.trainer.global_step} of {self.trainer.max_steps} in "
-                f"{self.folder}; {GO_ON}",
-                flush=True,
-            )
-            if number == requeue_signal():
-                print(f"queued job {requeue()} again", flush=True)
+        self.say(
+            f"stopped at step {self.trainer.global_step} of {self.trainer.max_steps} in "
+            f"{self.folder}; {GO_ON if (self.folder / RUN).exists() else START_AGAIN}"
+        )
+        if self.trainer.is_global_zero and number == requeue_signal():
+            self.say(f"queued job {requeue()} again")
         return INTERRUPTED + number
 
     def provenance(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from conftest import REPOSITORY
 from downstream_small import SMALL
-from test_pretrain import CONFIG
+from small_run import CONFIG
 
 from downstream.evaluate_cli import main as evaluate
 from downstream.finetune import main as finetune

@@ -216,6 +216,7 @@ def test_ranks_share_an_epoch_of_pairs(prepared: Path, num_ranks: int, num_worke
     assert len(stream) == 2 * num_ranks * num_steps > num_pairs
     assert set(stream[:num_pairs]) == set(data.train_dataset.pairs)
     assert len(set(stream[:num_pairs])) == num_pairs
-    assert {len(batches) for batches in held_out} == {-(-3 // num_ranks)}
+    num_held_out = len(data.validation_dataset.pairs)
+    assert {len(batches) for batches in held_out} == {-(-num_held_out // num_ranks)}
     scored = [pair for batches in held_out for pairs in batches for pair in pairs]
     assert sorted(map(str, scored)) == sorted(map(str, data.validation_dataset.pairs))

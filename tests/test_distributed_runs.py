@@ -13,7 +13,7 @@ import pytest
 import yaml
 from conftest import REPOSITORY
 from gloo import by_hand, ended, start
-from test_pretrain import CONFIG
+from small_run import CONFIG
 
 from pointcontrast.data import PairDataModule
 from pointcontrast.pretrain import main

@@ -64,7 +64,7 @@ def test_a_damaged_checkpoint_is_passed_over(capsys: pytest.CaptureFixture[str])
     last.unlink()  # a kill between the two renames
     assert choose_run_folder("any", "run", "last")[1] == previous
     previous.write_bytes(b"")
-    with pytest.raises(InputError, match="no whole checkpoint is left in run: .*is empty"):
+    with pytest.raises(InputError, match=r"no whole checkpoint is left in run: .*is empty"):
         choose_run_folder("any", "run", "last")
 
 

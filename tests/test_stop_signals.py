@@ -101,7 +101,8 @@ def test_a_signal_while_the_run_makes_its_data(config: Path) -> None:
     process.send_signal(signal.SIGTERM)
     output = finish(process, 128 + signal.SIGTERM)
     assert "stopped at step 0 of 2" in output
-    go_on(config, *source)
+    assert "give the same command again" in output
+    assert main(["--config", str(config), "--run_dir", RUN, *source]) == 0
     assert len(losses(RUN)) == 2
 
 

@@ -35,7 +35,7 @@ def convert(script: str, *arguments: object) -> None:
 
 
 def shapes(folder: Path, write: Any, script: str, *more: object) -> Path:
-    write(folder / "raw", 3)
+    write(folder / "raw", 6)
     convert(script, "shapes", folder / "raw", "--output", folder / "shapes", *more)
     return folder / "shapes"
 
@@ -46,7 +46,15 @@ def images(folder: Path) -> Path:
     return folder / "scenes"
 
 
-@pytest.mark.parametrize("task", ["segmentation", "parts", "classification", "detection"])
+@pytest.mark.parametrize(
+    "task",
+    [
+        "segmentation",
+        pytest.param("parts", marks=pytest.mark.slow),
+        pytest.param("classification", marks=pytest.mark.slow),
+        "detection",
+    ],
+)
 def test_figures_do_not_depend_on_the_number_of_processes(
     task: str, finetune: Any, s3dis_scenes: Path, tmp_path: Path
 ) -> None:

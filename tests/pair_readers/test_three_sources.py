@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from conftest import REPOSITORY
-from test_pretrain import CONFIG
+from small_run import CONFIG
 
 from pointcontrast.layouts import open_sequence
 from pointcontrast.network_input import NetworkInput
