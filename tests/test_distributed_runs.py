@@ -114,7 +114,7 @@ TWO = ["--trainer.num_nodes=2", "--trainer.devices=1"]
     ("more", "told"),
     [
         (["--data.batch_size=3"], "data.batch_size is 3 on rank 1 and 2 on rank 0"),
-        (["--data.root=nowhere"], "rank 1: nowhere"),
+        (["--data.root=nowhere"], "rank 1: data.root nowhere"),
         (["--data.match_radius=-1"], "rank 1: data.match_radius -1"),
         (["--data.colour=true"], "rank 1: its arguments are wrong"),
     ],

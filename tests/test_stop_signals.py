@@ -102,7 +102,7 @@ def test_a_signal_while_the_run_makes_its_data(config: Path) -> None:
     output = finish(process, 128 + signal.SIGTERM)
     assert "stopped at step 0 of 2" in output
     assert "give the same command again" in output
-    assert main(["--config", str(config), "--run_dir", RUN, *source]) == 0
+    assert main(["--config", str(config), "--run_dir", str(RUN), *source]) == 0
     assert len(losses(RUN)) == 2
 
 
