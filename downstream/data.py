@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-import pytorch_lightning as pl
-import torch
 from torch.utils.data import DataLoader
 
 from downstream.augmentation import Augmentation, SceneAugmentation
@@ -21,20 +19,14 @@ from downstream.samples import SampleMaker
 from downstream.scene_lists import choose_scenes, read_scene_list
 from downstream.types import LabelledBatch, LabelledSample
 from pointcontrast.errors import InputError
-from pointcontrast.loading import (
-    check_batch_sizes,
-    make_loader,
-    samples_a_rank,
-    summary,
-    training_stream,
-    validation_keys,
-)
+from pointcontrast.loading import make_loader, summary
 from pointcontrast.network_input import FeatureName, NetworkInput
 from pointcontrast.sources import DataSource
-from pointcontrast.stream import SampleKey, SampleStream
+from pointcontrast.stream import SampleKey
+from pointcontrast.streamed_data import StreamedDataModule
 
 
-class FinetuneDataModule(pl.LightningDataModule):
+class FinetuneDataModule(StreamedDataModule[CloudDataset, LabelledBatch | None]):
     """The clouds of a benchmark: augmented to train on, as they are to validate on."""
 
     def __init__(
@@ -76,16 +68,12 @@ class FinetuneDataModule(pl.LightningDataModule):
                 number of processes must divide it.
             seed: of order and augmentation; set from seed_everything.
         """
-        super().__init__()
+        super().__init__(batch_size, total_batch_size, num_workers, seed)
         self.benchmark = benchmark
         self.source = source
-        self.batch_size = batch_size
-        self.total_batch_size = total_batch_size
-        self.num_workers = num_workers
         self.network_input = NetworkInput(
             voxel_size=voxel_size, features=tuple(features), rotation="vertical"
         )
-        check_batch_sizes(batch_size, total_batch_size)
         if point_list is not None and not isinstance(benchmark, SceneBenchmark):
             raise InputError("data.point_list is for labelled scenes; shapes have data.scene_list")
         if box_list is not None and not isinstance(benchmark, DetectionBenchmark):
@@ -97,9 +85,6 @@ class FinetuneDataModule(pl.LightningDataModule):
         self.point_list = point_list
         self.box_list = box_list
         self.max_voxels = max_voxels
-        self.seed = seed
-        self._train: CloudDataset | None = None
-        self._validation: CloudDataset | None = None
 
     def prepare_data(self) -> None:
         """Make the data where a source is given (one process of a node does this)."""
@@ -107,14 +92,12 @@ class FinetuneDataModule(pl.LightningDataModule):
             self.source.prepare(Path(self.benchmark.arguments["root"]))
             self.source = None  # Lightning asks before each of validation and training
 
-    def setup(self, stage: str) -> None:
+    def choose(self) -> tuple[CloudDataset, CloudDataset]:
         """Choose the clouds.
 
         Raises:
             InputError: a split without a cloud, or a list that names what is not there.
         """
-        if self._train is not None:
-            return
         everything = self.benchmark.names("train")
         names: Sequence[str] = everything
         if self.scene_list is not None:
@@ -133,8 +116,10 @@ class FinetuneDataModule(pl.LightningDataModule):
             lists = [self.scene_list, self.point_list, self.box_list]
             given = " and ".join(name for name in lists if name is not None)
             raise InputError(f"{given} have no scene in common")
-        self._train = self._dataset(list(names), training=True, annotated=annotated, boxed=boxed)
-        self._validation = self._dataset(self.benchmark.names("validation"), training=False)
+        return (
+            self._dataset(list(names), training=True, annotated=annotated, boxed=boxed),
+            self._dataset(self.benchmark.names("validation"), training=False),
+        )
 
     def _dataset(
         self,
@@ -154,18 +139,6 @@ class FinetuneDataModule(pl.LightningDataModule):
             boxed=boxed,
         )
 
-    @property
-    def train_dataset(self) -> CloudDataset:
-        """The clouds to train on; there after ``setup``."""
-        assert self._train is not None, "call setup first"
-        return self._train
-
-    @property
-    def validation_dataset(self) -> CloudDataset:
-        """The clouds to validate on; there after ``setup``."""
-        assert self._validation is not None, "call setup first"
-        return self._validation
-
     def contents(self) -> dict[str, str]:
         """What ranks must have alike; there after ``setup``."""
         root = self.benchmark.arguments.get("root")
@@ -174,50 +147,10 @@ class FinetuneDataModule(pl.LightningDataModule):
             f"the list of validation clouds in {root}": summary(self.validation_dataset.names),
         }
 
-    @property
-    def clouds_a_rank(self) -> int:
-        """Clouds that this process takes a step.
-
-        Raises:
-            InputError: the number of processes does not divide total_batch_size.
-        """
-        num_ranks = 1 if self.trainer is None else self.trainer.world_size
-        return samples_a_rank(self.batch_size, self.total_batch_size, num_ranks)
-
-    def train_dataloader(self) -> DataLoader[LabelledBatch]:
-        """The stream of batches, from the step at which the run stands."""
-        assert self.trainer is not None
-        size = self.clouds_a_rank
-        stream = training_stream(self.trainer, len(self.train_dataset), size, self.seed)
-        return self._loader(self.train_dataset, stream, self.num_workers)
-
-    def val_dataloader(self) -> DataLoader[LabelledBatch]:
-        """The validation clouds, one a batch; each rank has every so many of them."""
-        assert self.trainer is not None
-        keys = validation_keys(
-            len(self.validation_dataset), 0, self.trainer.global_rank, self.trainer.world_size
-        )
-        return self._loader(self.validation_dataset, keys, self.num_workers)
-
-    def calibration_dataloader(self, num_batches: int) -> DataLoader[LabelledBatch]:
-        """The first batches of the training stream: what batch norm is recalibrated on."""
-        stream = SampleStream(
-            len(self.train_dataset), self.clouds_a_rank, num_batches, seed=self.seed
-        )
-        return self._loader(self.train_dataset, stream, 0)
-
-    def transfer_batch_to_device(
-        self, batch: LabelledBatch | None, device: torch.device, dataloader_idx: int
-    ) -> LabelledBatch | None:
-        """Move a batch; Lightning cannot move frozen dataclasses by itself."""
-        return None if batch is None else batch.to(device)
-
-    def _loader(
-        self,
-        dataset: CloudDataset,
-        batches: SampleStream | Sequence[list[SampleKey]],
-        num_workers: int,
-    ) -> DataLoader[LabelledBatch]:
+    def loader(
+        self, dataset: CloudDataset, batches: Iterable[list[SampleKey]], num_workers: int
+    ) -> DataLoader[LabelledBatch | None]:
+        """A loader of batches of clouds; validation's know no limit of voxels."""
         max_voxels = self.max_voxels if dataset.training else 0
         collate = partial(_collate, max_voxels=max_voxels)
         return make_loader(dataset, batches, collate, num_workers)

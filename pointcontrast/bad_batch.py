@@ -29,9 +29,11 @@ class ReproducibleModule(pl.LightningModule, ABC):
 
     Attributes:
         batch_class: the dataclass of its batches; they have ``names``, one for each sample.
+        seed: of all that is random in it.
     """
 
     batch_class: ClassVar[type]
+    seed: int
 
     @abstractmethod
     def loss_of(self, batch: Any, key: tuple[int, ...]) -> LossOutput:
@@ -97,19 +99,28 @@ def read_bad_batch(path: Path, batch_class: type) -> BadBatch:
         ) from error
 
 
-def loss_again(module: ReproducibleModule, bad: BadBatch) -> torch.Tensor:
-    """The loss of a saved batch, with its gradients in the module's parameters.
+def reproduce(bad: BadBatch, module: ReproducibleModule) -> str:
+    """Compute the loss of a saved batch and its gradients again.
 
     Args:
-        module: as the run's configuration makes it, on any device; its weights are replaced.
         bad: the batch and all that belongs to it.
+        module: as the run's configuration makes it, on any device; its weights and seed are
+            replaced.
+
+    Returns:
+        Then and now, in words.
     """
     module.load_state_dict(bad.state_dict)
+    module.seed = bad.seed
     module.train()
     module.zero_grad()
     loss = module.loss_of(bad.batch.to(module.device), bad.key).loss
     loss.backward()
-    return loss.detach()
+    wrong = not_finite({name: p.grad for name, p in module.named_parameters()})
+    return (
+        f"step {bad.key[0]} on {', '.join(bad.batch.names)}, then: loss {bad.loss!r}\n"
+        f"now: loss {loss.item()!r}, gradients not finite: {wrong or 'none'}"
+    )
 
 
 def not_finite(values: Mapping[str, torch.Tensor | None]) -> list[str]:

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import pytorch_lightning as pl
-import torch
 from torch.utils.data import DataLoader
 
 from pointcontrast.augment import Rotation
 from pointcontrast.collate import collate_pairs
 from pointcontrast.errors import InputError
-from pointcontrast.loading import (
-    check_batch_sizes,
-    make_loader,
-    samples_a_rank,
-    summary,
-    training_stream,
-    validation_keys,
-)
+from pointcontrast.loading import make_loader, summary
 from pointcontrast.network_input import FeatureName, NetworkInput
 from pointcontrast.pair_dataset import PairDataset
 from pointcontrast.pair_readers import PairReader, StoredPairs
 from pointcontrast.sources import DataSource
-from pointcontrast.stream import SampleStream
+from pointcontrast.stream import SampleKey
+from pointcontrast.streamed_data import StreamedDataModule
 from pointcontrast.types import Pair, PairBatch
 
 Holdout = Literal["views", "scenes"]
@@ -77,8 +70,10 @@ def spread(pairs: list[Pair], count: int) -> list[Pair]:
     return [pairs[i] for i in np.linspace(0, len(pairs) - 1, count).round().astype(int)]
 
 
-class PairDataModule(pl.LightningDataModule):
+class PairDataModule(StreamedDataModule[PairDataset, PairBatch]):
     """Pairs of registered views for pretraining and its validation."""
+
+    validation_epoch = VALIDATION_EPOCH
 
     def __init__(
         self,
@@ -132,13 +127,10 @@ class PairDataModule(pl.LightningDataModule):
                 number of processes must divide it.
             seed: of order and augmentation; set from seed_everything.
         """
-        super().__init__()
+        super().__init__(batch_size, total_batch_size, num_workers, seed)
         self.root = Path(root)
         self.reader: PairReader = StoredPairs() if pairs is None else pairs
         self.source = source
-        self.batch_size = batch_size
-        self.total_batch_size = total_batch_size
-        self.num_workers = num_workers
         self.network_input = NetworkInput(
             voxel_size=voxel_size,
             features=tuple(features),
@@ -147,7 +139,6 @@ class PairDataModule(pl.LightningDataModule):
             color_jitter=color_jitter,
             feature_noise=feature_noise,
         )
-        check_batch_sizes(batch_size, total_batch_size)
         if not match_radius > 0:
             raise InputError(f"data.match_radius {match_radius} must be positive (voxels)")
         if max_voxels < 0:
@@ -157,10 +148,7 @@ class PairDataModule(pl.LightningDataModule):
         self.holdout: Holdout = holdout
         self.holdout_fraction = holdout_fraction
         self.num_validation_pairs = num_validation_pairs
-        self.seed = seed
         self._prepared = False
-        self._train: PairDataset | None = None
-        self._validation: PairDataset | None = None
 
     def prepare_data(self) -> None:
         """Make the prepared folder where a source is given (one process of a node does this)."""
@@ -168,15 +156,13 @@ class PairDataModule(pl.LightningDataModule):
             self.source.prepare(self.root)
             self._prepared = True  # Lightning asks before each of validation and training
 
-    def setup(self, stage: str) -> None:
+    def choose(self) -> tuple[PairDataset, PairDataset]:
         """Read the pair list and split it.
 
         Raises:
             InputError: there is no pair list, or a split without a pair or that would hold
                 nothing out.
         """
-        if self._train is not None:
-            return
         if (
             self.holdout == "views"
             and self.holdout_fraction > 0
@@ -194,8 +180,7 @@ class PairDataModule(pl.LightningDataModule):
                 f"data.root {self.root} leaves no pair to train on ({len(pairs)} in all, "
                 f"{len(held_out)} held out); add scenes or lower data.holdout_fraction"
             )
-        self._train = self._dataset(train)
-        self._validation = self._dataset(spread(held_out, self.num_validation_pairs))
+        return self._dataset(train), self._dataset(spread(held_out, self.num_validation_pairs))
 
     def _dataset(self, pairs: list[Pair]) -> PairDataset:
         return PairDataset(
@@ -208,18 +193,6 @@ class PairDataModule(pl.LightningDataModule):
             max_voxels=self.max_voxels,
         )
 
-    @property
-    def train_dataset(self) -> PairDataset:
-        """The pairs to train on; there after ``setup``."""
-        assert self._train is not None, "call setup first"
-        return self._train
-
-    @property
-    def validation_dataset(self) -> PairDataset:
-        """The held-out pairs to score; there after ``setup``, perhaps empty."""
-        assert self._validation is not None, "call setup first"
-        return self._validation
-
     def contents(self) -> dict[str, str]:
         """What ranks must have alike; there after ``setup``."""
         return {
@@ -231,43 +204,13 @@ class PairDataModule(pl.LightningDataModule):
             ),
         }
 
+    def loader(
+        self, dataset: PairDataset, batches: Iterable[list[SampleKey]], num_workers: int
+    ) -> DataLoader[PairBatch]:
+        """A loader of batches of pairs."""
+        return make_loader(dataset, batches, collate_pairs, num_workers)
+
     @property
-    def pairs_a_rank(self) -> int:
-        """Pairs that this process takes a step.
-
-        Raises:
-            InputError: the number of processes does not divide total_batch_size.
-        """
-        num_ranks = 1 if self.trainer is None else self.trainer.world_size
-        return samples_a_rank(self.batch_size, self.total_batch_size, num_ranks)
-
-    def train_dataloader(self) -> DataLoader[PairBatch]:
-        """The stream of batches, from the step at which the run stands."""
-        assert self.trainer is not None
-        size = self.pairs_a_rank
-        stream = training_stream(self.trainer, len(self.train_dataset), size, self.seed)
-        return make_loader(self.train_dataset, stream, collate_pairs, self.num_workers)
-
-    def val_dataloader(self) -> DataLoader[PairBatch]:
-        """The held-out pairs, one a batch, always the same; each rank has every so many."""
-        rank, num_ranks = (
-            (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
-        )
-        keys = validation_keys(len(self.validation_dataset), VALIDATION_EPOCH, rank, num_ranks)
-        return make_loader(self.validation_dataset, keys, collate_pairs, 0)
-
-    def calibration_dataloader(self, num_batches: int) -> DataLoader[PairBatch]:
-        """The first batches of the training stream: what batch norm is recalibrated on.
-
-        The same on all ranks, and of the size that batch norm sees in training.
-        """
-        stream = SampleStream(
-            len(self.train_dataset), self.pairs_a_rank, num_batches, seed=self.seed
-        )
-        return make_loader(self.train_dataset, stream, collate_pairs, 0)
-
-    def transfer_batch_to_device(
-        self, batch: PairBatch, device: torch.device, dataloader_idx: int
-    ) -> PairBatch:
-        """Move a batch; Lightning cannot move frozen dataclasses by itself."""
-        return batch.to(device)
+    def num_validation_workers(self) -> int:
+        """None: held-out pairs are few, and workers take seconds to start."""
+        return 0

@@ -109,7 +109,9 @@ class _OthersRows(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grad_outputs: torch.Tensor) -> torch.Tensor:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grad_outputs: torch.Tensor
+    ) -> torch.Tensor:
         (grad,) = grad_outputs
         rank, sizes = dist.get_rank(), ctx.sizes
         asked = grad.new_zeros(len(sizes), max(sizes), grad.shape[1])

@@ -72,7 +72,9 @@ class _Pass(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grad_outputs: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grad_outputs: torch.Tensor
+    ) -> tuple[torch.Tensor | None, ...]:
         coordinates, features, *weights = ctx.saved_tensors
         with ctx.randomness.again(), buffers_kept(ctx.backbone), torch.enable_grad():
             with ctx.autocast:

@@ -95,8 +95,8 @@ class PointContrast(ReproducibleModule):
                 released code does.
             pairs_a_pass: encode a batch so many pairs at a time and keep their features only; the
                 backward pass encodes them again (``pointcontrast.passes``). Memory is then that of
-                one pass, and the negatives are still those of the whole
-                batch, while batch norm sees one pass at a time. None encodes the batch at once.
+                one pass, and the negatives are still those of the whole batch, while batch norm
+                sees one pass at a time. None encodes the batch at once.
                 (trainer.accumulate_grad_batches saves memory too, but each part of the batch then
                 has its own negatives only.)
             seed: of the loss's sampling; set from seed_everything.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -164,7 +164,46 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def processes_of(trainer: pl.Trainer) -> Ranks:
+def prepare_and_agree(
+    trainer: pl.Trainer,
+    prepare: Callable[[], None],
+    check: Callable[[], None],
+    state: Callable[[], Statement],
+) -> tuple[Ranks, Statement]:
+    """Prepare and check this process's part of a run, start the others, and agree with them.
+
+    Args:
+        trainer: of the run; it says which processes there are, and may start them itself.
+        prepare: what one process does for its node, before the others check.
+        check: raises where this process cannot run.
+        state: what this process is about to run, once it is checked; see :meth:`Ranks.agree`.
+
+    Returns:
+        The ranks (keep them as long as the run: rank 0 may hold the store) and what rank 0 runs.
+
+    Raises:
+        InputError: on every rank, where one cannot run or runs something else.
+    """
+    if not _started_by_others(trainer):
+        prepare()
+        check()  # before processes are started in vain
+    ranks = _processes_of(trainer)
+    try:
+        if ranks.local_rank == 0:
+            prepare()
+            ranks.first_of_node_is_done()
+        else:
+            ranks.wait_for_first_of_node()
+        check()
+    except InputError as error:
+        raise InputError(ranks.fail(str(error))) from error
+    except Exception as error:
+        ranks.fail(f"{type(error).__name__}: {error}")
+        raise
+    return ranks, ranks.agree(state())
+
+
+def _processes_of(trainer: pl.Trainer) -> Ranks:
     """Start the trainer's processes, where it starts them itself, and meet them.
 
     Raises:
@@ -194,7 +233,7 @@ def processes_of(trainer: pl.Trainer) -> Ranks:
     )
 
 
-def started_by_others(trainer: pl.Trainer) -> bool:
+def _started_by_others(trainer: pl.Trainer) -> bool:
     """Whether the other processes are there already: under torchrun, SLURM, or started by hand."""
     environment = getattr(trainer.strategy, "cluster_environment", None)
     return environment is not None and environment.creates_processes_externally

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-import warnings
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from pointcontrast import __version__
-from pointcontrast.bad_batch import loss_again, not_finite, read_bad_batch
+from pointcontrast.bad_batch import read_bad_batch, reproduce
 from pointcontrast.errors import InputError, RunFailed
 from pointcontrast.files import atomic_file, write_json
 from pointcontrast.finite_guard import FiniteGuard
@@ -25,7 +23,8 @@ from pointcontrast.last_checkpoint import DurableCheckpointIO, LastCheckpoint
 from pointcontrast.leftovers import leftover_of, remove
 from pointcontrast.loading import samples_a_rank
 from pointcontrast.precision import check_precision
-from pointcontrast.rank_agreement import flat, processes_of, started_by_others, tell_of_failure
+from pointcontrast.quiet import quiet
+from pointcontrast.rank_agreement import flat, prepare_and_agree, tell_of_failure
 from pointcontrast.run_architecture import (
     check_same_architecture,
     check_same_weights,
@@ -78,7 +77,7 @@ class RunCLI(LightningCLI, ABC):
         trainer_defaults: dict[str, Any],
     ) -> None:
         """Parse ``argv`` (None: the process's) and build data, model and trainer."""
-        _quiet()
+        quiet()
         self.command = list(sys.argv[1:] if argv is None else argv)
         try:
             super().__init__(
@@ -214,34 +213,22 @@ class RunCLI(LightningCLI, ABC):
 
     def _meet(self) -> None:
         """Check data and configuration, start the other processes, and agree with them."""
-        if not started_by_others(self.trainer):
-            self.datamodule.prepare_data()
-            self._check()  # before processes are started in vain
         # kept: where rank 0 holds the store, it goes with the object, and others still read it
-        ranks = self.ranks = processes_of(self.trainer)
-        try:
-            if ranks.local_rank == 0:
-                self.datamodule.prepare_data()
-                ranks.first_of_node_is_done()
-            else:
-                ranks.wait_for_first_of_node()
-            self._check()
-        except InputError as error:
-            raise InputError(ranks.fail(str(error))) from error
-        except Exception as error:
-            ranks.fail(f"{type(error).__name__}: {error}")
-            raise
-        agreed = ranks.agree(
-            {
-                "version": __version__,
-                **flat(yaml.safe_load(self.parser.dump(self.config, skip_check=True))),
-                **self.datamodule.contents(),
-                "the step of --ckpt_path": self.resume_step,
-                "_folder": str(self.folder),
-            }
+        self.ranks, agreed = prepare_and_agree(
+            self.trainer, self.datamodule.prepare_data, self._check, self._statement
         )
         self.folder = Path(agreed["_folder"])  # named by the time, which ranks do not share
         self.last_checkpoint.folder = self.finite_guard.folder = self.folder
+
+    def _statement(self) -> dict[str, Any]:
+        """What all ranks must run alike, and where rank 0 writes it."""
+        return {
+            "version": __version__,
+            **flat(yaml.safe_load(self.parser.dump(self.config, skip_check=True))),
+            **self.datamodule.contents(),
+            "the step of --ckpt_path": self.resume_step,
+            "_folder": str(self.folder),
+        }
 
     def _check(self) -> None:
         """All that can be told before anything is computed."""
@@ -255,13 +242,9 @@ class RunCLI(LightningCLI, ABC):
         check_same_architecture(path, bad.architecture, self.architecture)
         self.datamodule.prepare_data()
         self.check_data()
-        self.model.seed = bad.seed
         self.model.to(self.trainer.strategy.root_device)
         with self.trainer.precision_plugin.forward_context():
-            loss = loss_again(self.model, bad)
-        gradients = {name: p.grad for name, p in self.model.named_parameters()}
-        print(f"step {bad.key[0]} on {', '.join(bad.batch.names)}, then: loss {bad.loss!r}")
-        print(f"now: loss {loss.item()!r}, gradients not finite: {not_finite(gradients) or 'none'}")
+            print(reproduce(bad, self.model))
         return 0
 
     def check_data(self) -> None:
@@ -330,22 +313,3 @@ def _as_list(value: Any) -> list[Any]:
     if value is None or isinstance(value, bool):
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def _quiet() -> None:
-    """Silence what Lightning says on every run and what does not fit this program."""
-    for name in ("pytorch_lightning", "lightning_fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    for message in (
-        ".*args parameter is intended to run from within Python.*",
-        ".*does not have many workers.*",  # validation is small
-        ".*persistent_workers=True.*",
-        ".*Total length of `DataLoader` across ranks is zero.*",  # nothing held out
-        ".*dataloader is not resumable.*",  # SampleStream starts where the run stopped
-        r".*module\(s\) in eval mode at the start of training.*",  # what finetuning leaves alone
-        ".*The `srun` command is available.*",
-        ".*It is recommended to use `self.log.*sync_dist=True.*",  # they are of all ranks already
-        ".*treespec.*is deprecated.*",  # between Lightning and torch
-        r"(?s).*(JsonargparseDeprecation|was deprecated in v4)",  # Lightning and jsonargparse
-    ):
-        warnings.filterwarnings("ignore", message=message)

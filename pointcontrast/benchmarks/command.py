@@ -11,6 +11,7 @@ import pointcontrast.benchmarks
 from pointcontrast.benchmarks.engine import benchmark_engine
 from pointcontrast.benchmarks.overlap import benchmark_overlap
 from pointcontrast.benchmarks.pair_loading import benchmark_pairs
+from pointcontrast.benchmarks.passes import benchmark_passes
 from pointcontrast.benchmarks.preparation import benchmark_preparation
 from pointcontrast.benchmarks.run import benchmark_run
 from pointcontrast.benchmarks.timing import Figures
@@ -39,6 +40,7 @@ def main(
     _add_preparation(commands.add_parser("prepare", help="scenes with pairs from .sens files"))
     _add_overlap(commands.add_parser("overlap", help="the overlaps of all pairs of a scene"))
     _add_run(commands.add_parser("run", help="pairs a second, and time lost to checkpoints"))
+    _add_passes(commands.add_parser("passes", help="a large batch in passes: time and memory"))
     for name, (what, add) in (more or {}).items():
         add(commands.add_parser(name, help=what))
     for command in commands.choices.values():
@@ -60,9 +62,7 @@ def main(
 
 def _add_pairs(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(benchmark=benchmark_pairs)
-    parser.add_argument(
-        "--root", type=Path, help="a prepared folder (else ../shared/data is prepared, or rooms)"
-    )
+    _add_root(parser)
     parser.add_argument("--num-pairs", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--voxel-size", type=float, default=0.025, help="metres")
@@ -91,14 +91,31 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(benchmark=benchmark_run)
-    parser.add_argument(
-        "--root", type=Path, help="a prepared folder (else ../shared/data is prepared, or rooms)"
-    )
+    _add_root(parser)
     parser.add_argument("--num-pairs", type=int, default=160, help="loaded for each figure")
     parser.add_argument("--steps", type=int, default=12, help="of the run")
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2, 4])
     parser.add_argument("--voxel-size", type=float, default=0.025, help="metres")
     parser.add_argument("--variant", default="34C", help="of Res16UNet")
+
+
+def _add_passes(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(benchmark=benchmark_passes)
+    _add_root(parser)
+    parser.add_argument("--num-pairs", type=int, default=8, help="of the batch")
+    parser.add_argument("--pairs-a-pass", type=int, default=2, help="and a part")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--voxel-size", type=float, default=0.025, help="metres")
+    parser.add_argument("--variant", default="34C", help="of Res16UNet")
+    parser.add_argument(
+        "--engines", nargs="+", choices=["native", "minkowski"], default=["native", "minkowski"]
+    )
+
+
+def _add_root(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--root", type=Path, help="a prepared folder (else ../shared/data is prepared, or rooms)"
+    )
 
 
 def _add_overlap(parser: argparse.ArgumentParser) -> None:

@@ -10,14 +10,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from pointcontrast.benchmarks.prepared_pairs import prepared_or_made
 from pointcontrast.benchmarks.timing import Figures, interleaved, spread
-from pointcontrast.benchmarks.voxelized_views import scans_or_rooms
 from pointcontrast.errors import InputError
 from pointcontrast.layouts import open_merged
 from pointcontrast.network_input import NetworkInput
 from pointcontrast.pair_dataset import PairDataset
 from pointcontrast.pairs import PAIRS_FILE, read_pairs
-from pointcontrast.prepare import prepare
 from pointcontrast.types import Pair
 from pointcontrast.view_store import ViewStore
 from pointcontrast.views import to_view
@@ -40,12 +39,8 @@ def benchmark_pairs(root: Path | None, num_pairs: int, voxel_size: float, rounds
     Raises:
         InputError: the frames that ``root`` was prepared from are no longer there.
     """
-    if root is not None:
-        return _measure(root, num_pairs, voxel_size, rounds)
-    with tempfile.TemporaryDirectory() as folder:
-        scans = scans_or_rooms(Path(folder) / "raw")
-        prepare(scans, Path(folder) / "prepared", num_workers=None, progress=True)
-        return _measure(Path(folder) / "prepared", num_pairs, voxel_size, rounds)
+    with prepared_or_made(root) as folder:
+        return _measure(folder, num_pairs, voxel_size, rounds)
 
 
 def _measure(root: Path, num_pairs: int, voxel_size: float, rounds: int) -> Figures:

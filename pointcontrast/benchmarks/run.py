@@ -12,12 +12,11 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 from tqdm import tqdm
 
+from pointcontrast.benchmarks.prepared_pairs import prepared_or_made
 from pointcontrast.benchmarks.timing import Figures
-from pointcontrast.benchmarks.voxelized_views import scans_or_rooms
 from pointcontrast.collate import collate_pairs
 from pointcontrast.data import PairDataModule
 from pointcontrast.loading import make_loader
-from pointcontrast.prepare import prepare
 from pointcontrast.pretrain_cli import PretrainCLI
 from pointcontrast.run_checkpoints import CHECKPOINT
 from pointcontrast.stream import SampleStream
@@ -60,25 +59,21 @@ def benchmark_run(
         voxel_size: metres.
         variant: of Res16UNet.
     """
-    if root is None:
-        with tempfile.TemporaryDirectory() as folder:
-            scans = scans_or_rooms(Path(folder) / "raw")
-            prepare(scans, Path(folder) / "prepared", num_workers=None, progress=True)
-            return benchmark_run(
-                Path(folder) / "prepared", num_pairs, steps, workers, voxel_size, variant
+    with prepared_or_made(root) as folder:
+        loaded = {
+            f"pairs_per_second_{count}_workers": round(
+                _loading(folder, count, num_pairs, voxel_size), 2
             )
-    loaded = {
-        f"pairs_per_second_{count}_workers": round(_loading(root, count, num_pairs, voxel_size), 2)
-        for count in workers
-    }
-    return {
-        **loaded,
-        **_checkpoints(root, steps, voxel_size, variant),
-        "num_pairs": num_pairs,
-        "batch_size": BATCH_SIZE,
-        "voxel_size": voxel_size,
-        "variant": variant,
-    }
+            for count in workers
+        }
+        return {
+            **loaded,
+            **_checkpoints(folder, steps, voxel_size, variant),
+            "num_pairs": num_pairs,
+            "batch_size": BATCH_SIZE,
+            "voxel_size": voxel_size,
+            "variant": variant,
+        }
 
 
 def _loading(root: Path, num_workers: int, num_pairs: int, voxel_size: float) -> float:

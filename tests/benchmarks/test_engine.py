@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,9 @@ def test_every_figure_is_there(rooms: Path, monkeypatch: pytest.MonkeyPatch) -> 
         for part in ("maps", "forward", "backward", "optimizer", "step", "evaluation"):
             assert isinstance(figures[f"{part}_speedup_{size}"], float)
             for engine in ("native", "minkowski"):
-                assert figures[f"{engine}_{part}_{size}_ms_median"] > 0  # pyright: ignore
+                median = figures[f"{engine}_{part}_{size}_ms_median"]
+                # maps are the difference of two times: of small ones, noise can make it negative
+                assert math.isfinite(median) if part == "maps" else median > 0  # pyright: ignore
         assert 0 < figures[f"peak_memory_ratio_{size}"] < 10  # pyright: ignore
     wide = [v for k, v in figures.items() if k.startswith("fraction_wide")]
     assert wide

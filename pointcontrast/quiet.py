@@ -1,0 +1,25 @@
+"""What Lightning, torch and jsonargparse say on every run, and need not."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+
+def quiet() -> None:
+    """Silence what Lightning says on every run and what does not fit this program."""
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in (
+        ".*args parameter is intended to run from within Python.*",
+        ".*does not have many workers.*",  # validation is small
+        ".*persistent_workers=True.*",
+        ".*Total length of `DataLoader` across ranks is zero.*",  # nothing held out
+        ".*dataloader is not resumable.*",  # SampleStream starts where the run stopped
+        r".*module\(s\) in eval mode at the start of training.*",  # what finetuning leaves alone
+        ".*The `srun` command is available.*",
+        ".*It is recommended to use `self.log.*sync_dist=True.*",  # they are of all ranks already
+        ".*treespec.*is deprecated.*",  # between Lightning and torch
+        r"(?s).*(JsonargparseDeprecation|was deprecated in v4)",  # Lightning and jsonargparse
+    ):
+        warnings.filterwarnings("ignore", message=message)
