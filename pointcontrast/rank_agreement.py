@@ -153,17 +153,6 @@ def difference(statements: list[Statement]) -> str:
     return ""
 
 
-def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nested configuration as one value for each dotted key."""
-    found: dict[str, Any] = {}
-    for name, value in config.items():
-        if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{name}.")
-        else:
-            found[f"{prefix}{name}"] = value
-    return found
-
-
 def prepare_and_agree(
     trainer: pl.Trainer,
     prepare: Callable[[], None],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,18 +38,21 @@ def describe_architecture(config: Mapping[str, Any]) -> dict[str, Any]:
     plain = json.loads(json.dumps(config, default=str))
     return {
         key: value
-        for key, value in _flat(plain, "")
+        for key, value in flat(plain).items()
         if any(key == chosen or key.startswith(f"{chosen}.") for chosen in DECIDING)
         and key.rpartition(".")[2] not in FREE
     }
 
 
-def _flat(value: Any, key: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping) and value:
-        for name, below in value.items():
-            yield from _flat(below, f"{key}.{name}" if key else name)
-    else:
-        yield key, value
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A nested configuration as one value for each dotted key."""
+    found: dict[str, Any] = {}
+    for name, value in config.items():
+        if isinstance(value, Mapping) and value:
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = value
+    return found
 
 
 def check_same_architecture(
@@ -67,15 +70,11 @@ def check_same_architecture(
     """
     if theirs is None:
         return
-    differences = [
-        f"{key} {theirs.get(key)!r}, here {ours.get(key)!r}"
-        for key in dict.fromkeys([*theirs, *ours])
-        if theirs.get(key) != ours.get(key)
-    ]
+    differences = _differences(theirs, ours, repr)
     if differences:
         raise InputError(
-            f"{path} is of another network or optimiser: it has {_some(differences)}; give its "
-            "values, or start a run anew"
+            f"{path} is of another network or optimiser: it has {differences}; give its values, "
+            "or start a run anew"
         )
 
 
@@ -85,23 +84,28 @@ def check_same_weights(checkpoint: Path, model: torch.nn.Module) -> None:
     Raises:
         InputError: they are not; the message names an entry and both shapes.
     """
-    shapes = [
+    theirs, ours = (
         {name: tuple(value.shape) for name, value in weights.items()}
         for weights in (read_state_dict(checkpoint), model.state_dict())
-    ]
-    theirs, ours = shapes
-    differences = [
-        f"{name} {theirs.get(name, 'not at all')}, here {ours.get(name, 'not at all')}"
-        for name in dict.fromkeys([*theirs, *ours])
-        if theirs.get(name) != ours.get(name)
-    ]
+    )
+    differences = _differences(
+        theirs, ours, lambda shape: str(shape) if shape is not None else "not at all"
+    )
     if differences:
         raise InputError(
-            f"{checkpoint} is of another network: it has {_some(differences)}; give the "
-            "configuration that it was made with, or start a run anew"
+            f"{checkpoint} is of another network: it has {differences}; give the configuration "
+            "that it was made with, or start a run anew"
         )
 
 
-def _some(differences: list[str]) -> str:
-    more = len(differences) - _SHOWN
-    return "; ".join(differences[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+def _differences(
+    theirs: Mapping[str, Any], ours: Mapping[str, Any], said: Callable[[Any], str]
+) -> str:
+    """The first few keys whose values differ, with both; empty where there is none."""
+    found = [
+        f"{key} {said(theirs.get(key))}, here {said(ours.get(key))}"
+        for key in dict.fromkeys([*theirs, *ours])
+        if theirs.get(key) != ours.get(key)
+    ]
+    more = len(found) - _SHOWN
+    return "; ".join(found[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")

@@ -24,11 +24,12 @@ from pointcontrast.leftovers import leftover_of, remove
 from pointcontrast.loading import samples_a_rank
 from pointcontrast.precision import check_precision
 from pointcontrast.quiet import quiet
-from pointcontrast.rank_agreement import flat, prepare_and_agree, tell_of_failure
+from pointcontrast.rank_agreement import prepare_and_agree, tell_of_failure
 from pointcontrast.run_architecture import (
     check_same_architecture,
     check_same_weights,
     describe_architecture,
+    flat,
 )
 from pointcontrast.run_checkpoints import has_checkpoint, read_facts, set_aside_damaged
 from pointcontrast.run_folder import (
