@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import signal
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from pointcontrast.errors import InputError
 from pointcontrast.stream import SampleKey, SampleStream
+from pointcontrast.worker_processes import prepare_worker, worker_context
 
 
 def training_stream(
@@ -97,13 +97,6 @@ def make_loader(
         collate_fn=collate,
         num_workers=num_workers,
         persistent_workers=False,
-        # Forked workers of a process with threads (OpenMP, Open3D) can deadlock.
-        multiprocessing_context="spawn" if num_workers else None,
-        worker_init_fn=_leave_signals_to_the_run if num_workers else None,
+        multiprocessing_context=worker_context(type(dataset).__module__) if num_workers else None,
+        worker_init_fn=prepare_worker if num_workers else None,
     )
-
-
-def _leave_signals_to_the_run(_: int) -> None:
-    """Terminals and SLURM signal all processes; the run ends its workers when it is ready."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
-        signal.signal(number, signal.SIG_IGN)

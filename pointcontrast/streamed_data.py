@@ -17,6 +17,7 @@ from pointcontrast.loading import (
     validation_keys,
 )
 from pointcontrast.stream import SampleKey, SampleStream
+from pointcontrast.worker_processes import worker_context
 
 DatasetT = TypeVar("DatasetT", bound=Sized)
 BatchT = TypeVar("BatchT")
@@ -73,6 +74,8 @@ class StreamedDataModule(pl.LightningDataModule, ABC, Generic[DatasetT, BatchT])
         """
         if self._chosen is None:
             self._chosen = self.choose()
+            if self.num_workers:  # what workers need is imported while the run is still starting
+                worker_context(type(self.train_dataset).__module__)
 
     @property
     def train_dataset(self) -> DatasetT:

@@ -1,0 +1,65 @@
+"""Processes that load data: forked from one that has imported all they need and runs no thread.
+
+A fresh interpreter takes seconds to import PyTorch, and a fork of the training process may
+deadlock, for OpenMP and Open3D have threads in it. So a server (``multiprocessing.forkserver``)
+imports once, and every worker of every loader is a fork of it: there at once, and its memory is
+shared until it is written to. Windows has no fork; workers start anew there.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from multiprocessing import resource_tracker
+from multiprocessing.context import BaseContext
+
+STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1")
+"""Terminals and SLURM send them to all processes; the run ends its workers when it is ready."""
+
+
+def worker_context(module: str) -> BaseContext:
+    """The context in which a loader starts its workers.
+
+    Args:
+        module: the dataset's; it and what this process has imported of this project are imported
+            in the server (the first call of a process decides).
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    from multiprocessing import forkserver
+
+    # (not "__main__", which Python 3.11 does not find)
+    packages = {__name__.partition(".")[0], module.partition(".")[0]}
+    loaded = [name for name in sys.modules if name.partition(".")[0] in packages]
+    forkserver.set_forkserver_preload([*loaded, module])
+    resource_tracker.ensure_running()  # by itself: it unblocks signals when it starts
+    # Blocked for the server, and so for all its forks, from their first moment on; what comes for
+    # this process meanwhile is delivered after.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _stop_signals())
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return multiprocessing.get_context("forkserver")
+
+
+def prepare_worker(_: int) -> None:
+    """Called first in each worker: leave signals to the run, and end when it does."""
+    for number in _stop_signals():
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_run, daemon=True).start()
+
+
+def _end_with_the_run() -> None:
+    """A killed run tells nobody, and the server that forked this process waits for its forks."""
+    run = multiprocessing.parent_process()
+    assert run is not None
+    run.join()
+    os._exit(1)
+
+
+def _stop_signals() -> set[signal.Signals]:
+    return {getattr(signal, name) for name in STOP_SIGNALS if hasattr(signal, name)}
