@@ -1,9 +1,10 @@
-"""Processes that load data: forked from one that has imported all they need and runs no thread.
+"""Processes that load data: forked from one that has imported all they need and computes nothing.
 
 A fresh interpreter takes seconds to import PyTorch, and a fork of the training process may
-deadlock, for OpenMP and Open3D have threads in it. So a server (``multiprocessing.forkserver``)
-imports once, and every worker of every loader is a fork of it: there at once, and its memory is
-shared until it is written to. Windows has no fork; workers start anew there.
+deadlock, for OpenMP and Open3D have started threads in it. So a server
+(``multiprocessing.forkserver``) imports once, and every worker of every loader is a fork of it:
+there at once, and its memory is shared until it is written to. Windows has no fork; workers start
+anew there.
 """
 
 from __future__ import annotations

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -16,6 +14,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from conftest import REPOSITORY
+from fork_server import Forked
 
 LIMIT = 300
 """Seconds after which a test says that something hangs."""
@@ -58,7 +57,7 @@ def by_hand(
     *,
     folders: Sequence[str] | None = None,
     delay: float = 0.0,
-) -> list[subprocess.Popen[str]]:
+) -> list[Forked]:
     """Each command as one rank, each rank a node of its own, one ``delay`` after another."""
     port = str(free_port())
     processes = []
@@ -79,20 +78,14 @@ def by_hand(
     return processes
 
 
-def start(command: Sequence[object], folder: Path, **environment: str) -> subprocess.Popen[str]:
-    """A Python process with one thread in ``folder``."""
+def start(command: Sequence[object], folder: Path, **environment: str) -> Forked:
+    """A Python program with one thread in ``folder``."""
     path = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "tests")])
-    return subprocess.Popen(
-        [sys.executable, *map(str, command)],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path, **environment},
-    )
+    variables = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path, **environment}
+    return Forked(command, folder, variables)
 
 
-def ended(processes: Sequence[subprocess.Popen[str]], limit: float = LIMIT) -> list[str]:
+def ended(processes: Sequence[Forked], limit: float = LIMIT) -> list[str]:
     """What each has said, once all have ended; their exit status is in ``returncode``."""
     try:
         return [process.communicate(timeout=limit)[0] for process in processes]

@@ -14,34 +14,50 @@ from pathlib import Path
 import numpy as np
 import torch
 from conftest import REPOSITORY
+from fork_server import Forked
 
 from pointcontrast.run_folder import read_metrics
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
 
 
+Process = subprocess.Popen[str] | Forked
+
+
 def start(
     tool: str,
     *arguments: object,
+    fresh: bool = False,
     preexec: Callable[[], None] | None = None,
     **environment: str,
-) -> subprocess.Popen[str]:
-    """Start ``tools/<tool>.py``, the leader of a process group of its own."""
+) -> Process:
+    """Start ``tools/<tool>.py``, the leader of a process group of its own.
+
+    Args:
+        tool: its name.
+        arguments: of its command line.
+        fresh: in an interpreter of its own rather than a fork; so it is with ``preexec``.
+        preexec: called before the program.
+        environment: variables to add.
+    """
+    command = [str(REPOSITORY / "tools" / f"{tool}.py"), *map(str, arguments)]
+    variables = {**ENVIRONMENT, **environment}
+    if not fresh and preexec is None:
+        return Forked(command, None, variables)
     return subprocess.Popen(
-        [sys.executable, str(REPOSITORY / "tools" / f"{tool}.py"), *map(str, arguments)],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-        env={**ENVIRONMENT, **environment}, preexec_fn=preexec,
+        [sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True, env=variables, preexec_fn=preexec,
     )  # fmt: skip
 
 
-def finish(process: subprocess.Popen[str], status: int, seconds: float = 120) -> str:
+def finish(process: Process, status: int, seconds: float = 120) -> str:
     """What the process said, once it has ended with this status."""
     output, _ = process.communicate(timeout=seconds)
     assert process.returncode == status, output
     return output
 
 
-def wait_for_lines(process: subprocess.Popen[str], folder: Path, count: int) -> None:
+def wait_for_lines(process: Process, folder: Path, count: int) -> None:
     """Until the run has logged so many losses."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
@@ -103,6 +119,8 @@ def run_with_kills(
     folder: Path,
     moments: Sequence[Moment],
     after_kill: Callable[[int], None] = lambda _: None,
+    *,
+    fresh: bool = False,
 ) -> list[int]:
     """Run, SIGKILL at each moment, go on with the same command and ``--ckpt_path last``.
 
@@ -112,6 +130,7 @@ def run_with_kills(
         folder: of the run.
         moments: of the kills; those left when the run ends are not used.
         after_kill: called with the number of each kill, counted from 0.
+        fresh: see :func:`start`.
 
     Returns:
         How many steps had been logged at each kill.
@@ -119,7 +138,7 @@ def run_with_kills(
     found: list[int] = []
     for number, moment in enumerate(moments):
         resumed = ("--ckpt_path", "last") if (folder / "run.json").exists() else ()
-        process = start(tool, *arguments, "--run_dir", folder, *resumed)
+        process = start(tool, *arguments, "--run_dir", folder, *resumed, fresh=fresh)
         wanted = (found[-1] if found else 0) + moment.steps
         while moment.steps and process.poll() is None and num_steps(folder) < wanted:
             time.sleep(0.005)
@@ -132,7 +151,7 @@ def run_with_kills(
         found.append(num_steps(folder))
         after_kill(number)
     resumed = ("--ckpt_path", "last") if (folder / "run.json").exists() else ()
-    finish(start(tool, *arguments, "--run_dir", folder, *resumed), 0, 600)
+    finish(start(tool, *arguments, "--run_dir", folder, *resumed, fresh=fresh), 0, 600)
     return found
 
 

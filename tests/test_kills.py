@@ -61,7 +61,9 @@ def test_twenty_kills_change_nothing(config: Path, engine: str, truncates: bool)
     whole, killed = Path("whole"), Path("killed")
     finish(start("pretrain", *arguments, "--run_dir", whole), 0, 600)
     after = truncate_after(2, killed) if truncates else lambda _: None
-    found = run_with_kills("pretrain", arguments, killed, random_moments(20, truncates), after)
+    found = run_with_kills(
+        "pretrain", arguments, killed, random_moments(20, truncates), after, fresh=True
+    )
     assert len(found) == 20
     assert_same_runs(whole, killed)
     assert [step for step, _ in losses(killed)] == list(range(40))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from conftest import REPOSITORY
+from fork_server import output_of
 
 from downstream.benchmarks import LabelledScenes
 from pointcontrast.backbones import Res16UNet
@@ -69,9 +68,7 @@ def test_commands_of_the_datasets_parse() -> None:
         subcommand = [word for word in rest.split()[:1] if word.isidentifier()]
         if program.startswith("datasets/scannet") and subcommand == ["pairs"]:
             continue  # its further options are those of tools/prepare_pairs.py
-        command = [sys.executable, *words, *(subcommand if "datasets/" in program else [])]
-        shown = subprocess.run(
-            [*command, "--help"], capture_output=True, text=True, check=True, cwd=REPOSITORY
-        ).stdout
+        command = [*words, *(subcommand if "datasets/" in program else [])]
+        shown = output_of([*command, "--help"], cwd=REPOSITORY)
         for option in options:
             assert option in shown, (program, option)

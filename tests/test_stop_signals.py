@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from killed_runs import assert_same_runs, finish, losses, start, wait_for_lines
+from gloo import free_port
+from killed_runs import Process, assert_same_runs, finish, losses, start, wait_for_lines
 
 from pointcontrast.pretrain import main
 from pointcontrast.run_checkpoints import read_facts
 
 MANY = ("--trainer.max_steps", "24", "--checkpoint_every", "1000")
+FEW = ("--trainer.max_steps", "8", "--checkpoint_every", "1000")
 RUN = Path("run")
 
 
@@ -32,7 +34,7 @@ def go_on(config: Path, *arguments: str) -> None:
     assert main([*given, *arguments]) == 0
 
 
-def signal_group(process: subprocess.Popen[str], number: int) -> None:
+def signal_group(process: Process, number: int) -> None:
     """As a terminal and SLURM do it: the data workers are signalled too."""
     os.killpg(process.pid, number)
 
@@ -57,14 +59,14 @@ def test_a_signal_in_a_step_ends_the_run_after_it(config: Path, number: signal.S
 
 def test_a_signal_in_validation_ends_it_at_once_and_it_is_made_up_for(config: Path) -> None:
     # calibration before the scores takes long enough to be met
-    arguments = (*MANY, "--trainer.val_check_interval", "3", "--model.calibration_batches", "20")
+    arguments = (*FEW, "--trainer.val_check_interval", "3", "--model.calibration_batches", "20")
     process = start("pretrain", "--config", config, "--run_dir", RUN, *arguments)
     deadline = time.monotonic() + 120
     while not (RUN / "last.ckpt").exists() and time.monotonic() < deadline:
         time.sleep(0.005)  # written when the first validation begins
     process.send_signal(signal.SIGTERM)
     output = finish(process, 128 + signal.SIGTERM)
-    assert "stopped at step 3 of 24" in output
+    assert "stopped at step 3 of 8" in output
     assert read_facts(RUN / "last.ckpt").step == 3
     go_on(config, *arguments)
     assert_same_runs(whole_run(config, *arguments), RUN)
@@ -108,7 +110,7 @@ def test_a_signal_while_the_run_makes_its_data(config: Path) -> None:
 
 def test_the_first_signal_reaches_all_ranks_through_one(config: Path) -> None:
     """Two processes of one group; the signal goes to the second alone."""
-    ports = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29617", "WORLD_SIZE": "2"}
+    ports = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
     arguments = (
         "--config", config, "--run_dir", RUN, "--trainer.max_steps", 1000,
         "--trainer.val_check_interval", 1000,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import REPOSITORY
+from fork_server import output_of
 
 from downstream.evaluate_cli import main as evaluate
 from downstream.releases.s3dis.synthetic import write_s3dis_release
@@ -25,9 +24,7 @@ ENGINE = "--model.backbone.init_args.engine"
 
 def convert(script: str, *arguments: object) -> None:
     """Run a converter as users do."""
-    command = [sys.executable, str(REPOSITORY / "datasets" / script), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    output_of([REPOSITORY / "datasets" / script, *arguments])
 
 
 def scores_of(folder: Path, *arguments: object) -> dict[str, Any]:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +15,8 @@ import pytest
 import torch
 from conftest import REPOSITORY
 from downstream_small import SMALL
+from fork_server import run
+from killed_runs import finish, start
 
 from downstream.augmentation import SceneAugmentation
 from downstream.benchmarks import S3DIS
@@ -117,10 +116,9 @@ def test_an_interrupted_run_goes_on_to_the_same_end(finetune: Any, s3dis_scenes:
         "--run_dir", "killed", "--checkpoint_every", "1", *COARSE,
         "--data.benchmark.init_args.root", str(s3dis_scenes),
     ]  # fmt: skip
-    command = [sys.executable, "-c", KILL, *arguments, *SMALL]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    killed = subprocess.run(command, capture_output=True, check=False, env=environment)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    Path("kill.py").write_text(KILL)
+    killed = run(["kill.py", *arguments, *SMALL])
+    assert killed.returncode == -signal.SIGKILL, killed.communicate()[0]
     assert torch.load("killed/last.ckpt", weights_only=True)["global_step"] == 3
     finetune("s3dis_small", s3dis_scenes, *COARSE, "--ckpt_path", "last", folder="killed")
     assert_equal_states(Path("killed"), whole)
@@ -149,21 +147,18 @@ finetune.main(sys.argv[1:])
 
 
 def test_a_signal_saves_and_ends_the_run(s3dis_scenes: Path, tmp_path: Path) -> None:
-    command = [
-        sys.executable, str(REPOSITORY / "tools" / "finetune.py"),
-        "--config", str(REPOSITORY / "configs" / "downstream" / "s3dis_small.yaml"),
-        "--run_dir", str(tmp_path / "run"), *COARSE, *SMALL,
-        "--data.benchmark.init_args.root", str(s3dis_scenes),
+    training = start(
+        "finetune",
+        "--config", REPOSITORY / "configs" / "downstream" / "s3dis_small.yaml",
+        "--run_dir", tmp_path / "run", *COARSE, *SMALL,
+        "--data.benchmark.init_args.root", s3dis_scenes,
         "--trainer.max_steps", "100000", "--trainer.val_check_interval", "100000",
-    ]  # fmt: skip
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    )  # fmt: skip
     deadline = time.monotonic() + 120
     while not read_metrics(tmp_path / "run") and time.monotonic() < deadline:
         time.sleep(0.2)
-    run.send_signal(signal.SIGTERM)
-    out, _ = run.communicate(timeout=120)
-    assert run.returncode == 128 + signal.SIGTERM
+    training.send_signal(signal.SIGTERM)
+    out = finish(training, 128 + signal.SIGTERM)
     assert "go on with the same command and --ckpt_path" in out
     assert (tmp_path / "run" / "last.ckpt").exists()
 

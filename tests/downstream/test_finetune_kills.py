@@ -27,11 +27,14 @@ def finetuning(scenes: Path, num_steps: int) -> list[object]:
     ]  # fmt: skip
 
 
-def check_finetuning(scenes: Path, num_steps: int, moments: list[Moment]) -> None:
+def check_finetuning(
+    scenes: Path, num_steps: int, moments: list[Moment], *, fresh: bool = False
+) -> None:
     arguments = finetuning(scenes, num_steps)
     whole, killed = Path("whole"), Path("killed")
     finish(start("finetune", *arguments, "--run_dir", whole), 0, 600)
-    assert len(run_with_kills("finetune", arguments, killed, moments)) == len(moments)
+    kills = run_with_kills("finetune", arguments, killed, moments, fresh=fresh)
+    assert len(kills) == len(moments)
     assert_same_runs(whole, killed)
     assert [step for step, _ in losses(killed)] == list(range(num_steps))
     assert (killed / "scores.json").read_text() == (whole / "scores.json").read_text()
@@ -49,4 +52,4 @@ def test_twenty_kills_of_a_finetuning_change_nothing(
     s3dis_scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    check_finetuning(s3dis_scenes, 40, random_moments(20, 2))
+    check_finetuning(s3dis_scenes, 40, random_moments(20, 2), fresh=True)

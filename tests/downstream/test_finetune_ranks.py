@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +11,7 @@ from typing import Any
 import pytest
 from conftest import REPOSITORY
 from downstream_small import SMALL
+from fork_server import output_of
 from gloo import ended, start
 
 from downstream.benchmarks import S3DIS
@@ -30,8 +29,7 @@ DETECTION = ("--data.voxel_size", "0.15", "--model.head.init_args.num_seeds", "6
 
 
 def convert(script: str, *arguments: object) -> None:
-    command = [sys.executable, REPOSITORY / "datasets" / script, *map(str, arguments)]
-    subprocess.run(command, check=True, capture_output=True)
+    output_of([REPOSITORY / "datasets" / script, *arguments])
 
 
 def shapes(folder: Path, write: Any, script: str, *more: object) -> Path:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import REPOSITORY
+from fork_server import output_of
 from PIL import Image
 
 from downstream.benchmarks import SUNRGBD
@@ -347,19 +349,8 @@ def test_the_matlab_folder_s_text_is_checked(real_data: Path, tmp_path: Path) ->
 def test_the_report_and_lists_of_the_command(
     release: tuple[Path, list[WrittenImage]], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    import subprocess
-    import sys
-
-    from conftest import REPOSITORY
-
-    command = [sys.executable, str(REPOSITORY / "datasets" / "sunrgbd.py"), "scenes"]
-    done = subprocess.run(
-        [*command, str(release[0]), "--output", str(tmp_path), "--max-points", "500"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "4 images: 2 to train on, 2 to validate" in done.stdout
+    command = [REPOSITORY / "datasets" / "sunrgbd.py", "scenes", release[0]]
+    said = output_of([*command, "--output", tmp_path, "--max-points", "500"])
+    assert "4 images: 2 to train on, 2 to validate" in said
     assert (tmp_path / "train.txt").read_text().splitlines()[1:] == ["000003", "000004"]
     assert json.loads((tmp_path / "box_statistics.json").read_text())["num_scenes"] == 2

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fork_server import output_of, run
 from plyfile import PlyData, PlyElement
 
 from downstream.releases.synthia4d.classes import CLASS_NAMES, class_rows
@@ -192,15 +191,10 @@ def test_damaged_frames_are_named(release: Path, tmp_path: Path, damage: str, me
 
 
 def test_the_command_converts_and_verifies(release: Path, tmp_path: Path) -> None:
-    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        script = ROOT / "datasets" / "synthia4d.py"
-        command = [sys.executable, str(script), *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
-
-    done = run("frames", release, "--output", tmp_path / "out", "--split", "validation")
-    assert done.returncode == 0, done.stderr
-    assert "2 of 815 frames are here" in done.stdout
-    assert run("verify", tmp_path / "out").stdout == "2 of 2 scenes are whole\n"
-    missing = run("frames", release, "--output", tmp_path / "out", "--split", "test")
+    script, out = ROOT / "datasets" / "synthia4d.py", tmp_path / "out"
+    said = output_of([script, "frames", release, "--output", out, "--split", "validation"])
+    assert "2 of 815 frames are here" in said
+    assert output_of([script, "verify", out]) == "2 of 2 scenes are whole\n"
+    missing = run([script, "frames", release, "--output", out, "--split", "test"])
     assert missing.returncode == 2
-    assert "holds none of the 1886 frames" in missing.stderr
+    assert "holds none of the 1886 frames" in missing.communicate()[0]
