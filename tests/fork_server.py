@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -130,6 +131,7 @@ def _serve() -> dict[str, Any] | None:
     os.dup2(2, 1)  # what is imported may print
     for name in PRELOADED:
         importlib.import_module(name)
+    gc.freeze()  # or every fork would copy all of it only to collect it at its end
     ended: dict[int, int] = {}
     requests = os.fdopen(os.dup(0), "rb", buffering=0)
     while line := requests.readline():
