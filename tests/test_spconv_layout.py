@@ -43,6 +43,20 @@ def test_another_eps_gives_other_features() -> None:
 
 
 @pytest.mark.parametrize("arguments", SPUNETS)
+def test_features_are_those_of_spconv_itself(arguments: dict) -> None:
+    pytest.importorskip("spconv", reason="its wheel is for Linux on x86_64")
+    from oracles.spconv_spunet import SpconvSpUNet
+
+    backbone = trained_like(**arguments)
+    coordinates, features = small_cloud()
+    with torch.no_grad():
+        ours = backbone.encode(coordinates, features).double()
+    eps = arguments.get("batch_norm_eps", 1e-5)
+    theirs = SpconvSpUNet(to_spconv(backbone.state_dict()), eps)(coordinates, features)
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5 * float(theirs.abs().max()))
+
+
+@pytest.mark.parametrize("arguments", SPUNETS)
 def test_there_and_back_is_exact(arguments: dict) -> None:
     state = trained_like(**arguments).state_dict()
     theirs = to_spconv(state)
