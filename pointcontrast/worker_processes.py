@@ -3,8 +3,8 @@
 A fresh interpreter takes seconds to import PyTorch, and a fork of the training process may
 deadlock, for OpenMP and Open3D have started threads in it. So a server
 (``multiprocessing.forkserver``) imports once, and every worker of every loader is a fork of it:
-there at once, and its memory is shared until it is written to. Windows has no fork; workers start
-anew there.
+there at once, and its memory is shared until it is written to. Windows has no fork, and the
+libraries of macOS may not survive one: workers start anew there.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def worker_context(module: str) -> BaseContext:
         module: the dataset's; it and what this process has imported of this project are imported
             in the server (the first call of a process decides).
     """
-    if "forkserver" not in multiprocessing.get_all_start_methods():
+    if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
     from multiprocessing import forkserver
 

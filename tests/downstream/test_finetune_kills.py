@@ -18,6 +18,9 @@ from killed_runs import (
     start,
 )
 
+from downstream.releases.shapenet.shapes import SamplingSettings, convert_release
+from downstream.releases.shapenet.synthetic import write_shapenet_release
+
 
 def finetuning(scenes: Path, num_steps: int) -> list[object]:
     return [
@@ -45,6 +48,26 @@ def test_three_kills_of_a_finetuning_change_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     check_finetuning(s3dis_scenes, 8, THREE)
+
+
+def test_dropout_leaves_out_the_same_after_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_shapenet_release(tmp_path / "raw", 4)
+    convert_release(tmp_path / "raw", tmp_path / "shapes", SamplingSettings(num_points=600))
+    arguments = [
+        "--config", REPOSITORY / "configs" / "downstream" / "shapenet_small.yaml", *SMALL,
+        "--data.benchmark.init_args.root", tmp_path / "shapes", "--data.voxel_size", 0.1,
+        "--trainer.max_steps", 6, "--checkpoint_every", 1,
+    ]  # fmt: skip
+    whole, killed, other = Path("whole"), Path("killed"), Path("other")
+    finish(start("finetune", *arguments, "--run_dir", whole), 0)
+    assert len(run_with_kills("finetune", arguments, killed, [Moment(3, 0.05)])) == 1
+    assert_same_runs(whole, killed)
+    without = ("--model.head.init_args.dropout", 0)
+    finish(start("finetune", *arguments, *without, "--run_dir", other), 0)
+    assert losses(other) != losses(whole)
 
 
 @pytest.mark.slow
