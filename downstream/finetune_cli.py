@@ -65,9 +65,8 @@ class FinetuneCLI(RunCLI):
             self.model.measure_frozen(self.datamodule)
         if not self.fit():
             return self.stopped()
-        # Shorter than the validation interval; or ended between its last step and its scores.
-        is_scored = (self.folder / BEST).exists() and self.resume_step < self.trainer.max_steps
-        if not self.trainer.strategy.broadcast(is_scored):
+        # Shorter than the validation interval
+        if not self.trainer.strategy.broadcast((self.folder / BEST).exists()):
             self.trainer.validate(self.model, self.datamodule, verbose=False)
         part_ways()
         if self.trainer.is_global_zero:

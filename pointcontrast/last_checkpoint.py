@@ -71,7 +71,7 @@ class LastCheckpoint(Checkpoint):
         self.signals.listen()
         self.signals.be_gentle(True)
         self._saved_step = trainer.global_step
-        if trainer.global_step > 0 and self._validates_after(trainer, trainer.global_step):
+        if trainer.global_step > 0 and self.validates_after(trainer, trainer.global_step):
             loop = trainer.fit_loop.epoch_loop.val_loop
             loop.restarting = False
             trainer.validating = True
@@ -157,8 +157,17 @@ class LastCheckpoint(Checkpoint):
                     "the checkpoints before; go on from there with a lower learning rate"
                 )
 
-    def _validates_after(self, trainer: pl.Trainer, step: int) -> bool:
+    def validates_after(self, trainer: pl.Trainer, step: int) -> bool:
+        """Whether a validation belongs to that step; a checkpoint of it was written before."""
         interval = trainer.val_check_batch  # None where validation goes by the clock
         if interval is None or not trainer.enable_validation:
             return False
         return step * trainer.accumulate_grad_batches % interval == 0
+
+    @staticmethod
+    def end_step(trainer: pl.Trainer) -> None:
+        """Have what is logged from now on be of after the last step, not of that step.
+
+        Lightning counts a step once its validation is over, so a checkpoint holds one less.
+        """
+        trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step

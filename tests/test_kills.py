@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from killed_runs import (
 )
 
 from pointcontrast.checkpoint import read_weights
+from pointcontrast.pretrain import main
 
 
 def few(config: Path, engine: str, num_steps: int) -> list[object]:
@@ -53,11 +55,24 @@ def test_three_kills_and_a_truncated_checkpoint_change_nothing(config: Path, eng
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
+def test_a_kill_after_the_last_step_loses_no_scores(config: Path) -> None:
+    """The last checkpoint is written before the last two validations: both are made up for."""
+    arguments = ["--config", str(config), "--trainer.max_steps", "4"]
+    assert main([*arguments, "--run_dir", "whole"]) == 0
+    killed = Path(shutil.copytree("whole", "killed"))
+    for name in ("backbone.safetensors", "backbone.md"):
+        (killed / name).unlink()
+    assert main([*arguments, "--run_dir", "killed", "--ckpt_path", "last"]) == 0
+    assert_same_runs(Path("whole"), killed)
+    found, expected = (sorted(p.name for p in run.iterdir()) for run in (killed, Path("whole")))
+    assert found == expected
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("truncates", [False, True])
 @pytest.mark.parametrize("engine", ["native", "minkowski"])
 def test_twenty_kills_change_nothing(config: Path, engine: str, truncates: bool) -> None:
-    arguments = few(config, engine, 40)
+    arguments = few(config, engine, 80)
     whole, killed = Path("whole"), Path("killed")
     finish(start("pretrain", *arguments, "--run_dir", whole), 0, 600)
     after = truncate_after(2, killed) if truncates else lambda _: None
@@ -66,4 +81,4 @@ def test_twenty_kills_change_nothing(config: Path, engine: str, truncates: bool)
     )
     assert len(found) == 20
     assert_same_runs(whole, killed)
-    assert [step for step, _ in losses(killed)] == list(range(40))
+    assert [step for step, _ in losses(killed)] == list(range(80))

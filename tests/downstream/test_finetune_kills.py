@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import REPOSITORY
@@ -70,9 +72,24 @@ def test_dropout_leaves_out_the_same_after_a_kill(
     assert losses(other) != losses(whole)
 
 
+def test_a_kill_in_the_last_validation_loses_no_scores(finetune: Any, s3dis_scenes: Path) -> None:
+    """Nothing is left to train, but the validation that was owed may find the best network."""
+    steps = ("--data.voxel_size", "0.2", "--trainer.max_steps", "2",
+             "--trainer.val_check_interval", "2")  # fmt: skip
+    whole = finetune("s3dis_small", s3dis_scenes, *steps, folder="whole")
+    killed = Path(shutil.copytree(whole, "killed"))
+    for path in killed.iterdir():
+        if path.name.startswith(("best", "last.safetensors", "scores")):
+            path.unlink()
+    finetune("s3dis_small", s3dis_scenes, *steps, "--ckpt_path", "last", folder="killed")
+    assert_same_runs(whole, killed)
+    assert (killed / "best.safetensors").exists()
+    assert (killed / "scores.json").read_text() == (whole / "scores.json").read_text()
+
+
 @pytest.mark.slow
 def test_twenty_kills_of_a_finetuning_change_nothing(
     s3dis_scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    check_finetuning(s3dis_scenes, 40, random_moments(20, 2), fresh=True)
+    check_finetuning(s3dis_scenes, 60, random_moments(20, 2), fresh=True)
