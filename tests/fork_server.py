@@ -129,6 +129,7 @@ def _serve() -> dict[str, Any] | None:
     """Answer requests; returns one in the fork that is to run it, and None at the end."""
     answers = os.dup(1)
     os.dup2(2, 1)  # what is imported may print
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # beside this is tests/downstream
     for name in PRELOADED:
         importlib.import_module(name)
     gc.freeze()  # or every fork would copy all of it only to collect it at its end
