@@ -71,7 +71,7 @@ class LastCheckpoint(Checkpoint):
         self.signals.listen()
         self.signals.be_gentle(True)
         self._saved_step = trainer.global_step
-        if trainer.global_step > 0 and self.validates_after(trainer, trainer.global_step):
+        if trainer.global_step > 0 and self._validates_after(trainer, trainer.global_step):
             loop = trainer.fit_loop.epoch_loop.val_loop
             loop.restarting = False
             trainer.validating = True
@@ -136,6 +136,17 @@ class LastCheckpoint(Checkpoint):
         checkpoint[FACTS] = facts_entry(self.architecture)
         checkpoint["loops"]["fit_loop"] = self._loops
 
+    def complete_last_step(self, trainer: pl.Trainer) -> None:
+        """Do what was left of a run that was killed between its last step and its end.
+
+        Lightning passes over all of ``fit`` where the steps are done: over the validation that is
+        still owed, and over the counting of the last step, by which it numbers what is logged.
+        """
+        if self._validates_after(trainer, trainer.global_step):
+            data: Any = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+            trainer.validate(trainer.lightning_module, datamodule=data, verbose=False)
+        trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
+
     def _save(self, trainer: pl.Trainer) -> None:
         self._is_due = False
         if trainer.global_step == self._saved_step or self._loops is None:
@@ -157,17 +168,8 @@ class LastCheckpoint(Checkpoint):
                     "the checkpoints before; go on from there with a lower learning rate"
                 )
 
-    def validates_after(self, trainer: pl.Trainer, step: int) -> bool:
-        """Whether a validation belongs to that step; a checkpoint of it was written before."""
+    def _validates_after(self, trainer: pl.Trainer, step: int) -> bool:
         interval = trainer.val_check_batch  # None where validation goes by the clock
         if interval is None or not trainer.enable_validation:
             return False
         return step * trainer.accumulate_grad_batches % interval == 0
-
-    @staticmethod
-    def end_step(trainer: pl.Trainer) -> None:
-        """Have what is logged from now on be of after the last step, not of that step.
-
-        Lightning counts a step once its validation is over, so a checkpoint holds one less.
-        """
-        trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step

@@ -199,6 +199,7 @@ class RunCLI(LightningCLI, ABC):
 
     def _run(self) -> int:
         self._meet()
+        self.datamodule.start_importing()
         self.facts = describe_run(self.model.seed, self.command)
         if self.trainer.is_global_zero:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -268,12 +269,8 @@ class RunCLI(LightningCLI, ABC):
     def fit(self) -> bool:
         """Train, from the checkpoint where one was given; returns whether it got to its end."""
         self.trainer.fit(self.model, self.datamodule, ckpt_path=self.resume_from)
-        if self.resume_step >= self.trainer.max_steps:
-            # Nothing was left to train, so Lightning did nothing: the run was killed after its last
-            # step, perhaps before the scores that belong to it.
-            if self.last_checkpoint.validates_after(self.trainer, self.resume_step):
-                self.trainer.validate(self.model, self.datamodule, verbose=False)
-            self.last_checkpoint.end_step(self.trainer)
+        if self.resume_step >= self.trainer.max_steps:  # nothing was left to train
+            self.last_checkpoint.complete_last_step(self.trainer)
         return self.signals.received is None
 
     def stopped(self) -> int:

@@ -74,8 +74,11 @@ class StreamedDataModule(pl.LightningDataModule, ABC, Generic[DatasetT, BatchT])
         """
         if self._chosen is None:
             self._chosen = self.choose()
-            if self.num_workers:  # what workers need is imported while the run is still starting
-                worker_context(type(self.train_dataset).__module__)
+
+    def start_importing(self) -> None:
+        """Have what data workers need imported while the run is still starting."""
+        if self.num_workers:
+            worker_context(type(self.train_dataset).__module__)
 
     @property
     def train_dataset(self) -> DatasetT:

@@ -48,7 +48,10 @@ def worker_context(module: str) -> BaseContext:
 
 
 def prepare_worker(_: int) -> None:
-    """Called first in each worker: leave signals to the run, and end when it does."""
+    """Called first in each worker: leave signals to the run, and end when it does.
+
+    A fork has the signals blocked already; a worker that was started anew has not.
+    """
     for number in _stop_signals():
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_run, daemon=True).start()

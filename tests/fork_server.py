@@ -13,6 +13,7 @@ import atexit
 import contextlib
 import gc
 import importlib
+import itertools
 import json
 import os
 import runpy
@@ -45,10 +46,9 @@ class Forked:
         """Fork; ``command`` is a script or ``-m module``, and its arguments."""
         self.args = list(map(str, command))
         self.returncode: int | None = None
-        with tempfile.NamedTemporaryFile(prefix="output-", delete=False) as file:
-            self._output = Path(file.name)
+        self._output = _server().new_file()
         folder = str(Path.cwd() if cwd is None else cwd)
-        request = {"argv": self.args, "cwd": folder, "env": {**env}, "output": file.name}
+        request = {"argv": self.args, "cwd": folder, "env": {**env}, "output": str(self._output)}
         self.pid = _server().ask(request)
 
     def poll(self) -> int | None:
@@ -105,6 +105,8 @@ class _Server:
             env=environment,
         )  # fmt: skip
         self._lock = threading.Lock()
+        self._folder = tempfile.TemporaryDirectory(prefix="outputs-")
+        self._numbers = itertools.count()
         atexit.register(self._stop)
 
     def ask(self, request: Mapping[str, Any]) -> Any:
@@ -115,9 +117,16 @@ class _Server:
             self._process.stdin.flush()
             return json.loads(self._process.stdout.readline())
 
+    def new_file(self) -> Path:
+        """An empty file, there until the end of this process."""
+        path = Path(self._folder.name) / str(next(self._numbers))
+        path.touch()
+        return path
+
     def _stop(self) -> None:
         with contextlib.suppress(OSError):
             self._process.communicate()
+        self._folder.cleanup()
 
 
 @cache

@@ -19,8 +19,6 @@ from fork_server import Forked
 from pointcontrast.run_folder import read_metrics
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
-
-
 Process = subprocess.Popen[str] | Forked
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import REPOSITORY
-from fork_server import output_of
+from dataset_scripts import convert
 
 from downstream.evaluate_cli import main as evaluate
 from downstream.releases.s3dis.synthetic import write_s3dis_release
@@ -20,11 +19,6 @@ from downstream.releases.synthia4d.synthetic import SEQUENCES, write_synthia4d_r
 from pointcontrast.synthetic.scannet_release import write_scannet_release
 
 ENGINE = "--model.backbone.init_args.engine"
-
-
-def convert(script: str, *arguments: object) -> None:
-    """Run a converter as users do."""
-    output_of([REPOSITORY / "datasets" / script, *arguments])
 
 
 def scores_of(folder: Path, *arguments: object) -> dict[str, Any]:

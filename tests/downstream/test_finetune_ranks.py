@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from conftest import REPOSITORY
+from dataset_scripts import convert
 from downstream_small import SMALL
-from fork_server import output_of
 from gloo import ended, start
 
 from downstream.benchmarks import S3DIS
@@ -26,10 +26,6 @@ STILL = ("--model.optimizer.lr", "0", "--trainer.max_steps", "2", "--data.batch_
 """The weights stay: they would differ, for two processes train on twice as much a step."""
 DETECTION = ("--data.voxel_size", "0.15", "--model.head.init_args.num_seeds", "64",
              "--model.head.init_args.num_proposals", "16")  # fmt: skip
-
-
-def convert(script: str, *arguments: object) -> None:
-    output_of([REPOSITORY / "datasets" / script, *arguments])
 
 
 def shapes(folder: Path, write: Any, script: str, *more: object) -> Path:
