@@ -15,7 +15,7 @@ from pointcontrast.benchmarks.command import main
 def test_figures_of_a_small_batch(prepared: Path, tmp_path: Path) -> None:
     engine_or_skip("minkowski")
     path = tmp_path / "passes.json"
-    sizes = ["--num-pairs", "4", "--pairs-a-pass", "1", "--voxel-size", "0.1", "--rounds", "2"]
+    sizes = ["--num-pairs", "2", "--pairs-a-pass", "1", "--voxel-size", "0.2", "--rounds", "2"]
     where = ["--root", str(prepared), "--variant", "14A", "--json", str(path)]
     assert main(["passes", *sizes, *where]) == 0
     figures = json.loads(path.read_text())
