@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from downstream import benchmarks
 from downstream.benchmarks import DetectionScenes, ShapeNet, ShapeNetPart
-from downstream.box_lists import (
+from downstream.label_lists.boxes import (
     NUM_BOXES,
     BoxList,
     ListedBoxes,
@@ -32,9 +32,19 @@ from downstream.box_lists import (
     read_box_list,
     write_box_list,
 )
-from downstream.point_choice import NUM_POINTS, clustered_points, limited_points, points_rng
-from downstream.point_lists import PointList, label_checksum, read_point_list, write_point_list
-from downstream.scene_lists import (
+from downstream.label_lists.point_choice import (
+    NUM_POINTS,
+    clustered_points,
+    limited_points,
+    points_rng,
+)
+from downstream.label_lists.points import (
+    PointList,
+    label_checksum,
+    read_point_list,
+    write_point_list,
+)
+from downstream.label_lists.scenes import (
     FRACTIONS,
     choose_scenes,
     limited_scenes,
@@ -42,9 +52,9 @@ from downstream.scene_lists import (
     read_scene_list_comment,
     write_scene_list,
 )
-from pointcontrast.conversion_cli import Commands
 from pointcontrast.errors import InputError, run_command
 from pointcontrast.labelled_scene import LabelledScene, find_labelled_scenes, read_labelled_scene
+from pointcontrast.preparation.conversion_cli import Commands
 
 _SHAPES = (ShapeNet.__name__, ShapeNetPart.__name__)
 _SCENES = ("ScanNet", "S3DIS", "Synthia4D", "LabelledScenes")

@@ -21,9 +21,9 @@ from downstream.releases.s3dis.rooms import (
     convert_rooms,
     find_rooms,
 )
-from pointcontrast.conversion_cli import Commands, convert_scenes
 from pointcontrast.errors import run_command
-from pointcontrast.prepare_cli import add_worker_options
+from pointcontrast.preparation.conversion_cli import Commands, convert_scenes
+from pointcontrast.preparation.prepare_cli import add_worker_options
 
 
 def _rooms(arguments: argparse.Namespace) -> int:

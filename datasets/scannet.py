@@ -13,10 +13,10 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from pointcontrast.conversion_cli import Commands, convert_scenes
 from pointcontrast.errors import InputError, run_command
-from pointcontrast.prepare_cli import add_worker_options
-from pointcontrast.prepare_cli import main as prepare_pairs
+from pointcontrast.preparation.conversion_cli import Commands, convert_scenes
+from pointcontrast.preparation.prepare_cli import add_worker_options
+from pointcontrast.preparation.prepare_cli import main as prepare_pairs
 from pointcontrast.scannet.downloads import PURPOSES, download_list
 from pointcontrast.scannet.release import SENS, SPLITS, find_scans, read_split, scan_file
 from pointcontrast.scannet.scenes import SceneSettings, convert_scans

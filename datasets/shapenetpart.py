@@ -13,10 +13,10 @@ from pathlib import Path
 
 from downstream.releases.shapenetpart.categories import SYNSETS
 from downstream.releases.shapenetpart.shapes import convert_release
-from downstream.shape_conversion import add_shape_verify, report_shape_sets
-from pointcontrast.conversion_cli import Commands
+from downstream.shapes.conversion import add_shape_verify, report_shape_sets
 from pointcontrast.errors import run_command
-from pointcontrast.prepare_cli import add_worker_options, check_worker_options
+from pointcontrast.preparation.conversion_cli import Commands
+from pointcontrast.preparation.prepare_cli import add_worker_options, check_worker_options
 
 
 def _shapes(arguments: argparse.Namespace) -> int:

@@ -19,10 +19,10 @@ from downstream.releases.sunrgbd.images import (
     find_images,
     report,
 )
-from pointcontrast.conversion_cli import Commands, convert_scenes
 from pointcontrast.errors import run_command
-from pointcontrast.prepare_cli import add_worker_options
-from pointcontrast.scene_conversion import ConvertedScene
+from pointcontrast.preparation.conversion_cli import Commands, convert_scenes
+from pointcontrast.preparation.prepare_cli import add_worker_options
+from pointcontrast.preparation.scene_conversion import ConvertedScene
 
 
 def _scenes(arguments: argparse.Namespace) -> int:

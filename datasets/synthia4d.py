@@ -13,9 +13,9 @@ from pathlib import Path
 
 from downstream.releases.synthia4d.frames import FrameSettings, convert_frames, find_frames
 from downstream.releases.synthia4d.layout import Split, read_split
-from pointcontrast.conversion_cli import Commands, convert_scenes
 from pointcontrast.errors import run_command
-from pointcontrast.prepare_cli import add_worker_options
+from pointcontrast.preparation.conversion_cli import Commands, convert_scenes
+from pointcontrast.preparation.prepare_cli import add_worker_options
 
 _SPLIT_FILE = Path(__file__).resolve().parent / "splits" / "synthia4d_cvpr19.json"
 _SPLITS: tuple[Split, ...] = ("train", "validation", "test")

@@ -11,12 +11,12 @@ from torch.utils.data import DataLoader
 from downstream.augmentation import Augmentation, SceneAugmentation
 from downstream.benchmarks import Benchmark, DetectionBenchmark
 from downstream.benchmarks.labelled_scenes import SceneBenchmark
-from downstream.box_lists import BoxList, read_box_list
 from downstream.collate import collate_samples
 from downstream.dataset import CloudDataset
-from downstream.point_lists import PointList, read_point_list
+from downstream.label_lists.boxes import BoxList, read_box_list
+from downstream.label_lists.points import PointList, read_point_list
+from downstream.label_lists.scenes import choose_scenes, read_scene_list
 from downstream.samples import SampleMaker
-from downstream.scene_lists import choose_scenes, read_scene_list
 from downstream.types import LabelledBatch, LabelledSample
 from pointcontrast.errors import InputError
 from pointcontrast.loading import make_loader, summary

@@ -8,8 +8,8 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from downstream.benchmarks import Benchmark
-from downstream.box_lists import BoxList, keep_boxes
-from downstream.point_lists import PointList, keep_annotated
+from downstream.label_lists.boxes import BoxList, keep_boxes
+from downstream.label_lists.points import PointList, keep_annotated
 from downstream.samples import SampleMaker
 from downstream.types import LabelledSample
 from pointcontrast.errors import InputError

@@ -19,9 +19,9 @@ from torchmetrics import Metric
 from tqdm import tqdm
 
 from downstream.benchmarks import Benchmark, Split
-from downstream.confusion_picture import draw_confusion
-from downstream.detection import Detection
-from downstream.detector import Detector
+from downstream.detection.detector import Detector
+from downstream.detection.task import Detection
+from downstream.metrics.confusion_picture import draw_confusion
 from downstream.network_file import FinetunedNetwork
 from downstream.predictor import CloudPrediction, Predictor
 from downstream.samples import SampleMaker

@@ -12,7 +12,7 @@ import yaml
 from downstream.benchmarks.benchmark import SPLITS, Benchmark
 from downstream.evaluate import Evaluation, evaluate_network, joined, write_evaluation
 from downstream.network_file import BEST, read_network
-from downstream.prediction_writer import FORMATS, PredictionWriter
+from downstream.predictions.writer import FORMATS, PredictionWriter
 from pointcontrast.errors import InputError, run_command
 
 
@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME=VALUE",
         help="how proposals become detections and are scored, where not as in training, such as "
-        "per_class=false suppression=none interpolation=11_point (downstream/detection.py)",
+        "per_class=false suppression=none interpolation=11_point (downstream/detection/task.py)",
     )
     parser.add_argument(
         "--predictions",

@@ -26,7 +26,6 @@ from downstream.predictor import overlap_in_voxels
 from downstream.tasks import Task
 from downstream.types import LabelledBatch
 from pointcontrast.backbones import Backbone
-from pointcontrast.bad_batch import ReproducibleModule
 from pointcontrast.batch_norm import (
     AnyBatchNorm,
     Pass,
@@ -35,12 +34,13 @@ from pointcontrast.batch_norm import (
 )
 from pointcontrast.errors import InputError
 from pointcontrast.gathering import take_buffers_of_first_rank
-from pointcontrast.kernel_order import KernelOrder
 from pointcontrast.losses import LossOutput
 from pointcontrast.network_input import NetworkInput
 from pointcontrast.pretrained import local_weights
+from pointcontrast.runs.bad_batch import ReproducibleModule
 from pointcontrast.schedules import BatchNormMomentum, PolynomialDecay, Schedule
 from pointcontrast.stream import mixed_seed
+from pointcontrast.weights.kernel_order import KernelOrder
 
 SCRATCH = "scratch"
 OVERLAP = 1.0

@@ -17,8 +17,8 @@ from pointcontrast.errors import InputError
 from pointcontrast.files import write_json
 from pointcontrast.gathering import part_ways
 from pointcontrast.network_input import num_channels
-from pointcontrast.run_checkpoints import CHECKPOINT
-from pointcontrast.run_cli import RunCLI
+from pointcontrast.runs.checkpoints import CHECKPOINT
+from pointcontrast.runs.cli import RunCLI
 
 INITIALIZATION = "initialization.json"
 

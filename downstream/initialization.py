@@ -13,9 +13,9 @@ import torch
 from pointcontrast.backbones import Backbone
 from pointcontrast.checkpoint import BackboneMetadata, Weights, read_weights
 from pointcontrast.errors import InputError
-from pointcontrast.kernel_order import KernelOrder
-from pointcontrast.known_classes import import_path
 from pointcontrast.network_input import NetworkInput
+from pointcontrast.weights.kernel_order import KernelOrder
+from pointcontrast.weights.known_classes import import_path
 
 DIFFERENCES = ("voxel_size", "features")
 """In what the pretraining may differ from the run at hand, where that is accepted."""
@@ -81,7 +81,7 @@ def load_into_backbone(
         path: a backbone file, a run's folder, a finetuned network, or a ``.pth``.
         network_input: what the run at hand feeds the network.
         accept_differences: of ``DIFFERENCES``.
-        kernel_order: of a ``.pth`` file, see ``pointcontrast.foreign_weights``.
+        kernel_order: of a ``.pth`` file, see ``pointcontrast.weights.foreign``.
 
     Raises:
         InputError: the file cannot be read, or is of another network or input; the message names

@@ -25,9 +25,9 @@ from pointcontrast.checkpoint import (
     write_safetensors,
 )
 from pointcontrast.errors import InputError
-from pointcontrast.known_classes import import_path, known_class
 from pointcontrast.network_input import NetworkInput
 from pointcontrast.sparse import EngineName
+from pointcontrast.weights.known_classes import import_path, known_class
 
 BEST = "best.safetensors"
 LAST = "last.safetensors"

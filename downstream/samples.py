@@ -116,7 +116,7 @@ class SampleMaker:
         if cloud.boxes is not None and not augmentation.moves_boxes:
             raise InputError(
                 f"{type(augmentation).__name__} leaves boxes where they were; for detection take "
-                "downstream.box_augmentation.BoxAugmentation as data.augmentation, or null"
+                "downstream.detection.augmentation.BoxAugmentation as data.augmentation, or null"
             )
         try:
             changed = augmentation.before_voxels(_with_heights(cloud), rng)

@@ -25,12 +25,12 @@ from safetensors.torch import save
 from pointcontrast.backbones import Backbone
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file
-from pointcontrast.foreign_weights import ForeignWeights, read_foreign_weights
-from pointcontrast.kernel_order import KernelOrder
-from pointcontrast.known_classes import import_path, known_class
-from pointcontrast.model_card import write_model_card
 from pointcontrast.network_input import NetworkInput
 from pointcontrast.sparse import EngineName
+from pointcontrast.weights.foreign import ForeignWeights, read_foreign_weights
+from pointcontrast.weights.kernel_order import KernelOrder
+from pointcontrast.weights.known_classes import import_path, known_class
+from pointcontrast.weights.model_card import write_model_card
 
 FORMAT = "pointcontrast-backbone"
 NETWORK_FORMAT = "pointcontrast-network"
@@ -38,7 +38,7 @@ NETWORK_FORMAT = "pointcontrast-network"
 FORMAT_VERSION = 1
 LAYOUT = "minkowski-0.5"
 LAYOUTS = (LAYOUT, "spconv-2")
-"""Of the ``.pth`` files that are written for other programs (:mod:`pointcontrast.export`)."""
+"""Of the ``.pth`` files that :mod:`pointcontrast.weights.export` writes for other programs."""
 CONVERTED_FROM = "converted_from"
 """In the provenance of converted weights: what the file was that they came from."""
 BACKBONE = "backbone.safetensors"
@@ -84,7 +84,7 @@ def read_weights(path: Path, kernel_order: KernelOrder = "auto") -> Weights:
     Args:
         path: the file, or a run's folder. What is no safetensors file is taken for a ``.pth``.
         kernel_order: of a ``.pth`` file's kernels, where it cannot be told from them; see
-            :func:`pointcontrast.foreign_weights.read_foreign_weights`. Files of this project are
+            :func:`pointcontrast.weights.foreign.read_foreign_weights`. Files of this project are
             in order, and never put in order again.
 
     Raises:

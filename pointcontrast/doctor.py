@@ -195,7 +195,7 @@ def check_open3d(load: Load = importlib.import_module) -> Check:
 def check_drawing(load: Load = importlib.import_module) -> Check:
     """Where pictures go: to windows, or without a display to files alone."""
     try:
-        has_display = load("pointcontrast.drawing").has_display()
+        has_display = load("pointcontrast.pictures.drawing").has_display()
     except Exception as error:
         return Check("drawing", False, _reason(error), "make setup")
     files = "PNG (drawn in software) and PLY files"

@@ -16,7 +16,7 @@ from pointcontrast.augment import (
     vertical_rotation,
 )
 from pointcontrast.augment_colors import jitter_colors
-from pointcontrast.depth_cloud import DepthCloud
+from pointcontrast.depth.cloud import DepthCloud
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import rotation_between
 from pointcontrast.types import Cloud, PointCloud, VoxelizedView

@@ -1,6 +1,6 @@
 """Views stored as what their camera took: depth images, and colour images registered to them.
 
-``depth.bin``   the depth images (``pointcontrast.depth_codec``), one after another: without loss
+``depth.bin``   the depth images (``pointcontrast.depth.codec``), one after another: without loss
 ``colors.bin``  the colour images as JPEG, one after another; optional
 
 Content of ``meta.json``, a row each view:
@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pointcontrast.depth_cloud import DepthCloud
-from pointcontrast.depth_codec import decode_depth, encode_depth
+from pointcontrast.depth.cloud import DepthCloud
+from pointcontrast.depth.codec import decode_depth, encode_depth
 from pointcontrast.errors import InputError
 from pointcontrast.files import sync
 from pointcontrast.types import Cloud

@@ -21,7 +21,6 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from pointcontrast.backbones import Backbone
-from pointcontrast.bad_batch import ReproducibleModule
 from pointcontrast.batch_norm import Pass, recalibrated_batch_norm
 from pointcontrast.data import PairDataModule
 from pointcontrast.errors import InputError
@@ -39,6 +38,7 @@ from pointcontrast.retrieval import (
     mean_scores,
     score_pair,
 )
+from pointcontrast.runs.bad_batch import ReproducibleModule
 from pointcontrast.schedules import Schedule, StepwiseExponential
 from pointcontrast.stream import mixed_seed
 from pointcontrast.types import PairBatch, ViewBatch

@@ -13,10 +13,10 @@ from pointcontrast.errors import InputError
 from pointcontrast.network_input import num_channels
 from pointcontrast.pair_readers import StoredPairs
 from pointcontrast.pretrain import PointContrast
-from pointcontrast.report import draw_curves, format_scores
-from pointcontrast.run_checkpoints import CHECKPOINT
-from pointcontrast.run_cli import RunCLI
-from pointcontrast.run_folder import read_metrics
+from pointcontrast.runs.checkpoints import CHECKPOINT
+from pointcontrast.runs.cli import RunCLI
+from pointcontrast.runs.folder import read_metrics
+from pointcontrast.runs.report import draw_curves, format_scores
 
 
 class PretrainCLI(RunCLI):

@@ -9,11 +9,11 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 from pointcontrast.backbones import Backbone
 from pointcontrast.checkpoint import BackboneMetadata, load_backbone
-from pointcontrast.download import cache_folder, download, fetch_text, locked
 from pointcontrast.errors import InputError
 from pointcontrast.files import read_json, sha256, write_json
-from pointcontrast.model_card import read_card_hash
 from pointcontrast.sparse import EngineName
+from pointcontrast.weights.download import cache_folder, download, fetch_text, locked
+from pointcontrast.weights.model_card import read_card_hash
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _RECORD = "source.json"

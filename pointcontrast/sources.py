@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 from pointcontrast.errors import InputError
-from pointcontrast.prepare import Settings, prepare
+from pointcontrast.preparation.prepare import Settings, prepare
 
 
 class DataSource(ABC):

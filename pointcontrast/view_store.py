@@ -18,7 +18,7 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pointcontrast.depth_cloud import DepthCloud
+from pointcontrast.depth.cloud import DepthCloud
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_folder, sha256
 from pointcontrast.packed_images import ImageReader, ImageWriter

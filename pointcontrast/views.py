@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pointcontrast.depth_cloud import DepthCloud
+from pointcontrast.depth.cloud import DepthCloud
 from pointcontrast.geometry import sort_by_cell, transform_points
 from pointcontrast.sequence import FrameError, PosedSequence
 from pointcontrast.types import Cloud, Frame, PointCloud, Sweep

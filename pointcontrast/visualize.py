@@ -1,8 +1,8 @@
 """Pictures of what a backbone has learnt: features as colours, matches between views as lines.
 
-Views and networks become :class:`pointcontrast.colored_points.ColoredPoints`, which
-``pointcontrast.drawing`` shows in a window or writes as PNG and PLY. The command line is in
-``pointcontrast.visualize_cli``.
+Views and networks become :class:`pointcontrast.pictures.colored_points.ColoredPoints`, which
+``pointcontrast.pictures.drawing`` shows in a window or writes as PNG and PLY. The command line is
+in ``pointcontrast.visualize_cli``.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from pointcontrast.cameras import Camera, look_at, look_from_behind
-from pointcontrast.colored_points import ColoredPoints
-from pointcontrast.drawing import Window, draw
 from pointcontrast.encoder import Encode, load_encoder
 from pointcontrast.errors import InputError
-from pointcontrast.feature_colors import pca_colors
-from pointcontrast.feature_matches import Matches, match_features
+from pointcontrast.pictures.cameras import Camera, look_at, look_from_behind
+from pointcontrast.pictures.colored_points import ColoredPoints
+from pointcontrast.pictures.drawing import Window, draw
+from pointcontrast.pictures.feature_colors import pca_colors
+from pointcontrast.pictures.feature_matches import Matches, match_features
 from pointcontrast.types import PointCloud
 from pointcontrast.view_store import ViewStore
 from pointcontrast.voxelize import voxelize
@@ -159,12 +159,12 @@ def draw_features(
             the clouds that are drawn.
         cut_ceiling: see :func:`below_ceiling`; the networks see the ceiling all the same.
         seed: of the untrained network's weights.
-        png: see :func:`pointcontrast.drawing.draw`, as for ``ply`` and ``window``.
+        png: see :func:`pointcontrast.pictures.drawing.draw`, as for ``ply`` and ``window``.
         ply: see there.
         window: see there.
         size: width and height of one panel, pixels.
-        azimuth: see :func:`pointcontrast.drawing.look_at`; None looks at a single view from
-            slightly behind the camera that took it.
+        azimuth: see :func:`pointcontrast.pictures.drawing.look_at`; None looks at a single view
+            from slightly behind the camera that took it.
         elevation: likewise.
 
     Returns:

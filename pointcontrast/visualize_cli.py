@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pointcontrast.drawing import has_display
 from pointcontrast.errors import InputError, run_command
-from pointcontrast.report import compare_runs
+from pointcontrast.pictures.drawing import has_display
+from pointcontrast.runs.report import compare_runs
 from pointcontrast.visualize import draw_correspondences, draw_features
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from pointcontrast.backbones import Backbone
-from pointcontrast.kernel_order import hypercube_from_hybrid
+from pointcontrast.weights.kernel_order import hypercube_from_hybrid
 
 BLOCK_KERNEL = re.compile(r"block\d+\.\d+\.conv[12]\.kernel")
 

@@ -40,7 +40,7 @@ def rooms(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def prepared(rooms: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The generated rooms, prepared; do not write to it."""
-    from pointcontrast.prepare import prepare
+    from pointcontrast.preparation.prepare import prepare
 
     root = tmp_path_factory.mktemp("prepared")
     summary = prepare([rooms], root)

@@ -16,7 +16,7 @@ import torch
 from conftest import REPOSITORY
 from fork_server import Forked
 
-from pointcontrast.run_folder import read_metrics
+from pointcontrast.runs.folder import read_metrics
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
 Process = subprocess.Popen[str] | Forked

@@ -1,4 +1,4 @@
-"""Functions for ``pointcontrast.cluster`` that worker processes can import by name."""
+"""Functions for ``pointcontrast.preparation.cluster`` that worker processes can import by name."""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pointcontrast.cameras import Camera
-from pointcontrast.colored_points import ColoredPoints
+from pointcontrast.pictures.cameras import Camera
+from pointcontrast.pictures.colored_points import ColoredPoints
 
 RED, BLUE = (250, 10, 20), (10, 20, 250)
 UP = np.array([0.0, 0.0, 1.0])

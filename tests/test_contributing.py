@@ -16,7 +16,7 @@ from downstream.finetune import main as finetune
 from downstream.network_file import read_network
 from pointcontrast.checkpoint import load_backbone
 from pointcontrast.pretrain import main
-from pointcontrast.run_folder import read_metrics
+from pointcontrast.runs.folder import read_metrics
 from pointcontrast.synthetic.source import write_labelled_rooms
 
 RECIPE = re.compile(

@@ -17,7 +17,7 @@ from small_run import CONFIG
 
 from pointcontrast.data import PairDataModule
 from pointcontrast.pretrain import main
-from pointcontrast.run_folder import read_metrics
+from pointcontrast.runs.folder import read_metrics
 
 TOOL = REPOSITORY / "tools" / "pretrain.py"
 RECORDED = REPOSITORY / "tests" / "recorded_pretraining.py"

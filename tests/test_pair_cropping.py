@@ -17,7 +17,7 @@ from pointcontrast.network_input import NetworkInput
 from pointcontrast.pair_cropping import crop_pair
 from pointcontrast.pair_dataset import PairDataset
 from pointcontrast.pairs import PAIRS_FILE, read_pairs
-from pointcontrast.prepare import Settings, prepare
+from pointcontrast.preparation.prepare import Settings, prepare
 from pointcontrast.types import Pair, PairSample, VoxelizedView
 
 RADIUS = 0.15

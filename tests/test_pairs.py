@@ -6,7 +6,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from pointcontrast.errors import InputError
-from pointcontrast.pair_sampling import check_sampling, sample_pairs, share_out
 from pointcontrast.pairs import (
     choose_pairs,
     has_changed,
@@ -16,6 +15,7 @@ from pointcontrast.pairs import (
     read_pairs,
     write_pairs,
 )
+from pointcontrast.preparation.pair_sampling import check_sampling, sample_pairs, share_out
 from pointcontrast.types import Pair
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from pointcontrast.backbones import Res16UNet
 from pointcontrast.checkpoint import load_backbone
 from pointcontrast.pretrain import main
-from pointcontrast.run_folder import read_metrics
+from pointcontrast.runs.folder import read_metrics
 
 
 def run(config: Path, folder: str, *arguments: str) -> int:

@@ -13,12 +13,12 @@ import torch
 from authors_weights import in_hybrid_order, write_checkpoint
 from small_backbones import assert_same_weights, small_cloud, trained_like
 
-from pointcontrast import download
 from pointcontrast.checkpoint import save_backbone
 from pointcontrast.errors import InputError
 from pointcontrast.files import sha256
 from pointcontrast.network_input import NetworkInput
 from pointcontrast.pretrained import from_pretrained, local_weights
+from pointcontrast.weights import download
 
 INPUT = NetworkInput(0.05, ("color",))
 

@@ -16,8 +16,8 @@ from pointcontrast.backbones import Res16UNet
 from pointcontrast.checkpoint import save_backbone
 from pointcontrast.network_input import NetworkInput
 from pointcontrast.pretrain import main
-from pointcontrast.run_checkpoints import FACTS
-from pointcontrast.run_folder import read_metrics
+from pointcontrast.runs.checkpoints import FACTS
+from pointcontrast.runs.folder import read_metrics
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pointcontrast.errors import InputError
-from pointcontrast.feature_colors import pca_colors
+from pointcontrast.pictures.feature_colors import pca_colors
 from pointcontrast.types import PointCloud
 from pointcontrast.visualize import below_ceiling, feature_panels, merge_views
 

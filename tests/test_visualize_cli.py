@@ -62,7 +62,7 @@ def test_features_writes_png_and_ply_where_there_is_no_display(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(visualize_cli, "has_display", lambda: False)
-    monkeypatch.setattr("pointcontrast.drawing.has_display", lambda: False)
+    monkeypatch.setattr("pointcontrast.pictures.drawing.has_display", lambda: False)
     status, seeds = run("features", "--compare-untrained", "--view", "3", "1", "--size", "80", "60")
     assert (status, seeds) == (0, [None, 0])
     png = tmp_path / "run" / "corner_features.png"

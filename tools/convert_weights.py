@@ -1,6 +1,6 @@
 """Convert weights between this project, MinkowskiEngine and spconv; see ``--help``."""
 
-from pointcontrast.convert_cli import main
+from pointcontrast.weights.convert_cli import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

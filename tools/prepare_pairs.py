@@ -4,7 +4,7 @@
 ``python tools/prepare_pairs.py verify data/prepared`` checks; ``--help`` says more.
 """
 
-from pointcontrast.prepare_cli import main
+from pointcontrast.preparation.prepare_cli import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from downstream.benchmarks.benchmark import Benchmark, Split
 from downstream.benchmarks.labelled_scenes import LabelledScenes, SceneBenchmark, upright_cloud
-from downstream.box_coding import BoxCoding
-from downstream.box_statistics import STATISTICS, measure_boxes, read_box_statistics
-from downstream.box_votes import NUM_VOTES, box_rows
-from downstream.detection import Detection, DetectionSettings
+from downstream.detection.coding import BoxCoding
+from downstream.detection.statistics import STATISTICS, measure_boxes, read_box_statistics
+from downstream.detection.task import Detection, DetectionSettings
+from downstream.detection.votes import NUM_VOTES, box_rows
 from downstream.types import LabelledCloud
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import LabelledScene, read_labelled_scene

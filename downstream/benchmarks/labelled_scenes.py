@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from downstream.benchmarks.benchmark import Benchmark, Split
-from downstream.scene_lists import read_scene_list
+from downstream.label_lists.scenes import read_scene_list
 from downstream.tasks import Segmentation
 from downstream.types import LabelledCloud
 from pointcontrast.errors import InputError

@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from downstream.benchmarks.benchmark import Benchmark, Split
 from downstream.benchmarks.labelled_scenes import Z
-from downstream.shape_set import Shape, ShapeSet, find_shape_sets, read_shape_set, read_splits
+from downstream.shapes.shape_set import (
+    Shape,
+    ShapeSet,
+    find_shape_sets,
+    read_shape_set,
+    read_splits,
+)
 from downstream.types import LabelledCloud
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import rotation_between

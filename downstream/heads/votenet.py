@@ -16,8 +16,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from downstream.detection.point_sets import (
+    ball_query,
+    farthest_points,
+    group,
+    interpolate,
+    three_nearest,
+)
 from downstream.heads.head import Head
-from downstream.point_sets import ball_query, farthest_points, group, interpolate, three_nearest
 from downstream.types import LabelledBatch
 from pointcontrast.errors import InputError
 from pointcontrast.sparse import SparseTensor
@@ -33,7 +39,7 @@ class Proposals:
         seeds: (B, S) int64 rows of the batch's voxels.
         votes: (B, S, 3) float32 metres, where each seed sees the centre of its object.
         centers: (B, P, 3) float32 metres, the votes that clusters are made about.
-        outputs: (B, P, K) what :class:`downstream.box_coding.BoxCoding` reads.
+        outputs: (B, P, K) what :class:`downstream.detection.coding.BoxCoding` reads.
     """
 
     seeds: torch.Tensor

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from downstream.benchmarks import SUNRGBD
-from downstream.box_augmentation import BoxAugmentation
 from downstream.dataset import CloudDataset
+from downstream.detection.augmentation import BoxAugmentation
 from downstream.releases.sunrgbd.images import ImageSettings, convert_images, find_images
 from downstream.releases.sunrgbd.synthetic import write_sunrgbd_release
 from downstream.samples import SampleMaker

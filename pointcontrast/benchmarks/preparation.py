@@ -14,7 +14,7 @@ from pointcontrast.benchmarks.overlap_scene import DEFAULT_SCENE
 from pointcontrast.benchmarks.timing import Figures
 from pointcontrast.benchmarks.voxelized_views import scans_or_rooms
 from pointcontrast.layouts import find_sequences, open_sequence
-from pointcontrast.prepare import prepare
+from pointcontrast.preparation.prepare import prepare
 from pointcontrast.rgbd.sens_writer import SensFrame, write_sens
 from pointcontrast.types import Frame
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pointcontrast.benchmarks.voxelized_views import scans_or_rooms
-from pointcontrast.prepare import prepare
+from pointcontrast.preparation.prepare import prepare
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from pointcontrast.collate import collate_pairs
 from pointcontrast.data import PairDataModule
 from pointcontrast.loading import make_loader
 from pointcontrast.pretrain_cli import PretrainCLI
-from pointcontrast.run_checkpoints import CHECKPOINT
+from pointcontrast.runs.checkpoints import CHECKPOINT
 from pointcontrast.stream import SampleStream
 
 BATCH_SIZE = 4

@@ -9,15 +9,15 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pointcontrast.crops import draw_balls
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import find_labelled_scenes, read_labelled_scene
 from pointcontrast.network_input import FeatureName
 from pointcontrast.pair_readers.pair_reader import PairReader
 from pointcontrast.pairs import OVERLAP_THRESHOLD
-from pointcontrast.scan import Scan
-from pointcontrast.simulated_camera import DepthCamera, visible_rows
-from pointcontrast.simulated_walk import draw_looks
+from pointcontrast.reconstruction.crops import draw_balls
+from pointcontrast.reconstruction.scan import Scan
+from pointcontrast.reconstruction.simulated_camera import DepthCamera, visible_rows
+from pointcontrast.reconstruction.simulated_walk import draw_looks
 from pointcontrast.types import Pair, PointCloud, RegisteredViews
 
 _CAMERA_MARGIN = 0.05  # what the coarse picture of a camera may be wrong by in an overlap

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
 from pointcontrast.pairs import OVERLAP_THRESHOLD
+from pointcontrast.reconstruction.scan import Scan
 from pointcontrast.reconstruction.scan_files import SUFFIXES, read_scan_file
-from pointcontrast.scan import Scan
+from pointcontrast.reconstruction.simulated_camera import DepthCamera, visible_rows
+from pointcontrast.reconstruction.simulated_walk import walk
 from pointcontrast.sequence import FrameError, Layout
-from pointcontrast.simulated_camera import DepthCamera, visible_rows
-from pointcontrast.simulated_walk import walk
 from pointcontrast.types import PointCloud, Sweep
 
 LOOKS_A_SQUARE_METRE = 5.0  # of floor that is free to stand on
@@ -32,9 +32,9 @@ class ScanFileSequence(Layout):
     """One file, in metres, looked at by cameras that walk through it.
 
     Five views a square metre of free floor, 24 to 200 of them, at eye height, 60 by 47 degrees
-    wide and 4 m deep (:mod:`pointcontrast.simulated_walk`); the same file always gives the same
-    views. Up is z, and y for glTF, unless ``up.txt`` beside the file says otherwise. The file is
-    read when a view or their number is first asked for.
+    wide and 4 m deep (``simulated_walk.py``); the same file always gives the same views. Up is z,
+    and y for glTF, unless ``up.txt`` beside the file says otherwise. The file is read when a view
+    or their number is first asked for.
     """
 
     layout = "reconstruction"

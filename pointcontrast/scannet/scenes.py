@@ -17,6 +17,12 @@ import numpy as np
 
 from pointcontrast.geometry import transform_points
 from pointcontrast.labelled_scene import LabelledScene
+from pointcontrast.preparation.scene_conversion import (
+    ConvertedScene,
+    convert_all,
+    fingerprint,
+    make_scene,
+)
 from pointcontrast.scannet.alignment import read_axis_alignment
 from pointcontrast.scannet.classes import CLASS_NAMES
 from pointcontrast.scannet.labelling import labelled
@@ -32,7 +38,6 @@ from pointcontrast.scannet.release import (
     label_map_path,
     scan_file,
 )
-from pointcontrast.scene_conversion import ConvertedScene, convert_all, fingerprint, make_scene
 
 _RECIPE = 1  # raised when the code comes to make other scenes from the same files
 
@@ -85,7 +90,8 @@ def convert_scans(
         scans: their folders (``release.find_scans``).
         output: folder of the scenes.
         settings: how.
-        num_workers: processes; None is one a core (see :func:`pointcontrast.prepare.prepare`).
+        num_workers: processes; None is one a core (see
+            :func:`pointcontrast.preparation.prepare.prepare`).
         scheduler: address of a Dask scheduler to use instead.
         memory_limit: of each process.
         progress: show a progress bar.

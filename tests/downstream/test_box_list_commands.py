@@ -10,8 +10,8 @@ import pytest
 from shape_commands import Command, command_of
 
 from downstream.benchmarks import DetectionScenes, ScanNetDetection
-from downstream.box_lists import keep_boxes, limited_boxes, read_box_list
-from downstream.point_choice import points_rng
+from downstream.label_lists.boxes import keep_boxes, limited_boxes, read_box_list
+from downstream.label_lists.point_choice import points_rng
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import LabelledScene, write_labelled_scene
 from pointcontrast.scannet.classes import CLASS_NAMES as SCANNET_CLASSES

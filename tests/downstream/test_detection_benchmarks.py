@@ -10,7 +10,7 @@ import torch
 
 from downstream.benchmarks import DetectionScenes, ScanNetDetection
 from downstream.boxes import points_in_boxes
-from downstream.detection import DetectionSettings
+from downstream.detection.task import DetectionSettings
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import LabelledScene, read_labelled_scene, write_labelled_scene
 from pointcontrast.scannet.classes import CLASS_NAMES

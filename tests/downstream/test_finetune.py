@@ -22,14 +22,14 @@ from downstream.augmentation import SceneAugmentation
 from downstream.benchmarks import S3DIS
 from downstream.data import FinetuneDataModule
 from downstream.finetune import main
+from downstream.label_lists.point_choice import limited_points, points_rng
+from downstream.label_lists.points import PointList, write_point_list
+from downstream.label_lists.scenes import write_scene_list
 from downstream.network_file import read_network
-from downstream.point_choice import limited_points, points_rng
-from downstream.point_lists import PointList, write_point_list
-from downstream.scene_lists import write_scene_list
 from pointcontrast.checkpoint import load_backbone, read_weights
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import read_labelled_scene, write_labelled_scene
-from pointcontrast.run_folder import read_metrics
+from pointcontrast.runs.folder import read_metrics
 
 COARSE = ("--data.voxel_size", "0.2")
 RECIPE = SceneAugmentation(

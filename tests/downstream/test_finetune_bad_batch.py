@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from downstream.types import LabelledBatch
-from pointcontrast.bad_batch import read_bad_batch
-from pointcontrast.run_folder import read_metrics
+from pointcontrast.runs.bad_batch import read_bad_batch
+from pointcontrast.runs.folder import read_metrics
 
 COARSE = ("--data.voxel_size", "0.2")
 SAVED = "run/bad_batch_step_000002.pt"
@@ -28,7 +28,7 @@ def test_a_saved_batch_of_clouds_gives_the_same_loss(
         return real(value) & (value != torch.tensor(expected)) if value.ndim == 0 else real(value)
 
     with monkeypatch.context() as patch:
-        patch.setattr("pointcontrast.finite_guard.torch.isfinite", isfinite)
+        patch.setattr("pointcontrast.runs.finite_guard.torch.isfinite", isfinite)
         finetune("s3dis_small", s3dis_scenes, *COARSE, "--checkpoint_every", "1", status=1)
     said = capsys.readouterr().err
     assert f"the loss is {expected} at step 2 on Area_1/" in said

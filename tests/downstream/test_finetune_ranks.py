@@ -20,7 +20,7 @@ from downstream.releases.shapenet.synthetic import write_shapenet_release
 from downstream.releases.shapenetpart.synthetic import write_shapenetpart_release
 from downstream.releases.sunrgbd.synthetic import write_sunrgbd_release
 from pointcontrast.errors import InputError
-from pointcontrast.run_folder import read_metrics
+from pointcontrast.runs.folder import read_metrics
 
 STILL = ("--model.optimizer.lr", "0", "--trainer.max_steps", "2", "--data.batch_size", "2")
 """The weights stay: they would differ, for two processes train on twice as much a step."""

@@ -10,10 +10,10 @@ import torch
 from shape_commands import Command, command_of
 
 from downstream.benchmarks import S3DIS, ShapeNetPart
-from downstream.point_lists import read_point_list
+from downstream.label_lists.points import read_point_list
+from downstream.label_lists.scenes import read_scene_list
 from downstream.releases.s3dis.classes import CLASS_NAMES
 from downstream.releases.shapenetpart.synthetic import write_shapenetpart_release
-from downstream.scene_lists import read_scene_list
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import (
     LabelledScene,

@@ -15,7 +15,7 @@ from downstream.releases.shapenet.synthetic import write_shapenet_release
 from downstream.releases.shapenetpart.shapes import convert_release as convert_shapenetpart
 from downstream.releases.shapenetpart.synthetic import write_shapenetpart_release
 from downstream.releases.sunrgbd.images import ImageSettings, convert_images, find_images
-from downstream.shape_set import read_splits, write_splits
+from downstream.shapes.shape_set import read_splits, write_splits
 
 BY_HEART = [
     "--data.augmentation", "null",

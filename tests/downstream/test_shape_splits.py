@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from downstream.shape_set import (
+from downstream.shapes.shape_set import (
     Shape,
     ShapeSetInfo,
     find_shape_sets,
     read_splits,
     write_splits,
 )
-from downstream.shape_set_writer import write_shape_set
+from downstream.shapes.writer import write_shape_set
 from pointcontrast.errors import InputError
 
 

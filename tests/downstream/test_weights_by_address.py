@@ -15,8 +15,8 @@ from small_backbones import assert_same_weights
 
 from downstream.network_file import read_network
 from pointcontrast.checkpoint import load_backbone
-from pointcontrast.convert_cli import main as convert
 from pointcontrast.files import sha256
+from pointcontrast.weights.convert_cli import main as convert
 
 
 @pytest.fixture

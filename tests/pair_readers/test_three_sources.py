@@ -17,11 +17,11 @@ from pointcontrast.overlap import overlap_matrix
 from pointcontrast.pair_dataset import PairDataset
 from pointcontrast.pair_readers import AuthorsPairs, StoredPairs
 from pointcontrast.pairs import choose_pairs
-from pointcontrast.prepare import prepare
-from pointcontrast.prepare_scene import Settings
+from pointcontrast.preparation.prepare import prepare
+from pointcontrast.preparation.prepare_scene import Settings
 from pointcontrast.pretrain import main
 from pointcontrast.rgbd.sens_writer import SensFrame, write_sens
-from pointcontrast.run_folder import read_metrics
+from pointcontrast.runs.folder import read_metrics
 from pointcontrast.types import PointCloud
 from pointcontrast.views import read_views
 

@@ -8,8 +8,8 @@ from box_world import ROOM, SOLIDS, colors_of, world_points
 from plyfile import PlyData, PlyElement
 from reconstruction.scan_file_writers import write_by_open3d, write_glb, write_ply_mesh
 
-from pointcontrast.colored_points import ColoredPoints, write_ply
 from pointcontrast.errors import InputError
+from pointcontrast.pictures.colored_points import ColoredPoints, write_ply
 from pointcontrast.reconstruction.scan_files import read_scan_file
 
 MESHES = ("binary.ply", "text.ply", "m.obj", "m.off", "m.stl", "m.glb")

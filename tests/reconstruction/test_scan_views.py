@@ -7,12 +7,12 @@ import pytest
 from box_world import ROOM, colors_of, hidden, world_points
 from reconstruction.scan_file_writers import write_glb, write_ply_mesh
 
-from pointcontrast.colored_points import ColoredPoints, write_ply
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import rigid_problem, transform_points
 from pointcontrast.layouts import find_sequences, open_sequence
 from pointcontrast.pairs import PAIRS_FILE, read_pairs
-from pointcontrast.prepare import prepare
+from pointcontrast.pictures.colored_points import ColoredPoints, write_ply
+from pointcontrast.preparation.prepare import prepare
 from pointcontrast.reconstruction.scan_views import (
     FEWEST_VIEWS,
     MOST_VIEWS,

@@ -12,7 +12,7 @@ from small_sens import patch, plain_read, small_frames, write_small
 
 from pointcontrast.errors import InputError
 from pointcontrast.layouts import find_sequences, open_sequence
-from pointcontrast.prepare import prepare
+from pointcontrast.preparation.prepare import prepare
 from pointcontrast.rgbd.sens_writer import SensFrame, write_sens
 from pointcontrast.sequence import FrameError
 from pointcontrast.views import to_view

@@ -23,7 +23,12 @@ from downstream.releases.s3dis.classes import CLASS_NAMES, AnnotationName, read_
 from downstream.releases.s3dis.text import read_points
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import LabelledScene
-from pointcontrast.scene_conversion import ConvertedScene, convert_all, fingerprint, make_scene
+from pointcontrast.preparation.scene_conversion import (
+    ConvertedScene,
+    convert_all,
+    fingerprint,
+    make_scene,
+)
 
 _RECIPE = 2  # raised when the code comes to make other scenes from the same files
 
@@ -117,7 +122,7 @@ def convert_rooms(
     """Make the labelled scenes of many rooms; one that fails does not stop the others.
 
     Each process holds one room at a time. Arguments and result as of
-    :func:`pointcontrast.scene_conversion.convert_all`.
+    :func:`pointcontrast.preparation.scene_conversion.convert_all`.
     """
     root = Path(os.path.abspath(output))
     return convert_all(

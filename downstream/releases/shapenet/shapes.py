@@ -25,12 +25,12 @@ from downstream.releases.shapenet.layout import (
     read_split_file,
 )
 from downstream.releases.shapenet.obj_mesh import ObjMesh, read_obj
-from downstream.shape_conversion import ConvertedShapeSet, make_shape_set, write_finished_splits
-from downstream.shape_set import Shape, ShapeSetInfo
-from downstream.shape_set_writer import LeftOut
+from downstream.shapes.conversion import ConvertedShapeSet, make_shape_set, write_finished_splits
+from downstream.shapes.shape_set import Shape, ShapeSetInfo
+from downstream.shapes.writer import LeftOut
 from pointcontrast.errors import InputError
+from pointcontrast.preparation.scene_conversion import convert_all, fingerprint
 from pointcontrast.reconstruction.surface_points import sample_surface
-from pointcontrast.scene_conversion import convert_all, fingerprint
 
 _RECIPE = 1  # raised when the code comes to make other shapes from the same files
 # of models that are about one unit across

@@ -15,10 +15,10 @@ from downstream.releases.shapenetpart.categories import (
 )
 from downstream.releases.shapenetpart.layout import CategoryFiles, find_categories, read_lists
 from downstream.releases.shapenetpart.text import read_shape
-from downstream.shape_conversion import ConvertedShapeSet, make_shape_set, write_finished_splits
-from downstream.shape_set import Shape, ShapeSetInfo
+from downstream.shapes.conversion import ConvertedShapeSet, make_shape_set, write_finished_splits
+from downstream.shapes.shape_set import Shape, ShapeSetInfo
 from pointcontrast.errors import InputError
-from pointcontrast.scene_conversion import convert_all, fingerprint
+from pointcontrast.preparation.scene_conversion import convert_all, fingerprint
 
 _RECIPE = 1  # raised when the code comes to make other shapes from the same files
 

@@ -21,7 +21,7 @@ from downstream.releases.shapenetpart.categories import (
 )
 from downstream.releases.shapenetpart.layout import CATEGORY_FILE, LISTS
 from downstream.releases.shapenetpart.parametric import parametric_shape
-from downstream.shape_set import Shape
+from downstream.shapes.shape_set import Shape
 from pointcontrast.errors import InputError, run_command
 from pointcontrast.files import atomic_file, write_json
 from pointcontrast.reconstruction.surface_points import sample_surface

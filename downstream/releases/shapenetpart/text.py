@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from downstream.releases.number_columns import number_columns
-from downstream.shape_set import Shape
+from downstream.shapes.shape_set import Shape
 from pointcontrast.errors import InputError
 
 _TYPES: dict[str, pa.DataType] = {

@@ -12,17 +12,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from downstream.box_statistics import STATISTICS, measure_boxes, write_box_statistics
+from downstream.detection.statistics import STATISTICS, measure_boxes, write_box_statistics
+from downstream.label_lists.scenes import write_scene_list
 from downstream.releases.sunrgbd import layout, matlab_folder
 from downstream.releases.sunrgbd.annotations import boxes_of, has_boxes
 from downstream.releases.sunrgbd.classes import CLASS_NAMES
 from downstream.releases.sunrgbd.depth import points_of, read_color, read_depth
 from downstream.releases.sunrgbd.raw_images import ImageSplit, Labels, RawImage
-from downstream.scene_lists import write_scene_list
 from pointcontrast.errors import InputError
 from pointcontrast.files import read_json
 from pointcontrast.labelled_scene import LabelledScene
-from pointcontrast.scene_conversion import ConvertedScene, convert_all, fingerprint, make_scene
+from pointcontrast.preparation.scene_conversion import (
+    ConvertedScene,
+    convert_all,
+    fingerprint,
+    make_scene,
+)
 
 FEW_POINTS = 1024
 """An image with fewer is noted: VoteNet draws as many seeds, and here some come twice."""
@@ -84,7 +89,7 @@ def convert_images(
     """Make the labelled scenes of many images; one that fails does not stop the others.
 
     Beside the scenes come the lists of both splits and, of the training scenes, the mean sizes.
-    Arguments and result as of :func:`pointcontrast.scene_conversion.convert_all`.
+    Arguments and result as of :func:`pointcontrast.preparation.scene_conversion.convert_all`.
     """
     root = Path(os.path.abspath(output))
     chosen = [i for i in images if settings.keep_empty or has_boxes(i.annotations)]

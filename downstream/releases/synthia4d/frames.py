@@ -17,7 +17,12 @@ from downstream.releases.synthia4d.classes import CLASS_NAMES, NUM_LABELS, class
 from downstream.releases.synthia4d.layout import frame_files
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import LabelledScene
-from pointcontrast.scene_conversion import ConvertedScene, convert_all, fingerprint, make_scene
+from pointcontrast.preparation.scene_conversion import (
+    ConvertedScene,
+    convert_all,
+    fingerprint,
+    make_scene,
+)
 
 _RECIPE = 1  # raised when the code comes to make other scenes from the same files
 
@@ -96,7 +101,7 @@ def convert_frames(
 ) -> tuple[list[ConvertedScene], dict[str, str]]:
     """Make the labelled scenes of many frames; one that fails does not stop the others.
 
-    Arguments and result as of :func:`pointcontrast.scene_conversion.convert_all`.
+    Arguments and result as of :func:`pointcontrast.preparation.scene_conversion.convert_all`.
     """
     source, root = Path(os.path.abspath(release)), Path(os.path.abspath(output))
     return convert_all(

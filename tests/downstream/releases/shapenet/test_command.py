@@ -11,7 +11,7 @@ from shape_commands import Command, command_of
 
 from downstream.releases.shapenet.synthetic import main as generate
 from downstream.releases.shapenetpart.synthetic import main as generate_parts
-from downstream.shape_set import read_shape_set
+from downstream.shapes.shape_set import read_shape_set
 
 MUG, TABLE = "03797390", "04379243"
 

@@ -19,7 +19,7 @@ from downstream.releases.shapenet.synthetic import (
     write_shapenet_release,
 )
 from downstream.releases.shapenetpart.synthetic import shape_id
-from downstream.shape_set import problems_of_shape_set, read_shape_set, read_splits
+from downstream.shapes.shape_set import problems_of_shape_set, read_shape_set, read_splits
 from pointcontrast.errors import InputError
 
 SEED = 2  # of conftest.py

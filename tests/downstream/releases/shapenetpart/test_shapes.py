@@ -17,7 +17,7 @@ from downstream.releases.shapenetpart.categories import CATEGORY_NAMES, PART_NAM
 from downstream.releases.shapenetpart.layout import LISTS
 from downstream.releases.shapenetpart.shapes import convert_release
 from downstream.releases.shapenetpart.synthetic import shape_id, shape_truth
-from downstream.shape_set import problems_of_shape_set, read_shape_set, read_splits
+from downstream.shapes.shape_set import problems_of_shape_set, read_shape_set, read_splits
 from pointcontrast.errors import InputError
 
 SEED, NUM_SHAPES, NUM_POINTS = 3, 4, 150  # of conftest.py

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
+from downstream.label_lists.scenes import read_scene_list
 from downstream.releases.sunrgbd import layout
 from downstream.releases.sunrgbd.images import ImageSettings, convert_images, find_images
 from downstream.releases.sunrgbd.mat_files import read_mat, records
@@ -27,7 +28,6 @@ from downstream.releases.sunrgbd.raw_images import (
     split_by_number,
 )
 from downstream.releases.sunrgbd.synthetic import write_sunrgbd_release
-from downstream.scene_lists import read_scene_list
 from pointcontrast.errors import InputError
 
 SCRIPT = Path(__file__).resolve().parents[4] / "datasets" / "sunrgbd.py"

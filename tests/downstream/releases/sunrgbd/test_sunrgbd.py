@@ -13,8 +13,8 @@ from fork_server import output_of
 from PIL import Image
 
 from downstream.benchmarks import SUNRGBD
-from downstream.box_votes import box_rows
 from downstream.boxes import points_in_boxes
+from downstream.detection.votes import box_rows
 from downstream.releases.sunrgbd import layout, matlab_folder
 from downstream.releases.sunrgbd.annotations import Annotation, boxes_of
 from downstream.releases.sunrgbd.classes import CLASS_NAMES

@@ -1,0 +1,231 @@
+"""Boxes over the cloud that they are in: a window, a PNG of truth and prediction, PLY lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from downstream.boxes import EDGES, corners
+from downstream.predictions.class_colors import UNLABELLED, palette_of
+from downstream.types import DetectedBoxes, LabelledCloud
+from pointcontrast.files import atomic_file
+from pointcontrast.pictures.cameras import Camera, look_at, look_from_behind
+from pointcontrast.pictures.colored_points import ColoredPoints, write_ply
+from pointcontrast.pictures.drawing import Window, draw
+from pointcontrast.visualize import below_ceiling
+
+UP = np.array([0.0, 0.0, 1.0])
+LINES_PER_BOX = len(EDGES) + 1
+
+_SIZE = (900, 675)
+_PALENESS = 0.4  # of the points, so that lines stand out
+_PLAIN = 150  # grey of points without colour
+_TILT = 25.0  # degrees that one looks further down than the sensor
+_ELEVATION = 65.0  # degrees, onto rooms
+_MARGIN = 0.96  # of the picture is filled
+_REACH = 0.4  # of the cloud's longest side; what is farther out need not be in the picture
+
+# A renderer's line is 1.5 pixels wide; these copies, in pixels, make it 2.5, and its rim 4.7
+_DIRECTIONS = np.array([(1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1)])
+_CORE = np.concatenate([0.5 * _DIRECTIONS[::2], [(0, 0)]])
+_RIM = 1.6 * _DIRECTIONS / np.linalg.norm(_DIRECTIONS, axis=1, keepdims=True)
+_LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+_LIGHT = 140  # luma, 0..255, from which a line has a dark rim
+_DARK_RIM, _WHITE_RIM = 60, 255
+
+_LEGEND_FONT = 24
+_LEGEND_ROW = 40
+
+
+def show_boxes(
+    cloud: LabelledCloud,
+    detected: DetectedBoxes,
+    class_names: tuple[str, ...],
+    *,
+    png: Path | None = None,
+    window: Window = "auto",
+    world_from_camera: NDArray[np.float64] | None = None,
+    cut_ceiling: float = 0.2,
+) -> None:
+    """Show what is true, where that is known, and what is detected, over the points.
+
+    Boxes are drawn in the colours of their classes, with a line from the centre to the front.
+
+    Args:
+        cloud: points with z up.
+        detected: the boxes to show; leave out beforehand what is unsure.
+        class_names: of both.
+        png: where to write the picture, with a legend; its folder is made.
+        window: see :func:`pointcontrast.pictures.drawing.draw`.
+        world_from_camera: (4, 4) of the sensor where the cloud is what one sensor saw: it is then
+            seen from behind and above the sensor. None: from outside and above.
+        cut_ceiling: the part of the height that is taken off, to look into rooms.
+
+    Raises:
+        InputError: there is no point, or a window is demanded where there is no display.
+    """
+    shown = below_ceiling(cloud.points, UP, cut_ceiling)
+    points, colors = cloud.points[shown], _pale(cloud)[shown]
+    sets = _box_sets(cloud, detected)
+    panels = []
+    for what, (boxes, classes) in sets.items():
+        segments, segment_colors = box_lines(boxes, classes, class_names)
+        caption = f"{cloud.name}: {what}, {len(boxes)} box{'' if len(boxes) == 1 else 'es'}"
+        panels.append(ColoredPoints(points, colors, caption, segments, segment_colors))
+    everything = np.concatenate([corners(boxes) for boxes, _ in sets.values()]).reshape(-1, 3)
+    cameras = [_camera(points, everything, world_from_camera)] * len(panels)
+    if png is not None:
+        thick = [_with_thick_lines(panel, cameras[0]) for panel in panels]
+        classes = np.unique(np.concatenate([classes for _, classes in sets.values()]))
+        with atomic_file(png) as partial:
+            draw(thick, cameras=cameras, png=partial, window="never", size=_SIZE)
+            _with_legend(partial, classes, class_names).save(partial, format="PNG")
+    if png is None or window == "always":
+        draw(panels, cameras=cameras, window=window, size=_SIZE)
+
+
+def write_boxes_ply(
+    folder: Path, cloud: LabelledCloud, detected: DetectedBoxes, class_names: tuple[str, ...]
+) -> list[Path]:
+    """Write ``<name>_detected.ply`` and, where it is known, ``<name>_truth.ply``.
+
+    Each holds the cloud as vertices and its boxes as edges, in the colours of the classes.
+
+    Returns:
+        The files.
+    """
+    plain = np.full((len(cloud), 3), _PLAIN, np.uint8)
+    colors = plain if cloud.colors is None else cloud.colors.round().astype(np.uint8)
+    written = []
+    for what, (boxes, classes) in _box_sets(cloud, detected).items():
+        segments, segment_colors = box_lines(boxes, classes, class_names)
+        path = folder / f"{cloud.name}_{what}.ply"
+        write_ply(path, ColoredPoints(cloud.points, colors, "", segments, segment_colors))
+        written.append(path)
+    return written
+
+
+def box_lines(
+    boxes: NDArray[np.floating], classes: NDArray[np.int64], class_names: Sequence[str]
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """The edges of boxes, and a line from each centre to the middle of the front.
+
+    Args:
+        boxes: (K, >= 7).
+        classes: (K,) rows of ``class_names``; -1 is grey.
+        class_names: give the classes their colours.
+
+    Returns:
+        (13 K, 2, 3) float32 metres and (13 K, 3) RGB, box after box.
+    """
+    found = corners(boxes)
+    front = found[:, [1, 2, 5, 6]].mean(axis=1)
+    headings = np.stack([np.asarray(boxes)[:, :3], front], axis=1)[:, None]
+    lines = np.concatenate([found[:, EDGES], headings], axis=1)  # (K, 13, 2, 3)
+    palette = np.vstack([palette_of(class_names), UNLABELLED]).astype(np.uint8)
+    colors = np.repeat(palette[classes], LINES_PER_BOX, axis=0)  # -1: the last row
+    return lines.reshape(-1, 2, 3).astype(np.float32), colors
+
+
+def _box_sets(
+    cloud: LabelledCloud, detected: DetectedBoxes
+) -> dict[str, tuple[NDArray[np.float32], NDArray[np.int64]]]:
+    """Boxes and classes of what is true, where that is known, and of what is detected."""
+    sets = {}
+    if cloud.boxes is not None:
+        sets["truth"] = (cloud.boxes, cloud.boxes[:, 7].astype(np.int64))
+    return {**sets, "detected": (detected.boxes, detected.classes)}
+
+
+def _pale(cloud: LabelledCloud) -> NDArray[np.uint8]:
+    """(N, 3) the points' colours, nearer to white."""
+    colors = np.full((len(cloud), 3), _PLAIN, np.float32) if cloud.colors is None else cloud.colors
+    return (_PALENESS * 255 + (1 - _PALENESS) * colors).round().astype(np.uint8)
+
+
+def _camera(
+    points: NDArray[np.float32],
+    box_corners: NDArray[np.float64],
+    world_from_camera: NDArray[np.float64] | None,
+) -> Camera:
+    """The camera that sees the points (N, 3) and the corners of boxes (M, 3)."""
+    aspect = _SIZE[0] / _SIZE[1]
+    if world_from_camera is None:
+        camera = look_at(points, UP, elevation=_ELEVATION, aspect=aspect)
+    else:
+        camera = look_from_behind(world_from_camera, points, UP, tilt=_TILT, aspect=aspect)
+    low, high = np.percentile(points, [1, 99], axis=0)
+    reach = _REACH * (high - low).max()
+    rotation = camera.world_from_camera[:3, :3]
+    cloud = points.astype(np.float64) @ rotation
+    around = np.clip(box_corners, low - reach, high + reach) @ rotation
+    # As pointcontrast.pictures.cameras fits points, of which some may leave the picture: here no
+    # corner may
+    tangents = _MARGIN * np.array([aspect, 1.0]) / (2 * camera.focal)
+
+    def beyond(sign: int) -> NDArray[np.float64]:
+        """(2,) how far the camera's left and upper edges (or right and lower) must lie out."""
+        sides = [sign * local[:, :2] - local[:, 2:] * tangents for local in (cloud, around)]
+        return np.vstack([np.percentile(sides[0], 99.7, axis=0), *sides[1]]).max(axis=0)
+
+    high, low = beyond(1), beyond(-1)
+    nearest = min(float(np.percentile(cloud[:, 2], 0.3)), float(around[:, 2].min(initial=np.inf)))
+    depth = min(-float(np.max((high + low) / (2 * tangents))), nearest - 0.3)
+    pose = camera.world_from_camera.copy()
+    pose[:3, 3] = rotation @ np.append((high - low) / 2, depth)
+    return replace(camera, world_from_camera=pose)
+
+
+def _with_thick_lines(panel: ColoredPoints, camera: Camera) -> ColoredPoints:
+    """The panel with each line drawn several times beside itself, on a rim that it stands out of.
+
+    Boxes come from far to near, each with its rims first.
+    """
+    assert panel.segments is not None
+    assert panel.segment_colors is not None
+    lines = panel.segments.reshape(-1, LINES_PER_BOX, 2, 3).astype(np.float64)
+    colors = panel.segment_colors.reshape(-1, LINES_PER_BOX, 3)
+    pose = camera.world_from_camera
+    depths = (lines - pose[:3, 3]) @ pose[:3, 2]  # (K, 13, 2)
+    order = np.argsort(-depths.mean(axis=(1, 2)), kind="stable")
+    lines, colors, depths = lines[order], colors[order], depths[order]
+    shifts = np.concatenate([_RIM, _CORE]) @ pose[:3, :2].T  # (S, 3) a pixel at depth 1
+    shifts /= camera.focal * _SIZE[1]
+    moved = lines[:, None] + shifts[:, None, None] * depths[:, None, ..., None]
+    light = (colors @ _LUMA)[..., None] >= _LIGHT
+    rims = np.where(light, _DARK_RIM, _WHITE_RIM) + np.zeros_like(colors, dtype=np.int64)
+    rims = np.repeat(rims[:, None], len(_RIM), axis=1)
+    cores = np.repeat(colors[:, None], len(_CORE), axis=1)
+    return replace(
+        panel,
+        segments=moved.reshape(-1, 2, 3).astype(np.float32),
+        segment_colors=np.concatenate([rims, cores], axis=1).reshape(-1, 3).astype(np.uint8),
+    )
+
+
+def _with_legend(path: Path, classes: NDArray[np.int64], class_names: Sequence[str]) -> Image.Image:
+    """The picture with rows below it that name the classes' colours."""
+    picture = Image.open(path).convert("RGB")
+    font = ImageFont.load_default(_LEGEND_FONT)
+    places, left, row = [], 16, 0
+    for number in map(int, classes[classes >= 0]):
+        name = " ".join(class_names[number].split())
+        width = 28 + round(font.getlength(name))
+        if left > 16 and left + width > picture.width:
+            left, row = 16, row + 1
+        places.append((number, name, left, picture.height + row * _LEGEND_ROW + _LEGEND_ROW // 2))
+        left += width + 32
+    height = picture.height + (row + 1) * _LEGEND_ROW * bool(places)
+    sheet = Image.new("RGB", (picture.width, height), (255, 255, 255))
+    sheet.paste(picture)
+    pen, palette = ImageDraw.Draw(sheet), palette_of(class_names)
+    for number, name, left, middle in places:
+        square = (left, middle - 10, left + 20, middle + 10)
+        pen.rectangle(square, fill=tuple(palette[number].tolist()), outline=(60, 60, 60))
+        pen.text((left + 28, middle), name, fill=(40, 40, 40), font=font, anchor="lm")
+    return sheet

@@ -1,0 +1,200 @@
+"""Detection as a task: VoteNet's loss, its choice of boxes, and average precision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from torchmetrics import Metric
+
+from downstream.boxes import points_in_boxes, suppress
+from downstream.detection.coding import BoxCoding
+from downstream.detection.loss import detection_loss
+from downstream.heads.votenet import Proposals
+from downstream.metrics.detection import AveragePrecision, detection_scores
+from downstream.score_table import format_detection
+from downstream.tasks import Task, named
+from downstream.types import IGNORE, DetectedBoxes, LabelledBatch
+from pointcontrast.errors import InputError
+from pointcontrast.losses import LossOutput
+
+MIN_POINTS = 5
+"""A proposal with fewer points inside is empty (VoteNet ``models/ap_helper.py``)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectionSettings:
+    """How proposals become detections, and how these are scored: each of it moves the figures.
+
+    Defaults are those of VoteNet's evaluation (``eval.py``, ``models/ap_helper.py``); those of
+    PointContrast's ``config/default.yaml`` have ``suppression: none`` and ``per_class: false`` in
+    ``test:``, ContrastiveSceneContexts's have VoteNet's.
+
+    Attributes:
+        min_score: proposals of a smaller objectness are left out.
+        suppression: of proposals that overlap one of higher objectness: ``class`` among those of
+            the same likeliest class, ``all`` among all, ``none``.
+        suppression_iou: the overlap from which they are suppressed.
+        oriented_suppression: overlap of the boxes as they are turned; false takes the aligned
+            boxes about them, as VoteNet does.
+        per_class: a proposal counts for every class, with objectness times the class's
+            probability as score; false: for the likeliest class, with objectness.
+        remove_empty: leave out boxes that hold fewer than five points. (In validation while
+            training they stay, as in VoteNet.)
+        interpolation: of the precision-recall curve: all points, or 11 (VOC 2007).
+    """
+
+    min_score: float = 0.05
+    suppression: Literal["class", "all", "none"] = "class"
+    suppression_iou: float = 0.25
+    oriented_suppression: bool = False
+    per_class: bool = True
+    remove_empty: bool = True
+    interpolation: Literal["all_point", "11_point"] = "all_point"
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            InputError: one is out of range; the message names it.
+        """
+        for name in ("min_score", "suppression_iou"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"detection.{name} {getattr(self, name)} must be from 0 to 1")
+        if self.suppression not in ("class", "all", "none"):
+            raise InputError(
+                f"detection.suppression {self.suppression!r} must be class, all or none"
+            )
+
+
+class Detection(Task):
+    """Boxes of objects, as PointContrast ``downstream/votenet_det_new`` detects them."""
+
+    predicts = "boxes"
+    levels = ("box",)
+    main_score = "mean_ap_25"
+
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        coding: BoxCoding,
+        settings: DetectionSettings | None = None,
+    ) -> None:
+        """Detect objects of ``class_names``; ``coding`` is what the network's outputs mean."""
+        assert coding.num_classes == len(class_names)
+        self.coding = coding
+        self.num_outputs = coding.num_outputs
+        self.settings = DetectionSettings() if settings is None else settings
+
+    def loss(self, outputs: Proposals, batch: LabelledBatch) -> LossOutput:
+        """VoteNet's."""
+        return detection_loss(outputs, self.coding, batch)
+
+    def new_metric(self) -> AveragePrecision:
+        """Average precision at IoU 0.25 and 0.5 of oriented boxes."""
+        return AveragePrecision(self.coding.num_classes, interpolation=self.settings.interpolation)
+
+    def update(self, metric: Metric, outputs: Proposals, batch: LabelledBatch) -> None:
+        """Count the detections of a batch; empty boxes stay."""
+        found = self.detect(outputs, batch.names)
+        for detected, boxes in zip(found, batch.boxes.cpu().numpy(), strict=True):
+            metric.update(detected, boxes[boxes[:, 7] != IGNORE])
+
+    def detect(
+        self,
+        outputs: Proposals,
+        names: Sequence[str],
+        points: Sequence[NDArray[np.float32]] | None = None,
+    ) -> list[DetectedBoxes]:
+        """The detections of each sample.
+
+        Args:
+            outputs: of the head.
+            names: of the samples, for messages.
+            points: (N, 3) of each sample, to leave out empty boxes if the settings say so.
+
+        Raises:
+            InputError: a proposal is not finite: the weights are damaged.
+        """
+        raw = self.coding.split(outputs.outputs.detach())
+        boxes = self.coding.decode(raw, outputs.centers.detach()).cpu().numpy()
+        objectness = raw.objectness.softmax(dim=-1)[..., 1].cpu().numpy()
+        classes = raw.class_logits.softmax(dim=-1).cpu().numpy()
+        found = []
+        for sample, name in enumerate(names):
+            broken = ~(
+                np.isfinite(boxes[sample]).all(axis=1)
+                & np.isfinite(objectness[sample])
+                & np.isfinite(classes[sample]).all(axis=1)
+            )
+            if broken.any():
+                raise InputError(
+                    f"{name}: {int(broken.sum())} of {len(broken)} proposals are NaN or infinite; "
+                    "the weights are damaged"
+                )
+            inside = None if points is None else points[sample]
+            found.append(self._choose(boxes[sample], objectness[sample], classes[sample], inside))
+        return found
+
+    def scores(self, metric: Metric) -> dict[str, float]:
+        """``mean_ap_25``, ``mean_ap_50`` and the mean recalls ``mean_ar_25``, ``mean_ar_50``."""
+        found = detection_scores(metric)
+        named_scores: dict[str, float] = {}
+        for row, threshold in enumerate(found.thresholds):
+            number = f"{100 * threshold:.0f}"
+            named_scores[f"mean_ap_{number}"] = float(found.mean_average_precision[row])
+            named_scores[f"mean_ar_{number}"] = float(found.mean_recall[row])
+        return named_scores
+
+    def class_scores(self, metric: Metric, class_names: Sequence[str]) -> dict[str, float | None]:
+        """The average precision of each class at IoU 0.25."""
+        return named(class_names, detection_scores(metric).average_precision[0])
+
+    def table(self, metrics: Mapping[str, Metric], class_names: Sequence[str]) -> str:
+        """Average precision at both thresholds, and of each class."""
+        return format_detection(detection_scores(metrics["box"]), class_names)
+
+    def _choose(
+        self,
+        boxes: NDArray[np.float32],
+        objectness: NDArray[np.float32],
+        classes: NDArray[np.float32],
+        points: NDArray[np.float32] | None,
+    ) -> DetectedBoxes:
+        """The detections among P proposals: boxes (P, 7), objectness (P,), classes (P, C)."""
+        settings = self.settings
+        rows = np.flatnonzero(objectness > settings.min_score)
+        if settings.remove_empty and points is not None and len(rows):
+            held = points_in_boxes(points, boxes[rows]).sum(axis=0)
+            rows = rows[held >= MIN_POINTS]
+        likeliest = classes[rows].argmax(axis=1)
+        if settings.suppression != "none":
+            kept = suppress(
+                boxes[rows],
+                objectness[rows],
+                likeliest if settings.suppression == "class" else None,
+                threshold=settings.suppression_iou,
+                oriented=settings.oriented_suppression,
+            )
+            rows, likeliest = rows[kept], likeliest[kept]
+        if not settings.per_class:
+            return DetectedBoxes(boxes=boxes[rows], classes=likeliest, scores=objectness[rows])
+        num_classes = classes.shape[1]
+        return DetectedBoxes(
+            boxes=np.repeat(boxes[rows], num_classes, axis=0),
+            classes=np.tile(np.arange(num_classes), len(rows)),
+            scores=(objectness[rows, None] * classes[rows]).reshape(-1),
+        )
+
+
+def likeliest_of_each(detected: DetectedBoxes, min_score: float) -> DetectedBoxes:
+    """Each box once, with the class of its highest score, if that is at least ``min_score``."""
+    if not len(detected):
+        return detected
+    order = np.argsort(-detected.scores, kind="stable")
+    _, first = np.unique(detected.boxes[order], axis=0, return_index=True)
+    rows = order[np.sort(first)]
+    return detected[rows[detected.scores[rows] >= min_score]]

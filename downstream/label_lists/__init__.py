@@ -1,0 +1,1 @@
+"""Training on few labels: lists of scenes, of points, of boxes."""

@@ -1,0 +1,163 @@
+"""Predictions on disk: point clouds to look at, and the files of ScanNet's benchmark."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from plyfile import PlyData, PlyElement
+
+from downstream.predictions.class_colors import UNLABELLED, palette_of
+from pointcontrast.errors import InputError
+from pointcontrast.files import atomic_file
+from pointcontrast.scannet.classes import CLASSES, NUM_NYU40, class_rows
+from pointcontrast.scannet.release import check_scan_id
+
+
+def write_prediction_ply(
+    path: Path,
+    points: NDArray[np.float32],
+    predictions: NDArray[np.integer],
+    class_names: Sequence[str],
+    labels: NDArray[np.integer] | None = None,
+    colors: NDArray[np.uint8] | None = None,
+) -> None:
+    """Write predicted classes as a binary PLY that any viewer shows in the classes' colours.
+
+    Args:
+        path: its folder is made.
+        points: (N, 3) metres.
+        predictions: (N,) rows of ``class_names``, as ``label``; -1 where there is none.
+        class_names: they go into the file's comments, with their rows and colours.
+        labels: (N,) what is true, as ``truth``; negative where nothing is, written as -1. None:
+            it is not known.
+        colors: (C, 3) RGB of the classes; None takes :func:`palette_of`.
+
+    Raises:
+        InputError: the arrays do not fit together, or hold a class that is not there.
+    """
+    num_classes = len(class_names)
+    colors = palette_of(class_names) if colors is None else colors
+    shapes = [len(predictions), *([] if labels is None else [len(labels)])]
+    if points.shape[1:] != (3,) or {len(points)} != set(shapes) or len(colors) != num_classes:
+        raise InputError(
+            f"{path}: points {points.shape}, predictions and labels {shapes}, {num_classes} "
+            f"classes and {len(colors)} colours do not fit together"
+        )
+    _check_rows(f"{path}: prediction", predictions, -1, num_classes)
+    fields = [(name, "<f4") for name in "xyz"]
+    fields += [(name, "u1") for name in ("red", "green", "blue")] + [("label", "<i4")]
+    fields += [] if labels is None else [("truth", "<i4")]
+    vertices = np.empty(len(points), dtype=fields)
+    for axis, name in enumerate("xyz"):
+        vertices[name] = points[:, axis]
+    palette = np.vstack([colors, UNLABELLED]).astype(np.uint8)
+    for channel, name in enumerate(("red", "green", "blue")):
+        vertices[name] = palette[predictions, channel]  # -1 is the last row
+    vertices["label"] = predictions
+    if labels is not None:
+        _check_rows(f"{path}: label", labels, None, num_classes)
+        vertices["truth"] = np.maximum(labels, -1)
+    comments = [
+        f"class {row} {_one_line(name)}, red green blue {' '.join(map(str, palette[row]))}"
+        for row, name in enumerate(class_names)
+    ]
+    with atomic_file(path) as partial:
+        PlyData([PlyElement.describe(vertices, "vertex")], comments=comments).write(str(partial))
+
+
+def write_scannet_submission(folder: Path, scan: str, predictions: NDArray[np.integer]) -> Path:
+    """Write a scan's predictions as the benchmark wants them: a NYU40 id a line, a line a vertex.
+
+    The format is that of the benchmark's documentation, "Format for 3D Semantic Label Prediction".
+
+    Args:
+        folder: is made.
+        scan: such as scene0707_00.
+        predictions: (N,) rows of the 20 classes, in the order of the vertices of
+            ``_vh_clean_2.ply``.
+
+    Returns:
+        ``folder/<scan>.txt``.
+
+    Raises:
+        InputError: a prediction is none of the 20 classes, or ``scan`` is no scan's id.
+    """
+    path = folder / f"{check_scan_id(scan, 'a submission')}.txt"
+    _check_rows(f"{scan}: prediction", predictions, 0, len(CLASSES))
+    ids = np.array(list(CLASSES))[predictions]
+    with atomic_file(path) as partial:
+        partial.write_text("".join(f"{number}\n" for number in ids.tolist()), encoding="ascii")
+    return path
+
+
+def read_scannet_submission(path: Path, num_vertices: int | None = None) -> NDArray[np.int32]:
+    """Read a scan's predictions back, as the benchmark's server would.
+
+    Args:
+        path: ``<scan>.txt``.
+        num_vertices: of the scan's mesh; None leaves the number of lines unchecked.
+
+    Returns:
+        (N,) int32 rows of the 20 classes.
+
+    Raises:
+        InputError: missing, not one whole number a line, not a line for each vertex, or an id
+            that is none of the 20.
+    """
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()
+        ids = np.array([int(line) for line in lines], dtype=np.int64)
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist") from None
+    except ValueError as error:
+        raise InputError(f"{path} is not one whole number a line ({error})") from None
+    if num_vertices is not None and len(ids) != num_vertices:
+        raise InputError(f"{path} has {len(ids)} lines, the scan's mesh {num_vertices} vertices")
+    known = (ids >= 0) & (ids <= NUM_NYU40)
+    rows = class_rows(np.where(known, ids, 0))
+    if (rows < 0).any():
+        line = int(np.argmax(rows < 0))
+        raise InputError(f"{path}, line {line + 1}: {ids[line]} is none of the 20 NYU40 ids")
+    return rows
+
+
+def zip_scannet_submission(folder: Path) -> Path:
+    """Pack the scans' files as the benchmark takes them: a zip without folders.
+
+    Every file is read back first: the server takes a method again only after two weeks.
+
+    Returns:
+        ``<folder>.zip``.
+
+    Raises:
+        InputError: there is no file to pack, or one is not as it must be.
+    """
+    files = sorted(folder.glob("scene*.txt"))
+    if not files:
+        raise InputError(f"{folder} holds no scene*.txt to pack")
+    path = folder.with_name(f"{folder.name}.zip")
+    for scan in files:
+        check_scan_id(scan.stem, str(scan))
+        read_scannet_submission(scan)
+    with atomic_file(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as file:
+        for scan in files:
+            file.write(scan, scan.name)
+    return path
+
+
+def _check_rows(what: str, rows: NDArray[np.integer], low: int | None, num_classes: int) -> None:
+    """Refuse rows that are under ``low`` (None: any) or not under ``num_classes``."""
+    wrong = rows >= num_classes
+    if low is not None:
+        wrong |= rows < low
+    if wrong.any():
+        raise InputError(f"{what} {rows[np.argmax(wrong)]} is none of the {num_classes} classes")
+
+
+def _one_line(name: str) -> str:
+    """A name as a PLY header can hold it: ASCII, without line ends."""
+    return " ".join(name.split()).encode("ascii", "backslashreplace").decode("ascii")

@@ -1,0 +1,88 @@
+"""What evaluation leaves of its predictions: a PLY or a PNG a cloud, or a ScanNet submission."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from downstream.benchmarks import Benchmark, ScanNet
+from downstream.detection.picture import show_boxes, write_boxes_ply
+from downstream.detection.task import likeliest_of_each
+from downstream.predictions.files import (
+    write_prediction_ply,
+    write_scannet_submission,
+    zip_scannet_submission,
+)
+from downstream.predictions.picture import draw_prediction
+from downstream.predictor import CloudPrediction
+from downstream.types import DetectedBoxes, LabelledCloud
+from pointcontrast.errors import InputError
+
+SHOWN_SCORE = 0.5
+"""Of boxes that are drawn or written; average precision counts those of smaller scores too."""
+
+Format = Literal["ply", "png", "window", "scannet"]
+FORMATS: tuple[Format, ...] = ("ply", "png", "window", "scannet")
+
+
+class PredictionWriter:
+    """Writes each prediction as it comes."""
+
+    def __init__(self, folder: Path, format: Format, benchmark: Benchmark) -> None:
+        """Write to ``folder``.
+
+        Raises:
+            InputError: the benchmark has no such format.
+        """
+        if benchmark.task.predicts == "clouds":
+            raise InputError("--predictions is for tasks with a class for each point, or boxes")
+        if format == "scannet" and not isinstance(benchmark, ScanNet):
+            raise InputError("--predictions scannet is for the ScanNet benchmark; use ply")
+        self.folder = folder
+        self.format = format
+        self.class_names = tuple(benchmark.class_names)
+        self.world_from_camera = benchmark.world_from_camera
+
+    def write(self, cloud: LabelledCloud, prediction: CloudPrediction | DetectedBoxes) -> None:
+        """Write one cloud's points, in the order in which they were read; or its boxes."""
+        if isinstance(prediction, DetectedBoxes):
+            self._write_boxes(cloud, prediction)
+            return
+        assert prediction.point_classes is not None
+        if self.format == "scannet":
+            write_scannet_submission(self.folder, cloud.name, prediction.point_classes)
+            return
+        if self.format in ("png", "window"):
+            draw_prediction(self._picture(cloud), cloud, prediction, self.class_names)
+            return
+        write_prediction_ply(
+            self.folder / f"{cloud.name}.ply",
+            cloud.points,
+            prediction.point_classes,
+            self.class_names,
+            labels=None if cloud.labels is None else prediction.point_labels,
+        )
+
+    def _write_boxes(self, cloud: LabelledCloud, detected: DetectedBoxes) -> None:
+        """Those that are worth showing, each with its likeliest class."""
+        shown = likeliest_of_each(detected, SHOWN_SCORE)
+        if self.format == "ply":
+            write_boxes_ply(self.folder, cloud, shown, self.class_names)
+            return
+        path = self._picture(cloud)
+        show_boxes(
+            cloud,
+            shown,
+            self.class_names,
+            png=path,
+            window="always" if path is None else "never",
+            world_from_camera=self.world_from_camera,
+        )
+
+    def _picture(self, cloud: LabelledCloud) -> Path | None:
+        """The file to draw to; None where a window is asked for."""
+        return self.folder / f"{cloud.name}.png" if self.format == "png" else None
+
+    def finish(self) -> Path:
+        """Pack what is handed in as one file; returns what was made."""
+        return zip_scannet_submission(self.folder) if self.format == "scannet" else self.folder

@@ -1,0 +1,1 @@
+"""Shape sets: many small labelled shapes of one category in one folder."""

@@ -1,0 +1,1 @@
+"""Depth images: as clouds of points, and as few bytes."""

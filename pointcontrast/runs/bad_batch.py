@@ -1,0 +1,151 @@
+"""The batch at which a run stopped being finite: saved whole, and its loss computed again.
+
+``bad_batch_step_000123.pt`` holds the batch, the weights before the step, and the key of the
+step's randomness; plain values and tensors, nothing that runs when it is read. The command that
+made it, with ``--reproduce FILE`` added, computes the same loss from it.
+"""
+
+from __future__ import annotations
+
+import typing
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytorch_lightning as pl
+import torch
+
+from pointcontrast.errors import InputError
+from pointcontrast.files import atomic_file
+from pointcontrast.losses import LossOutput
+
+FORMAT_VERSION = 1
+
+
+class ReproducibleModule(pl.LightningModule, ABC):
+    """A module whose loss depends on its weights, a batch and a key of randomness alone.
+
+    Attributes:
+        batch_class: the dataclass of its batches; they have ``names``, one for each sample.
+        seed: of all that is random in it.
+    """
+
+    batch_class: ClassVar[type]
+    seed: int
+
+    @abstractmethod
+    def loss_of(self, batch: Any, key: tuple[int, ...]) -> LossOutput:
+        """The loss of a batch.
+
+        Args:
+            batch: of ``batch_class``, not empty.
+            key: (optimiser step, number of the batch, rank); with the seed, all that is random.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadBatch:
+    """What is needed to see a loss again.
+
+    Attributes:
+        batch: as the step had it, on the CPU.
+        key: see :meth:`ReproducibleModule.loss_of`.
+        seed: of the run.
+        loss: as it was then.
+        state_dict: the module's weights before the step, on the CPU.
+        architecture: see :func:`pointcontrast.runs.architecture.describe_architecture`.
+    """
+
+    batch: Any
+    key: tuple[int, ...]
+    seed: int
+    loss: float
+    state_dict: dict[str, torch.Tensor]
+    architecture: dict[str, Any]
+
+
+def bad_batch_path(folder: Path, step: int, rank: int, num_ranks: int) -> Path:
+    """Where the batch of a step goes."""
+    suffix = f"_rank{rank}" if num_ranks > 1 else ""
+    return folder / f"bad_batch_step_{step:06d}{suffix}.pt"
+
+
+def write_bad_batch(path: Path, bad: BadBatch) -> None:
+    """Write a batch and all that belongs to it, atomically."""
+    with atomic_file(path) as partial:
+        torch.save({"format_version": FORMAT_VERSION, **_plain(bad)}, partial)
+
+
+def read_bad_batch(path: Path, batch_class: type) -> BadBatch:
+    """Read what :func:`write_bad_batch` wrote.
+
+    Raises:
+        InputError: the file is missing, damaged, or holds something else.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} does not exist")
+    try:
+        value = torch.load(path, map_location="cpu", weights_only=True)
+        if value["format_version"] > FORMAT_VERSION:
+            raise ValueError(f"format version {value['format_version']}")
+        del value["format_version"]
+        value["batch"] = _from_plain(batch_class, value["batch"])
+        return BadBatch(**value)
+    except Exception as error:  # a damaged file can fail anywhere in the reader
+        raise InputError(
+            f"{path} is not a batch that this command saved ({type(error).__name__}: {error})"
+        ) from error
+
+
+def reproduce(bad: BadBatch, module: ReproducibleModule) -> str:
+    """Compute the loss of a saved batch and its gradients again.
+
+    Args:
+        bad: the batch and all that belongs to it.
+        module: as the run's configuration makes it, on any device; its weights and seed are
+            replaced.
+
+    Returns:
+        Then and now, in words.
+    """
+    module.load_state_dict(bad.state_dict)
+    module.seed = bad.seed
+    module.train()
+    module.zero_grad()
+    loss = module.loss_of(bad.batch.to(module.device), bad.key).loss
+    loss.backward()
+    wrong = not_finite({name: p.grad for name, p in module.named_parameters()})
+    return (
+        f"step {bad.key[0]} on {', '.join(bad.batch.names)}, then: loss {bad.loss!r}\n"
+        f"now: loss {loss.item()!r}, gradients not finite: {wrong or 'none'}"
+    )
+
+
+def not_finite(values: Mapping[str, torch.Tensor | None]) -> list[str]:
+    """The names of those that hold a NaN or an infinity."""
+    return [
+        name
+        for name, value in values.items()
+        if value is not None and value.is_floating_point() and not torch.isfinite(value).all()
+    ]
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    return value.detach().cpu() if isinstance(value, torch.Tensor) else value
+
+
+def _from_plain(kind: Any, value: Any) -> Any:
+    if is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        return typing.cast(type, kind)(
+            **{name: _from_plain(hints[name], item) for name, item in value.items()}
+        )
+    if typing.get_origin(kind) is tuple:
+        return tuple(_from_plain(typing.get_args(kind)[0], item) for item in value)
+    return value

@@ -1,0 +1,319 @@
+"""What the command lines of pretraining and finetuning share: folder, loggers, resuming."""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import yaml
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import Callback, TQDMProgressBar
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from pointcontrast import __version__
+from pointcontrast.errors import InputError, RunFailed
+from pointcontrast.files import atomic_file, write_json
+from pointcontrast.leftovers import leftover_of, remove
+from pointcontrast.loading import samples_a_rank
+from pointcontrast.runs.architecture import (
+    check_same_architecture,
+    check_same_weights,
+    describe_architecture,
+    flat,
+)
+from pointcontrast.runs.bad_batch import read_bad_batch, reproduce
+from pointcontrast.runs.checkpoints import has_checkpoint, read_facts, set_aside_damaged
+from pointcontrast.runs.finite_guard import FiniteGuard
+from pointcontrast.runs.folder import (
+    CONFIG,
+    RUN,
+    JsonLinesLogger,
+    choose_run_folder,
+    describe_run,
+)
+from pointcontrast.runs.last_checkpoint import DurableCheckpointIO, LastCheckpoint
+from pointcontrast.runs.precision import check_precision
+from pointcontrast.runs.quiet import quiet
+from pointcontrast.runs.rank_agreement import prepare_and_agree, tell_of_failure
+from pointcontrast.runs.slurm import requeue, requeue_signal, slurm_environment
+from pointcontrast.runs.stop_signals import StopSignals
+
+INTERRUPTED = 128
+"""Exit status of a run that a signal ended, plus the signal's number."""
+
+GO_ON = "go on with the same command and --ckpt_path last"
+START_AGAIN = "nothing was trained yet: give the same command again"
+
+TRAINER_DEFAULTS: dict[str, Any] = {
+    "max_steps": 60_000,  # as the released launch scripts of pretraining and of segmentation
+    "max_epochs": -1,
+    "check_val_every_n_epoch": None,  # validation counts steps, not epochs
+    "num_sanity_val_steps": 0,  # the network is scored before training anyway
+    "log_every_n_steps": 10,
+    "use_distributed_sampler": False,  # SampleStream gives each rank its part
+    "enable_model_summary": False,
+}
+
+
+class RunCLI(LightningCLI, ABC):
+    """Parse the configuration, build the parts, and run them in a folder of the run's own.
+
+    Keys are the constructors' arguments: ``data.*``, ``model.*``, ``trainer.*`` (Lightning's),
+    and those of :meth:`add_arguments_to_parser`. A subclass says in :meth:`train` what happens.
+    """
+
+    default_name: str
+    """Of the experiment, where the configuration has none."""
+
+    def __init__(
+        self,
+        model_class: type[pl.LightningModule],
+        data_class: type[pl.LightningDataModule],
+        argv: list[str] | None,
+        description: str,
+        trainer_defaults: dict[str, Any],
+    ) -> None:
+        """Parse ``argv`` (None: the process's) and build data, model and trainer."""
+        quiet()
+        self.command = list(sys.argv[1:] if argv is None else argv)
+        try:
+            super().__init__(
+                model_class,
+                data_class,
+                save_config_callback=None,  # written by run(), beside what else describes the run
+                seed_everything_default=0,
+                trainer_defaults={**TRAINER_DEFAULTS, **trainer_defaults},
+                args=argv,
+                run=False,
+                auto_configure_optimizers=False,  # model.optimizer, model.schedule are the one way
+                parser_kwargs={"description": description},
+            )
+        except InputError as error:
+            raise tell_of_failure(error) from error
+        except SystemExit as stop:
+            if stop.code:  # the parser has said on this rank what is wrong
+                tell_of_failure(InputError("its arguments are wrong; its own output says how"))
+            raise
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add what belongs to the run as a whole, and tie values that must agree."""
+        parser.add_argument(
+            "--name",
+            type=str,
+            default=self.default_name,
+            help="of the experiment: runs/<name>/<time>",
+        )
+        parser.add_argument("--run_dir", type=str | None, default=None, help="write here instead")
+        parser.add_argument(
+            "--ckpt_path",
+            type=str | None,
+            default=None,
+            help="go on from this checkpoint; `last` is the newest whole one of this name, `auto` "
+            "the same, or a new run where there is none",
+        )
+        parser.add_argument(
+            "--checkpoint_every",
+            type=int,
+            default=250,
+            help="steps between writes of last.ckpt (the authors' pretraining: 250); each "
+            "validation has one before it",
+        )
+        parser.add_argument(
+            "--reproduce",
+            type=str | None,
+            default=None,
+            help="train nothing: compute the loss of this bad_batch_step_*.pt of a run again",
+        )
+        parser.link_arguments("seed_everything", "data.seed", compute_fn=_seed)
+        parser.link_arguments("seed_everything", "model.seed", compute_fn=_seed)
+
+    def before_instantiate_classes(self) -> None:
+        """Choose the run's folder and see what it goes on from; nothing is written yet."""
+        self.architecture = describe_architecture(self.config.as_dict())
+        self.resume_step = 0
+        if self.config.reproduce is not None:
+            self.folder, self.resume_from = Path(self.config.reproduce).parent, None
+            return
+        self.folder, self.resume_from = choose_run_folder(
+            self.config.name, self.config.run_dir, self.config.ckpt_path
+        )
+        if self.resume_from is not None:
+            facts = read_facts(self.resume_from)
+            self.resume_step = facts.step
+            check_same_architecture(self.resume_from, facts.architecture, self.architecture)
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Add what every run has: loggers, the last checkpoint, a progress bar."""
+        given: Any = self._get(self.config_init, "trainer")
+        self.metrics = JsonLinesLogger(self.folder)
+        self.signals = StopSignals()
+        self.last_checkpoint = LastCheckpoint(
+            self.folder, self.config.checkpoint_every, self.signals, self.architecture
+        )
+        self.finite_guard = FiniteGuard(self.folder, self.architecture)
+        callbacks: list[Callback] = [self.last_checkpoint, self.finite_guard]
+        if self.config.trainer.enable_progress_bar is not False:
+            callbacks.append(TQDMProgressBar(refresh_rate=1 if sys.stderr.isatty() else 50))
+        return super().instantiate_trainer(
+            default_root_dir=str(self.folder),
+            logger=[
+                self.metrics,
+                TensorBoardLogger(
+                    self.folder, name="tensorboard", version="", purge_step=self.resume_step
+                ),
+                *_as_list(given.logger),
+            ],
+            callbacks=[*callbacks, *_as_list(given.callbacks)],
+            plugins=[
+                DurableCheckpointIO(),
+                *_as_list(slurm_environment()),
+                *_as_list(given.plugins),
+            ],
+        )
+
+    def run(self) -> int:
+        """Describe the run in its folder, and train.
+
+        Returns:
+            The exit status: 0, or 128 and the signal's number where one ended the run.
+        """
+        if self.trainer.max_steps < 1:
+            raise InputError("trainer.max_steps must be set: the stream of samples has no end")
+        if self.config.reproduce is not None:
+            return self._reproduce(Path(self.config.reproduce))
+        with self.signals:
+            try:
+                return self._run()
+            except (KeyboardInterrupt, SystemExit):  # Lightning turns the first into the second
+                if self.signals.received is None:
+                    raise
+                return self.stopped()
+            except (RunFailed, OSError):
+                if self.trainer.is_global_zero and has_checkpoint(self.folder):
+                    print(f"{self.folder} keeps its checkpoint: {GO_ON}", file=sys.stderr)
+                raise
+
+    def _run(self) -> int:
+        self._meet()
+        self.datamodule.start_importing()
+        self.facts = describe_run(self.model.seed, self.command)
+        if self.trainer.is_global_zero:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._describe()
+        if self.resume_from is not None:
+            self.say(f"going on from {self.resume_from}")
+        return self.train()
+
+    def say(self, text: str) -> None:
+        """Print, on one rank."""
+        if self.trainer.is_global_zero:
+            print(text, flush=True)
+
+    def _meet(self) -> None:
+        """Check data and configuration, start the other processes, and agree with them."""
+        # kept: where rank 0 holds the store, it goes with the object, and others still read it
+        self.ranks, agreed = prepare_and_agree(
+            self.trainer, self.datamodule.prepare_data, self._check, self._statement
+        )
+        self.folder = Path(agreed["_folder"])  # named by the time, which ranks do not share
+        self.last_checkpoint.folder = self.finite_guard.folder = self.folder
+
+    def _statement(self) -> dict[str, Any]:
+        """What all ranks must run alike, and where rank 0 writes it."""
+        return {
+            "version": __version__,
+            **flat(yaml.safe_load(self.parser.dump(self.config, skip_check=True))),
+            **self.datamodule.contents(),
+            "the step of --ckpt_path": self.resume_step,
+            "_folder": str(self.folder),
+        }
+
+    def _check(self) -> None:
+        """All that can be told before anything is computed."""
+        self.check_data()
+        check_precision(self.model, str(self.trainer.precision))
+        if self.resume_from is not None:
+            check_same_weights(self.resume_from, self.model)
+
+    def _reproduce(self, path: Path) -> int:
+        bad = read_bad_batch(path, self.model.batch_class)
+        check_same_architecture(path, bad.architecture, self.architecture)
+        self.datamodule.prepare_data()
+        self.check_data()
+        self.model.to(self.trainer.strategy.root_device)
+        with self.trainer.precision_plugin.forward_context():
+            print(reproduce(bad, self.model))
+        return 0
+
+    def check_data(self) -> None:
+        """Look at the data before the run's folder is made; bad data leaves no folder behind."""
+        samples_a_rank(
+            self.datamodule.batch_size, self.datamodule.total_batch_size, self.trainer.world_size
+        )
+        synchronised = self.config.trainer.sync_batchnorm and self.trainer.world_size > 1
+        if synchronised and self.trainer.strategy.root_device.type == "cpu":
+            raise InputError(
+                "trainer.sync_batchnorm needs GPUs: PyTorch synchronises batch norm nowhere else; "
+                "leave it out, and each process's batch norm sees its own batch"
+            )
+        self.datamodule.setup("fit")
+
+    @abstractmethod
+    def train(self) -> int:
+        """What the run does; returns the exit status."""
+
+    def fit(self) -> bool:
+        """Train, from the checkpoint where one was given; returns whether it got to its end."""
+        self.trainer.fit(self.model, self.datamodule, ckpt_path=self.resume_from)
+        if self.resume_step >= self.trainer.max_steps:  # nothing was left to train
+            self.last_checkpoint.complete_last_step(self.trainer)
+        return self.signals.received is None
+
+    def stopped(self) -> int:
+        """Say how to go on after a signal, queue a pre-empted job again, return the status."""
+        number = self.signals.received
+        assert number is not None
+        self.say(
+            f"stopped at step {self.trainer.global_step} of {self.trainer.max_steps} in "
+            f"{self.folder}; {GO_ON if (self.folder / RUN).exists() else START_AGAIN}"
+        )
+        if self.trainer.is_global_zero and number == requeue_signal():
+            self.say(f"queued job {requeue()} again")
+        return INTERRUPTED + number
+
+    def provenance(self) -> dict[str, Any]:
+        """What a file of weights says of where it comes from."""
+        return {
+            "config": self.parser.dump(self.config, skip_check=True),
+            "step": self.trainer.global_step,
+            **self.facts,
+        }
+
+    def _describe(self) -> None:
+        config = self.folder / CONFIG
+        with atomic_file(config) as partial:
+            self.parser.save(self.config, str(partial), skip_check=True, overwrite=True)
+        for path in list(self.folder.iterdir()):
+            if leftover_of(path) is not None:  # of a run that was killed while it wrote
+                remove(path)
+        if self.metrics.path.exists():
+            self.metrics.forget_from(self.resume_step)
+        if self.resume_from is None:
+            write_json(self.folder / RUN, self.facts)
+            return
+        set_aside_damaged(self.folder)
+
+
+def _seed(value: Any) -> int:
+    """``seed_everything`` may be a number or a switch."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _as_list(value: Any) -> list[Any]:
+    if value is None or isinstance(value, bool):
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]

@@ -1,0 +1,173 @@
+"""From weights of any origin to a file of this project or of another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from pointcontrast.augment import Rotation
+from pointcontrast.backbones import Backbone, Res16UNet
+from pointcontrast.checkpoint import (
+    CONVERTED_FROM,
+    BackboneMetadata,
+    Weights,
+    build_backbone,
+    read_weights,
+    save_backbone,
+)
+from pointcontrast.errors import InputError
+from pointcontrast.files import sha256
+from pointcontrast.network_input import FeatureName, NetworkInput
+from pointcontrast.weights.architecture import infer_arguments
+from pointcontrast.weights.export import spconv_differences, write_minkowski, write_spconv
+from pointcontrast.weights.kernel_order import KernelOrder
+from pointcontrast.weights.known_classes import import_path
+from pointcontrast.weights.program import NORMALIZES_OUTPUT, POINTCONTRAST, SCENE_CONTEXTS, SPUNET
+
+Target = Literal["backbone", "minkowski", "spconv"]
+SUFFIXES: dict[Target, str] = {"backbone": ".safetensors", "minkowski": ".pth", "spconv": ".pth"}
+
+RELEASED_INPUT = {
+    POINTCONTRAST: NetworkInput(0.025, ("ones",), "free", 0.0, 0.0, 0.01),
+    SCENE_CONTEXTS: NetworkInput(0.025, ("color",), "vertical", torch.pi / 64, 0.0, 0.01),
+}
+"""What the two pretrainings fed their networks with, by the released code: PointContrast
+``lib/ddp_data_loaders.py``, ContrastiveSceneContexts, the file of the same name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSaid:
+    """What the user says of the network's input, where the file does not; None: nothing."""
+
+    voxel_size: float | None = None
+    features: Sequence[FeatureName] | None = None
+    rotation: Rotation | None = None
+    batch_norm_eps: float | None = None
+    normalize_output: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Converted:
+    """A network with its weights, and what is known of it.
+
+    Attributes:
+        backbone: on the native engine, in evaluation mode.
+        metadata: as its backbone file says it.
+        weights: as they were read.
+    """
+
+    backbone: Backbone
+    metadata: BackboneMetadata
+    weights: Weights
+
+    def write(self, path: Path, target: Target) -> None:
+        """Write the file, atomically; a backbone file with its model card."""
+        if target == "backbone":
+            save_backbone(
+                path, self.backbone, self.metadata.network_input, self.metadata.provenance
+            )
+        else:
+            write = write_minkowski if target == "minkowski" else write_spconv
+            write(path, self.backbone, self.metadata)
+
+    def describe(self, source: Path, target: Target) -> list[tuple[str, str]]:
+        """What was detected, as (title, value)."""
+        found, arguments = self.weights.source, self.backbone.arguments
+        rows = [("file", str(source))]
+        rows += [(key.replace("_", " "), _words(value)) for key, value in found.items()]
+        rows.append(("network", import_path(type(self.backbone)).rpartition(".")[2]))
+        rows += [(f"  {key}", f"{value}") for key, value in arguments.items()]
+        rows.append(("entries", f"{len(self.weights.state_dict)}"))
+        rows.append(("parameters", f"{sum(p.numel() for p in self.backbone.parameters()):,}"))
+        if self.weights.dropped:
+            rows.append(("left out", ", ".join(self.weights.dropped)))
+        recorded = self.metadata.network_input
+        rows.append(("voxel size", f"{recorded.voxel_size:g} m"))
+        rows.append(("features", ", ".join(recorded.features)))
+        rows.append(("rotation", recorded.rotation))
+        if target == "spconv":
+            rows += [("not SpUNet's", text) for text in spconv_differences(self.backbone)]
+        return rows
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{key} {_words(inner)}" for key, inner in value.items())
+    return "none" if value == "" else f"{value}"
+
+
+def read_network(path: Path, kernel_order: KernelOrder, said: InputSaid) -> Converted:
+    """Read weights of any origin as a network.
+
+    Args:
+        path: a file of weights, or a run's folder.
+        kernel_order: see :func:`pointcontrast.checkpoint.read_weights`.
+        said: for files that do not say it themselves.
+
+    Raises:
+        InputError: the file cannot be read, is of no known network, or lacks what was not said;
+            or says itself what was said.
+    """
+    weights = read_weights(path, kernel_order)
+    if weights.metadata is None:
+        metadata = _new_metadata(path, weights, said)
+    else:
+        metadata = weights.metadata
+        given = [name for name, value in vars(said).items() if value is not None]
+        if given:
+            option = "--" + given[0].replace("_", "-")
+            raise InputError(f"{path} says itself how it is fed; leave {option} out")
+    with torch.random.fork_rng(devices=[]):
+        backbone = build_backbone(metadata, "native")
+    try:
+        backbone.load_state_dict(weights.state_dict, strict=True)
+    except RuntimeError as error:
+        raise InputError(f"{path} does not hold the weights it says it does: {error}") from None
+    return Converted(backbone=backbone.eval(), metadata=metadata, weights=weights)
+
+
+def _new_metadata(path: Path, weights: Weights, said: InputSaid) -> BackboneMetadata:
+    """What a backbone file says, of weights that say nothing."""
+    program = weights.source["program"]
+    arguments = infer_arguments(path, weights.state_dict)
+    arguments["normalize_output"] = (
+        program in NORMALIZES_OUTPUT if said.normalize_output is None else said.normalize_output
+    )
+    arguments["batch_norm_eps"] = said.batch_norm_eps or (1e-3 if program == SPUNET else 1e-5)
+    network_input = _network_input(path, program, said)
+    if network_input.in_channels != arguments["in_channels"]:
+        raise InputError(
+            f"{path} takes {arguments['in_channels']} input channels, the features "
+            f"{', '.join(network_input.features)} make {network_input.in_channels}; give --features"
+        )
+    source = {"file": path.name, "sha256": sha256(path), **weights.source}
+    return BackboneMetadata(
+        backbone_class=import_path(Res16UNet),
+        arguments=arguments,
+        network_input=network_input,
+        provenance={CONVERTED_FROM: source},
+    )
+
+
+def _network_input(path: Path, program: str, said: InputSaid) -> NetworkInput:
+    released = RELEASED_INPUT.get(program)
+    if released is None:
+        lacking = [name for name in ("voxel_size", "features") if getattr(said, name) is None]
+        if lacking:
+            raise InputError(
+                f"{path} does not say what it was trained on; give --voxel-size (metres) and "
+                "--features (ones, color, normal, height; in the order of the channels)"
+            )
+        released = NetworkInput(rotation="vertical", feature_noise=0.0)
+    return NetworkInput(
+        voxel_size=said.voxel_size or released.voxel_size,
+        features=tuple(said.features or released.features),
+        rotation=said.rotation or released.rotation,
+        max_tilt=released.max_tilt,
+        color_jitter=released.color_jitter,
+        feature_noise=released.feature_noise,
+    )

@@ -1,0 +1,80 @@
+"""Backbone files as ``.pth`` files for other programs.
+
+Such a file is a dictionary of ``state_dict`` and a header like that of a backbone file, so that
+:func:`pointcontrast.checkpoint.read_weights` gets back exactly what went out. It holds tensors,
+strings and dictionaries, and loads with ``torch.load(..., weights_only=True)``. Names and layouts:
+docs/weights.md.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+
+from pointcontrast.backbones import Backbone, Res16UNet
+from pointcontrast.checkpoint import LAYOUTS, BackboneMetadata, backbone_header
+from pointcontrast.errors import InputError
+from pointcontrast.files import atomic_file
+from pointcontrast.weights.foreign import HEADER
+from pointcontrast.weights.spconv_layout import to_spconv
+
+StateDict = Mapping[str, torch.Tensor]
+
+
+def write_minkowski(path: Path, backbone: Backbone, metadata: BackboneMetadata) -> None:
+    """Write a state dict for MinkowskiEngine 0.5, atomically: our own names and layout."""
+    _write(path, backbone, metadata, LAYOUTS[0], dict)
+
+
+def write_spconv(path: Path, backbone: Backbone, metadata: BackboneMetadata) -> None:
+    """Write a state dict for spconv 2 in the layout of Pointcept's SpUNet, atomically.
+
+    Raises:
+        InputError: SpUNet has no such layers; see
+            :func:`pointcontrast.weights.spconv_layout.to_spconv`.
+    """
+    _write(path, backbone, metadata, LAYOUTS[1], to_spconv)
+
+
+def spconv_differences(backbone: Backbone) -> list[str]:
+    """What has to be changed in SpUNet-v1m1 so that it computes what ``backbone`` does.
+
+    Raises:
+        InputError: it is no SR-UNet.
+    """
+    if not isinstance(backbone, Res16UNet):
+        raise InputError(f"SpUNet is an SR-UNet; a {type(backbone).__name__} has no such layout")
+    arguments, found = backbone.arguments, []
+    if arguments["widen_at"] == "block":
+        found.append(
+            "its halvings keep the number of channels and enc.N.block0 has a proj (SpUNet widens "
+            "in the halving)"
+        )
+    if arguments["batch_norm_eps"] != 1e-3:
+        found.append(f"its batch norm adds {arguments['batch_norm_eps']:g}, not 0.001")
+    if arguments["normalize_output"]:
+        found.append("its output is scaled to unit length afterwards")
+    if arguments["out_channels"] is None:
+        found.append("it has no output layer (num_classes 0)")
+    return found
+
+
+def _write(
+    path: Path,
+    backbone: Backbone,
+    metadata: BackboneMetadata,
+    layout: str,
+    convert: Callable[[StateDict], StateDict],
+) -> None:
+    weights = convert(
+        {name: tensor.detach().cpu().contiguous() for name, tensor in backbone.state_dict().items()}
+    )
+    header = backbone_header(backbone, metadata.network_input, metadata.provenance)
+    header["layout"] = layout
+    if "stem_kernel_size" in backbone.arguments:
+        header["stem_kernel_size"] = str(backbone.arguments["stem_kernel_size"])
+    with atomic_file(path) as partial:
+        torch.save({"state_dict": OrderedDict(weights), HEADER: header}, partial)

@@ -1,0 +1,192 @@
+"""Weights of other programs: ``.pth`` files of the released code and of its relatives.
+
+PointContrast, ContrastiveSceneContexts, DepthContrast and SpatioTemporalSegmentation all hold the
+same network, under prefixes of their own, and were trained with MinkowskiEngine
+0.4. There the kernels of the residual blocks are "hybrid": the same 27 taps as a cube, in another
+order. Version 0.5 and this project load them without a word and compute something else; so they
+are put in order here, those kernels and no others (``kernel_order.py``). Pointcept's SpUNet is read
+too (``spconv_layout.py``), and what this project wrote for either library, which says so and is
+never put in order again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from pointcontrast.errors import InputError
+from pointcontrast.weights.kernel_order import KernelOrder, find_order, reordered
+from pointcontrast.weights.program import program_of
+from pointcontrast.weights.spconv_layout import STEM as SPCONV_STEM
+from pointcontrast.weights.spconv_layout import from_spconv
+from pointcontrast.weights.torch_file import Container, read_torch_file
+
+HEADER = "pointcontrast"
+"""Under this key stands the header of a file that this project wrote."""
+STEM = "conv0p1s1.kernel"
+_LAYER = re.compile(r"(conv\d+p\d+s\d+|bn\d+|block\d+|convtr\d+p\d+s\d+|bntr\d+|final)\.")
+_TRUNK = re.compile(r"(.*\btrunk\.)(\d+)\.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignWeights:
+    """What was found in a file of another program.
+
+    Attributes:
+        state_dict: in our names and in our order of taps.
+        prefix: what stood before the names.
+        program: whose file it is, as far as its keys tell; in words.
+        container: of the two that ``torch.save`` has.
+        kernel_order: of the file: hybrid (MinkowskiEngine 0.4), hypercube (0.5) or spconv.
+        decided_by: how the order is known, in words.
+        num_permuted: how many kernels were put in order.
+        dropped: names of what is not the network's: heads.
+        header: of a file that this project wrote.
+    """
+
+    state_dict: dict[str, torch.Tensor]
+    prefix: str
+    program: str
+    container: Container
+    kernel_order: Literal["hybrid", "hypercube", "spconv"]
+    decided_by: str
+    num_permuted: int
+    dropped: tuple[str, ...]
+    header: Mapping[str, str] | None
+
+    def to_json(self) -> dict[str, Any]:
+        """What was detected, without the weights."""
+        return {
+            "format": "torch",
+            "container": self.container,
+            "program": self.program,
+            "prefix": self.prefix,
+            "kernel_order": self.kernel_order,
+            "decided_by": self.decided_by,
+            "num_permuted": self.num_permuted,
+        }
+
+
+def read_foreign_weights(path: Path, kernel_order: KernelOrder = "auto") -> ForeignWeights:
+    """Read the weights of an SR-UNet from a ``.pth`` file, running nothing that is in it.
+
+    Args:
+        path: the file; the network's weights may be anywhere in it, under any prefix.
+        kernel_order: of the residual blocks' kernels. ``auto`` looks where the centre is: in
+            trained kernels its weights are larger than those of the other taps.
+
+    Raises:
+        InputError: the file is missing, damaged or holds no such network, or several; or the
+            order of the taps cannot be told, or is said to be another than the file says.
+    """
+    if kernel_order not in ("auto", "hybrid", "hypercube"):
+        raise InputError(f"kernel_order {kernel_order!r} must be auto, hybrid or hypercube")
+    file = read_torch_file(path)
+    prefix, weights = _the_network(path, file.value)
+    header = _header(path, file.value)
+    spconv = SPCONV_STEM in weights
+    program = program_of(file.value, prefix, weights, ours=header is not None, spconv=spconv)
+    dropped: tuple[str, ...] = ()
+    num_permuted = 0
+    if spconv:
+        order, decided_by = "spconv", "the names of SpUNet"
+        size = 5 if header is None else int(header.get("stem_kernel_size", "5"))
+        found = from_spconv(weights, size)
+    else:
+        dropped = tuple(name for name in weights if not _LAYER.match(name))
+        found = {name: tensor for name, tensor in weights.items() if name not in dropped}
+        if header is not None:
+            order, decided_by = "hypercube", "the file says so"
+            if kernel_order == "hybrid":
+                raise InputError(
+                    f"{path} says that its kernels have been put in order; leave kernel_order auto"
+                )
+        else:
+            order, decided_by = find_order(path, found, kernel_order)
+            num_permuted = reordered(path, found) if order == "hybrid" else 0
+    return ForeignWeights(
+        state_dict=found,
+        prefix=prefix,
+        program=program,
+        container=file.container,
+        kernel_order=order,
+        decided_by=decided_by,
+        num_permuted=num_permuted,
+        dropped=dropped,
+        header=header,
+    )
+
+
+def _header(path: Path, value: Any) -> Mapping[str, str] | None:
+    """What a file that this project wrote says of itself."""
+    header = value.get(HEADER) if isinstance(value, Mapping) else None
+    if header is None:
+        return None
+    if not isinstance(header, Mapping) or not all(
+        isinstance(text, str) for pair in header.items() for text in pair
+    ):
+        raise InputError(f"{path} has a damaged header; export it again")
+    return header
+
+
+def _the_network(path: Path, value: Any) -> tuple[str, dict[str, torch.Tensor]]:
+    """The one network in the file.
+
+    Of DepthContrast's two, the one that was trained: the other, next to it, is its moving average
+    (DepthContrast ``models/base_ssl3d_model.py _get_trunk``).
+    """
+    found = dict(_networks(value, set()))
+    if not found:
+        raise InputError(
+            f"{path} holds no sparse residual U-Net: nothing in it is called ...{STEM} or "
+            f"...{SPCONV_STEM}; it has {_describe(value)}"
+        )
+    trunks = [_TRUNK.fullmatch(prefix) for prefix in found]
+    if len(found) == 2 and all(trunks):
+        (before, first), (after, second) = ((t[1], int(t[2])) for t in trunks if t is not None)
+        trained = min(first, second)
+        if before == after and trained % 2 == 0 and {first, second} == {trained, trained + 1}:
+            found = {f"{before}{trained}.": found[f"{before}{trained}."]}
+    if len(found) > 1:
+        prefixes = ", ".join(repr(prefix) for prefix in found)
+        raise InputError(f"{path} holds several networks, under {prefixes}; keep one in the file")
+    return next(iter(found.items()))
+
+
+def _networks(
+    value: Any, seen: set[int], depth: int = 0
+) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
+    """(prefix, weights) of each SR-UNet anywhere in nested dictionaries."""
+    if not isinstance(value, Mapping) or depth > 4 or id(value) in seen:
+        return
+    seen.add(id(value))
+    tensors = {k: v for k, v in value.items() if isinstance(k, str) and torch.is_tensor(v)}
+    prefixes = [
+        name[: -len(stem)]
+        for name in tensors
+        for stem in (STEM, SPCONV_STEM)
+        if name.endswith(stem) and (name == stem or name[: -len(stem)].endswith("."))
+    ]
+    for prefix in prefixes:
+        yield (
+            prefix,
+            {
+                name.removeprefix(prefix): tensor
+                for name, tensor in tensors.items()
+                if name.startswith(prefix)
+            },
+        )
+    if not prefixes:
+        for below in value.values():
+            yield from _networks(below, seen, depth + 1)
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"the keys {', '.join(f'{key!s:.40}' for key in list(value)[:8])}"
+    return f"a {type(value).__name__}"

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+import torch
+from authors_weights import BLOCK_KERNEL, in_hybrid_order, with_strong_centres, write_authors_file
+
+from pointcontrast.backbones import Res16UNet
+from pointcontrast.checkpoint import load_backbone, read_weights
+from pointcontrast.errors import InputError
+from pointcontrast.weights.kernel_order import hybrid_taps, hypercube_from_hybrid, hypercube_taps
+
+# Read from MinkowskiEngine v0.4.3 Common.py and v0.5.4 kernel_region.hpp
+HYBRID = [
+    (0, 0, 0), (-1, 0, 0), (1, 0, 0), (0, -1, 0), (0, 1, 0), (-1, -1, 0), (-1, 1, 0), (1, -1, 0),
+    (1, 1, 0), (0, 0, -1), (0, 0, 1), (-1, 0, -1), (-1, 0, 1), (1, 0, -1), (1, 0, 1), (0, -1, -1),
+    (0, -1, 1), (0, 1, -1), (0, 1, 1), (-1, -1, -1), (-1, -1, 1), (-1, 1, -1), (-1, 1, 1),
+    (1, -1, -1), (1, -1, 1), (1, 1, -1), (1, 1, 1),
+]  # fmt: skip
+PERMUTATION = [
+    19, 15, 23, 11, 9, 13, 21, 17, 25, 5, 3, 7, 1, 0, 2, 6, 4, 8, 20, 16, 24, 12, 10, 14, 22, 18, 26
+]  # fmt: skip
+
+
+def small() -> Res16UNet:
+    torch.manual_seed(0)
+    return with_strong_centres(Res16UNet(3, 32, "14A", engine="native", width=0.25)).eval()
+
+
+def cloud() -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    coordinates = torch.randint(0, 12, (600, 4), generator=generator)
+    coordinates[:, 0] = 0
+    coordinates = torch.unique(coordinates, dim=0).int()
+    return coordinates, torch.randn(len(coordinates), 3, generator=generator)
+
+
+def test_both_orders_are_those_of_the_two_versions() -> None:
+    assert hybrid_taps() == HYBRID
+    assert hypercube_from_hybrid() == PERMUTATION
+    assert hypercube_taps()[13] == (0, 0, 0)
+    assert sorted(hypercube_taps()) == sorted(HYBRID)
+
+
+def test_a_kernel_in_either_order_is_one_dense_convolution() -> None:
+    generator = torch.Generator().manual_seed(2)
+    kernel = torch.randn(27, 4, 5, generator=generator, dtype=torch.float64)  # hybrid order
+    image = torch.randn(4, 6, 7, 8, generator=generator, dtype=torch.float64)
+
+    def convolve(taps: list[tuple[int, int, int]], weights: torch.Tensor) -> torch.Tensor:
+        padded = torch.nn.functional.pad(image, (1, 1, 1, 1, 1, 1))
+        out = torch.zeros(5, 6, 7, 8, dtype=torch.float64)
+        for (x, y, z), weight in zip(taps, weights, strict=True):
+            seen = padded[:, 1 + x : 7 + x, 1 + y : 8 + y, 1 + z : 9 + z]
+            out += torch.einsum("cxyz,cd->dxyz", seen, weight)
+        return out
+
+    old = convolve(HYBRID, kernel)
+    torch.testing.assert_close(convolve(hypercube_taps(), kernel[PERMUTATION]), old)
+    assert not torch.allclose(convolve(hypercube_taps(), kernel), old)
+
+
+def emulated(backbone: Res16UNet, old: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Features of the network with its block kernels' taps gathered in version 0.4's order."""
+    coordinates, features = cloud()
+    occupied: dict[tuple[int, ...], dict[tuple[int, ...], int]] = {}
+
+    def hook(name: str):
+        def convolve(module, inputs, output):
+            x = inputs[0]
+            stride = x.stride
+            if stride not in occupied:
+                occupied[stride] = {tuple(c): i for i, c in enumerate(x.coordinates.tolist())}
+            rows = occupied[stride]
+            out = torch.zeros_like(output.features)
+            for tap, weight in zip(HYBRID, old[name + ".kernel"], strict=True):
+                moved = x.coordinates[:, 1:] + torch.tensor(tap) * torch.tensor(stride)
+                for row, place in enumerate(moved.tolist()):
+                    source = rows.get((0, *place))
+                    if source is not None:
+                        out[row] += x.features[source] @ weight
+            return output.replace(out)
+
+        return convolve
+
+    handles = [
+        module.register_forward_hook(hook(name))
+        for name, module in backbone.named_modules()
+        if BLOCK_KERNEL.fullmatch(name + ".kernel")
+    ]
+    # without fused batch norm: each convolution's output must pass through its hook
+    with torch.no_grad():
+        found = backbone.encode(coordinates, features)
+    for handle in handles:
+        handle.remove()
+    return found
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_features_are_those_of_the_old_version(tmp_path: Path, legacy: bool) -> None:
+    backbone = small()
+    old = in_hybrid_order(backbone.state_dict())
+    write_authors_file(tmp_path / "old.pth", old, legacy=legacy)
+    found = read_weights(tmp_path / "old.pth")
+    assert found.metadata is None
+    assert found.source == {
+        "format": "torch",
+        "container": "legacy" if legacy else "zip",
+        "program": "SpatioTemporalSegmentation, or PointContrast finetuning",
+        "prefix": "module.",
+        "kernel_order": "hybrid",
+        "decided_by": found.source["decided_by"],
+        "num_permuted": sum(bool(BLOCK_KERNEL.fullmatch(name)) for name in old),
+    }
+    assert found.source["decided_by"].startswith("tap 0 is the largest, ")
+    coordinates, features = cloud()
+    loaded = Res16UNet(3, 32, "14A", engine="native", width=0.25).eval()
+    loaded.load_state_dict(found.state_dict, strict=True)
+    with torch.no_grad():
+        new = loaded.encode(coordinates, features)
+        loaded.load_state_dict(old, strict=True)  # what a plain load would do
+        wrong = loaded.encode(coordinates, features)
+    expected = emulated(loaded, old)
+    torch.testing.assert_close(new, expected, rtol=1e-5, atol=1e-5)
+    assert (wrong - expected).abs().max() > 1e-2  # a thousand times the tolerance
+
+
+@pytest.mark.parametrize(
+    ("prefix", "key"),
+    [("module.", "state_dict"), ("encoder.", "state_dict"), ("", "model_state"),
+     ("module.trunk.1.", "model"), ("backbone_net.net.", "model_state_dict")],
+)  # fmt: skip
+def test_prefixes_and_keys_are_found(tmp_path: Path, prefix: str, key: str) -> None:
+    state = small().state_dict()
+    write_authors_file(tmp_path / "w.pth", in_hybrid_order(state), prefix=prefix, key=key)
+    found = read_weights(tmp_path / "w.pth")
+    assert found.source["prefix"] == prefix
+    assert list(found.state_dict) == list(state)
+    for name, tensor in state.items():
+        torch.testing.assert_close(found.state_dict[name], tensor, rtol=0, atol=0)
+
+
+def test_files_of_the_new_version_stay_as_they_are(tmp_path: Path) -> None:
+    state = small().state_dict()
+    write_authors_file(tmp_path / "new.pth", state, legacy=False)
+    found = read_weights(tmp_path / "new.pth")
+    assert (found.source["kernel_order"], found.source["num_permuted"]) == ("hypercube", 0)
+    for name, tensor in state.items():
+        torch.testing.assert_close(found.state_dict[name], tensor, rtol=0, atol=0)
+
+
+def test_untrained_kernels_ask_for_their_order(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    state = Res16UNet(3, 32, "14A", engine="native", width=0.25).state_dict()
+    write_authors_file(tmp_path / "new.pth", state)
+    with pytest.raises(InputError, match="say kernel_order hybrid"):
+        read_weights(tmp_path / "new.pth")
+    assert read_weights(tmp_path / "new.pth", "hybrid").source["num_permuted"] > 0
+    assert read_weights(tmp_path / "new.pth", "hypercube").source["num_permuted"] == 0
+
+
+def test_the_full_network_has_the_authors_entries(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    backbone = with_strong_centres(Res16UNet(3, 32, "34C", engine="native"))
+    write_authors_file(tmp_path / "full.pth", in_hybrid_order(backbone.state_dict()))
+    found = read_weights(tmp_path / "full.pth")
+    assert len(found.state_dict) == 374
+    assert found.source["num_permuted"] == 46
+    assert found.state_dict["conv0p1s1.kernel"].shape == (27, 3, 32)
+    assert found.state_dict["final.kernel"].shape == (96, 32)
+    backbone.load_state_dict(found.state_dict, strict=True)
+
+
+def test_bad_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.pth does not exist"):
+        read_weights(tmp_path / "none.pth")
+    (tmp_path / "empty.pth").write_bytes(b"")
+    (tmp_path / "page.pth").write_text("<html>not found</html>")
+    write_authors_file(tmp_path / "whole.pth", small().state_dict(), legacy=False)
+    (tmp_path / "cut.pth").write_bytes((tmp_path / "whole.pth").read_bytes()[:5000])
+    write_authors_file(tmp_path / "old.pth", small().state_dict(), legacy=True)
+    (tmp_path / "cut_old.pth").write_bytes((tmp_path / "old.pth").read_bytes()[:5000])
+    for name in ("empty", "page", "cut", "cut_old"):
+        with pytest.raises(InputError, match=rf"{name}\.pth is no whole file of weights"):
+            read_weights(tmp_path / f"{name}.pth")
+    torch.save({"model": {"fc.weight": torch.ones(2)}}, tmp_path / "other.pth")
+    with pytest.raises(InputError, match=r"no sparse residual U-Net.*it has the keys model"):
+        read_weights(tmp_path / "other.pth")
+    torch.save([1, 2], tmp_path / "list.pth")
+    with pytest.raises(InputError, match="it has a list"):
+        read_weights(tmp_path / "list.pth")
+    state = small().state_dict()
+    both = {f"{a}.{name}": w for a, (name, w) in itertools.product("ab", state.items())}
+    torch.save({"state_dict": both}, tmp_path / "two.pth")
+    with pytest.raises(InputError, match=r"several networks, under 'a\.', 'b\.'"):
+        read_weights(tmp_path / "two.pth")
+
+
+def test_a_foreign_file_is_no_backbone_file(tmp_path: Path) -> None:
+    write_authors_file(tmp_path / "w.pth", small().state_dict())
+    with pytest.raises(InputError, match="does not say which network"):
+        load_backbone(tmp_path / "w.pth")
