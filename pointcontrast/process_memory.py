@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import resource
 import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def in_process_of_its_own(
+    function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+) -> Result:
+    """What ``function`` returns in a fresh interpreter, whose memory is its alone.
+
+    Raises:
+        BrokenProcessPool: the process was killed, for want of memory say.
+    """
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=fresh) as pool:
+        return pool.submit(function, *args, **kwargs).result()
 
 
 def peak_of_process() -> float:

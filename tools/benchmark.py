@@ -3,14 +3,15 @@
 import sys
 from pathlib import Path
 
-from downstream.speed.detection import add_arguments
+ROOT = Path(__file__).resolve().parents[1]
 
-# The slow reference implementations live with the tests. (After the import above: tests/downstream
-# would be taken for the package.)
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+if __name__ == "__main__":  # processes that are started on the way need none of it, but the path
+    # The slow reference implementations live with the tests; without the root before them,
+    # tests/downstream would be taken for the package.
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from pointcontrast.benchmarks.command import main
+    from downstream.speed.detection import add_arguments
+    from pointcontrast.benchmarks.command import main
 
-if __name__ == "__main__":
     what = "VoteNet's sampling and grouping, and a training step"
     raise SystemExit(main(more={"detection": (what, add_arguments)}))

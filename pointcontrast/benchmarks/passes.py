@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import statistics
 import time
 from collections import defaultdict
@@ -23,7 +22,7 @@ from pointcontrast.data import PairDataModule
 from pointcontrast.errors import InputError
 from pointcontrast.losses import PointInfoNCE
 from pointcontrast.pretrain import PointContrast
-from pointcontrast.process_memory import peak_of_process
+from pointcontrast.process_memory import in_process_of_its_own, peak_of_process
 from pointcontrast.sparse import EngineName, get_engine
 from pointcontrast.types import PairBatch, PairSample
 
@@ -147,11 +146,8 @@ def _times(samples: list[PairSample], recipe: _Recipe, rounds: int) -> Figures:
 
 
 def _peaks(samples: list[PairSample], recipe: _Recipe) -> Figures:
-    spawn = multiprocessing.get_context("spawn")
-    peaks: dict[str, float] = {}
-    for way in ("whole", "passes", "parts"):
-        with spawn.Pool(1) as pool:
-            peaks[way] = pool.apply(_peak_of_two_steps, (samples, recipe, way))
+    ways = ("whole", "passes", "parts")
+    peaks = {way: in_process_of_its_own(_peak_of_two_steps, samples, recipe, way) for way in ways}
     engine = recipe.engine
     return {
         **{f"{engine}_{way}_peak_mb": round(peak / 1e6) for way, peak in peaks.items()},

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
-
 import torch
 
 from pointcontrast.backbones import Res16UNet
 from pointcontrast.backbones.res16unet_variants import VariantName
 from pointcontrast.benchmarks.timing import Figures
-from pointcontrast.process_memory import peak_of_process
+from pointcontrast.process_memory import in_process_of_its_own, peak_of_process
 from pointcontrast.sparse import EngineName
 
 CASES: dict[str, tuple[EngineName, bool]] = {
@@ -26,13 +24,12 @@ def peak_memory(coordinates: torch.Tensor, variant: VariantName, size: str) -> F
         ``<case>_peak_memory_<size>_mb`` of each case, and ``peak_memory_ratio_<size>`` (ours over
         theirs).
     """
-    spawn = multiprocessing.get_context("spawn")
-    taken: dict[str, float] = {}
-    for case, (engine, checkpointed) in CASES.items():
-        with spawn.Pool(1) as pool:
-            taken[case] = pool.apply(
-                _peak_of_two_steps, (coordinates.numpy(), variant, engine, checkpointed)
-            )
+    taken = {
+        case: in_process_of_its_own(
+            _peak_of_two_steps, coordinates.numpy(), variant, engine, checkpointed
+        )
+        for case, (engine, checkpointed) in CASES.items()
+    }
     return {
         **{f"{case}_peak_memory_{size}_mb": round(bytes_ / 1e6) for case, bytes_ in taken.items()},
         f"peak_memory_ratio_{size}": round(taken["native"] / taken["minkowski"], 3),
