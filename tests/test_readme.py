@@ -42,6 +42,26 @@ def test_files_and_configurations_that_are_named_are_there() -> None:
         assert f"`{config.stem}`" in README, config
 
 
+DOCUMENTS = [
+    *(REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "datasets/README.md")),
+    *sorted((REPOSITORY / "docs").glob("*.md")),
+]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_code_that_a_document_names_is_there(document: Path) -> None:
+    """By its whole path, or as the one in `pointcontrast/` or `downstream/` that is spoken of."""
+    text = re.sub(r"```.*?```", "", document.read_text(), flags=re.DOTALL)
+    for path in re.findall(r"`((?:pointcontrast|downstream|tests|tools|configs)/[\w/.]+)`", text):
+        assert (REPOSITORY / path).exists(), path
+    if document.name == "CONTRIBUTING.md":
+        named = re.findall(r"`([\w/]+(?:\.py|/))`", text)
+        assert len(named) > 30
+        for path in named:
+            folders = (REPOSITORY, REPOSITORY / "pointcontrast", REPOSITORY / "downstream")
+            assert any((folder / path).exists() for folder in folders), path
+
+
 def test_own_scenes_are_written_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
