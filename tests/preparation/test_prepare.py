@@ -4,10 +4,10 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import REPOSITORY
 from oracles.overlap import overlap_of_two
 from small_scenes import save_depth, walk, write_image_folder, write_seven_scenes
 
@@ -25,7 +25,6 @@ from pointcontrast.types import Pair
 from pointcontrast.view_store import ViewStore
 from pointcontrast.views import to_view
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 HERE = ["--num-workers", "1"]  # quicker than starting processes
 
 

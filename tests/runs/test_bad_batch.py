@@ -52,7 +52,7 @@ def run(config: Path, *arguments: str) -> int:
 def test_the_run_ends_at_the_step_and_saves_its_batch(
     config: Path, what: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    loss = ("--model.loss=test_bad_batch.OverflowsAtStep5", f"--model.loss.what={what}")
+    loss = (f"--model.loss={__name__}.OverflowsAtStep5", f"--model.loss.what={what}")
     assert run(config, *loss) == 1
     said = capsys.readouterr().err
     problem = "the loss is inf" if what == "loss" else "the gradient of backbone."
