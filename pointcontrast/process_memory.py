@@ -1,4 +1,4 @@
-"""The most memory that processes ever held."""
+"""The most memory that processes ever held, and work in a process that holds nothing else."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import resource
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import ParamSpec, TypeVar
+
+from pointcontrast.errors import RunFailed
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -20,11 +23,16 @@ def in_process_of_its_own(
     """What ``function`` returns in a fresh interpreter, whose memory is its alone.
 
     Raises:
-        BrokenProcessPool: the process was killed, for want of memory say.
+        RunFailed: the process was killed.
     """
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=fresh) as pool:
-        return pool.submit(function, *args, **kwargs).result()
+        try:
+            return pool.submit(function, *args, **kwargs).result()
+        except BrokenProcessPool as error:
+            raise RunFailed(
+                "a process that measures was killed; there may be too little memory for it"
+            ) from error
 
 
 def peak_of_process() -> float:
