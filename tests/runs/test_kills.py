@@ -31,11 +31,16 @@ def few(config: Path, engine: str, num_steps: int) -> list[object]:
 
 
 def truncate_after(number: int, folder: Path) -> Callable[[int], None]:
-    """Cut the last checkpoint short after that kill, and after each third from then on."""
+    """Cut the last checkpoint short after that kill, and after each third from then on.
+
+    Not where it is the only one; nor is it there after a kill between its two renames, or before
+    the first checkpoint of a run that has set a damaged one aside.
+    """
+    last, previous = folder / "last.ckpt", folder / "previous.ckpt"
 
     def cut(kill: int) -> None:
-        if kill % 3 == number and (folder / "previous.ckpt").exists():
-            os.truncate(folder / "last.ckpt", (folder / "last.ckpt").stat().st_size // 2)
+        if kill % 3 == number and last.exists() and previous.exists():
+            os.truncate(last, last.stat().st_size // 2)
 
     return cut
 
