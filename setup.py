@@ -10,13 +10,13 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 FLAGS = ["-O3", "-std=c++17", "-g0"]  # Python asks for -g, which takes a third longer
-POINTS = Path("pointcontrast/csrc")
+POINTS = Path("pointcontrast/compiled/csrc")
 SPARSE = Path("pointcontrast/sparse/csrc")
 
 setup(
     ext_modules=[
         Extension(
-            "pointcontrast._point_kernels",
+            "pointcontrast.compiled._point_kernels",
             sources=sorted(str(path) for path in POINTS.glob("*.cpp")),
             depends=sorted(str(path) for path in POINTS.glob("*.h")),
             language="c++",

@@ -13,13 +13,13 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from downstream.releases.scannet.downloads import PURPOSES, download_list
+from downstream.releases.scannet.release import SENS, SPLITS, find_scans, read_split, scan_file
+from downstream.releases.scannet.scenes import SceneSettings, convert_scans
 from pointcontrast.errors import InputError, run_command
 from pointcontrast.preparation.conversion_cli import Commands, convert_scenes
 from pointcontrast.preparation.prepare_cli import add_worker_options
 from pointcontrast.preparation.prepare_cli import main as prepare_pairs
-from pointcontrast.scannet.downloads import PURPOSES, download_list
-from pointcontrast.scannet.release import SENS, SPLITS, find_scans, read_split, scan_file
-from pointcontrast.scannet.scenes import SceneSettings, convert_scans
 
 _SPLIT_FILES = Path(__file__).resolve().parent / "splits"
 _FRAME_SKIP = 25  # the authors', of 30 frames a second

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch.utils.data import DataLoader
 
-from downstream.augmentation import Augmentation, SceneAugmentation
+from downstream.augmentation.recipes import Augmentation, SceneAugmentation
 from downstream.benchmarks import Benchmark, DetectionBenchmark
 from downstream.benchmarks.labelled_scenes import SceneBenchmark
 from downstream.collate import collate_samples
@@ -18,12 +18,12 @@ from downstream.label_lists.points import PointList, read_point_list
 from downstream.label_lists.scenes import choose_scenes, read_scene_list
 from downstream.samples import SampleMaker
 from downstream.types import LabelledBatch, LabelledSample
+from pointcontrast.data.loading import make_loader, summary
+from pointcontrast.data.network_input import FeatureName, NetworkInput
+from pointcontrast.data.source import DataSource
+from pointcontrast.data.stream import SampleKey
+from pointcontrast.data.streamed_data import StreamedDataModule
 from pointcontrast.errors import InputError
-from pointcontrast.loading import make_loader, summary
-from pointcontrast.network_input import FeatureName, NetworkInput
-from pointcontrast.sources import DataSource
-from pointcontrast.stream import SampleKey
-from pointcontrast.streamed_data import StreamedDataModule
 
 
 class FinetuneDataModule(StreamedDataModule[CloudDataset, LabelledBatch | None]):

@@ -12,8 +12,8 @@ from downstream.label_lists.boxes import BoxList, keep_boxes
 from downstream.label_lists.points import PointList, keep_annotated
 from downstream.samples import SampleMaker
 from downstream.types import LabelledSample
+from pointcontrast.data.stream import SampleKey
 from pointcontrast.errors import InputError
-from pointcontrast.stream import SampleKey
 
 
 class CloudDataset(Dataset[LabelledSample]):

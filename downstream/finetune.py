@@ -26,21 +26,21 @@ from downstream.predictor import overlap_in_voxels
 from downstream.tasks import Task
 from downstream.types import LabelledBatch
 from pointcontrast.backbones import Backbone
-from pointcontrast.batch_norm import (
+from pointcontrast.data.network_input import NetworkInput
+from pointcontrast.data.stream import mixed_seed
+from pointcontrast.errors import InputError
+from pointcontrast.losses import LossOutput
+from pointcontrast.losses.gathering import take_buffers_of_first_rank
+from pointcontrast.runs.bad_batch import ReproducibleModule
+from pointcontrast.runs.batch_norm import (
     AnyBatchNorm,
     Pass,
     measure_batch_norm,
     recalibrated_batch_norm,
 )
-from pointcontrast.errors import InputError
-from pointcontrast.gathering import take_buffers_of_first_rank
-from pointcontrast.losses import LossOutput
-from pointcontrast.network_input import NetworkInput
-from pointcontrast.pretrained import local_weights
-from pointcontrast.runs.bad_batch import ReproducibleModule
-from pointcontrast.schedules import BatchNormMomentum, PolynomialDecay, Schedule
-from pointcontrast.stream import mixed_seed
+from pointcontrast.runs.schedules import BatchNormMomentum, PolynomialDecay, Schedule
 from pointcontrast.weights.kernel_order import KernelOrder
+from pointcontrast.weights.pretrained import local_weights
 
 SCRATCH = "scratch"
 OVERLAP = 1.0

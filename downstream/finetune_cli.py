@@ -13,10 +13,10 @@ from downstream.evaluate import evaluate_network, write_evaluation
 from downstream.finetune import Finetune
 from downstream.network_file import BEST, LAST, read_network, save_network
 from downstream.seeds import run_seeds, take_seeds
+from pointcontrast.data.network_input import num_channels
 from pointcontrast.errors import InputError
 from pointcontrast.files import write_json
-from pointcontrast.gathering import part_ways
-from pointcontrast.network_input import num_channels
+from pointcontrast.losses.gathering import part_ways
 from pointcontrast.runs.checkpoints import CHECKPOINT
 from pointcontrast.runs.cli import RunCLI
 

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 
 from pointcontrast.backbones import Backbone
-from pointcontrast.checkpoint import BackboneMetadata, Weights, read_weights
+from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.errors import InputError
-from pointcontrast.network_input import NetworkInput
+from pointcontrast.weights.backbone_file import BackboneMetadata, Weights, read_weights
 from pointcontrast.weights.kernel_order import KernelOrder
 from pointcontrast.weights.known_classes import import_path
 

@@ -15,7 +15,10 @@ from typing import Any
 from downstream.benchmarks import Benchmark
 from downstream.heads import Head
 from downstream.network import Network
-from pointcontrast.checkpoint import (
+from pointcontrast.data.network_input import NetworkInput
+from pointcontrast.errors import InputError
+from pointcontrast.sparse import EngineName
+from pointcontrast.weights.backbone_file import (
     NETWORK_FORMAT,
     BackboneMetadata,
     backbone_header,
@@ -24,9 +27,6 @@ from pointcontrast.checkpoint import (
     read_safetensors,
     write_safetensors,
 )
-from pointcontrast.errors import InputError
-from pointcontrast.network_input import NetworkInput
-from pointcontrast.sparse import EngineName
 from pointcontrast.weights.known_classes import import_path, known_class
 
 BEST = "best.safetensors"

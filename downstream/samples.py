@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from downstream.augmentation import Augmentation
+from downstream.augmentation.recipes import Augmentation
 from downstream.types import (
     IGNORE,
     UNANNOTATED,
@@ -15,13 +15,13 @@ from downstream.types import (
     LabelledSample,
     LabelledVoxels,
 )
-from pointcontrast.errors import InputError
-from pointcontrast.network_input import (
+from pointcontrast.data.network_input import (
     NetworkInput,
     center_colors,
     first_lacking,
     input_features,
 )
+from pointcontrast.errors import InputError
 from pointcontrast.voxelize import merge_labels, voxelize_frames, voxelize_with_inverse
 
 
@@ -116,7 +116,7 @@ class SampleMaker:
         if cloud.boxes is not None and not augmentation.moves_boxes:
             raise InputError(
                 f"{type(augmentation).__name__} leaves boxes where they were; for detection take "
-                "downstream.detection.augmentation.BoxAugmentation as data.augmentation, or null"
+                "downstream.augmentation.BoxAugmentation as data.augmentation, or null"
             )
         try:
             changed = augmentation.before_voxels(_with_heights(cloud), rng)

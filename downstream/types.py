@@ -213,3 +213,20 @@ def _rows_of(value: Any, names: tuple[str, ...], rows: Any) -> dict[str, Any]:
     """The named arrays of ``value`` at ``rows``; what is None stays None."""
     arrays = {name: getattr(value, name) for name in names}
     return {name: None if array is None else array[rows] for name, array in arrays.items()}
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """What the head puts out. B samples, S seeds, P proposals, K numbers each.
+
+    Attributes:
+        seeds: (B, S) int64 rows of the batch's voxels.
+        votes: (B, S, 3) float32 metres, where each seed sees the centre of its object.
+        centers: (B, P, 3) float32 metres, the votes that clusters are made about.
+        outputs: (B, P, K) what :class:`downstream.detection.coding.BoxCoding` reads.
+    """
+
+    seeds: torch.Tensor
+    votes: torch.Tensor
+    centers: torch.Tensor
+    outputs: torch.Tensor

@@ -217,7 +217,7 @@ def check_kernels(load: Callable[[], object | None] | None = None) -> Check:
     """The compiled kernels that make loading pairs fast; NumPy and SciPy serve without them."""
     try:
         if load is None:
-            from pointcontrast.point_kernels import load_kernels as load
+            from pointcontrast.compiled.points import load_kernels as load
         found = None if load() is None else "compiled"
     except ImportError as error:
         return Check("point kernels", False, str(error))

@@ -21,16 +21,15 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from pointcontrast.backbones import Backbone
-from pointcontrast.batch_norm import Pass, recalibrated_batch_norm
-from pointcontrast.data import PairDataModule
+from pointcontrast.data.module import PairDataModule
+from pointcontrast.data.stream import mixed_seed
 from pointcontrast.errors import InputError
-from pointcontrast.gathering import (
+from pointcontrast.losses import LossOutput
+from pointcontrast.losses.gathering import (
     gather_objects,
     sum_over_ranks,
     take_buffers_of_first_rank,
 )
-from pointcontrast.losses import LossOutput
-from pointcontrast.passes import encode_in_passes
 from pointcontrast.retrieval import (
     RetrievalScores,
     collapse_problem,
@@ -39,8 +38,9 @@ from pointcontrast.retrieval import (
     score_pair,
 )
 from pointcontrast.runs.bad_batch import ReproducibleModule
-from pointcontrast.schedules import Schedule, StepwiseExponential
-from pointcontrast.stream import mixed_seed
+from pointcontrast.runs.batch_norm import Pass, recalibrated_batch_norm
+from pointcontrast.runs.passes import encode_in_passes
+from pointcontrast.runs.schedules import Schedule, StepwiseExponential
 from pointcontrast.types import PairBatch, ViewBatch
 
 ROWS_FOR_RANK = 1000
@@ -94,9 +94,9 @@ class PointContrast(ReproducibleModule):
                 before the network is scored or exported; 0 takes the moving averages, as the
                 released code does.
             pairs_a_pass: encode a batch so many pairs at a time and keep their features only; the
-                backward pass encodes them again (``pointcontrast.passes``). Memory is then that of
-                one pass, and the negatives are still those of the whole batch, while batch norm
-                sees one pass at a time. None encodes the batch at once.
+                backward pass encodes them again (``pointcontrast.runs.passes``). Memory is then
+                that of one pass, and the negatives are still those of the whole batch, while batch
+                norm sees one pass at a time. None encodes the batch at once.
                 (trainer.accumulate_grad_batches saves memory too, but each part of the batch then
                 has its own negatives only.)
             seed: of the loss's sampling; set from seed_everything.

@@ -7,16 +7,16 @@ from typing import Any
 
 from pytorch_lightning.cli import LightningArgumentParser
 
-from pointcontrast.checkpoint import BACKBONE, save_backbone
-from pointcontrast.data import PairDataModule
+from pointcontrast.data.module import PairDataModule
+from pointcontrast.data.network_input import num_channels
+from pointcontrast.data.pair_readers import StoredPairs
 from pointcontrast.errors import InputError
-from pointcontrast.network_input import num_channels
-from pointcontrast.pair_readers import StoredPairs
 from pointcontrast.pretrain import PointContrast
 from pointcontrast.runs.checkpoints import CHECKPOINT
 from pointcontrast.runs.cli import RunCLI
 from pointcontrast.runs.folder import read_metrics
 from pointcontrast.runs.report import draw_curves, format_scores
+from pointcontrast.weights.backbone_file import BACKBONE, save_backbone
 
 
 class PretrainCLI(RunCLI):
@@ -109,7 +109,7 @@ class PretrainCLI(RunCLI):
             print(f"picture     {picture}")
 
     def _draw(self, metrics: list[dict[str, Any]]) -> list[Path]:
-        from pointcontrast.visualize import draw_features
+        from pointcontrast.pictures.visualize import draw_features
 
         curves, features = self.folder / "curves.png", self.folder / "features.png"
         draw_curves(curves, {self.config.name: metrics})

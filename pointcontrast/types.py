@@ -119,7 +119,7 @@ class Pair:
         scene: the scene's folder, relative to the root of the data.
         view0: number of the first view in the scene.
         view1: index of the second view.
-        overlap: the larger of the two matched fractions, 0..1 (``pointcontrast.overlap``).
+        overlap: the larger of the two matched fractions, 0..1 (``pointcontrast.scenes.overlap``).
     """
 
     scene: str

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pointcontrast.compiled.points import first_of_each_voxel, load_kernels
 from pointcontrast.errors import InputError
-from pointcontrast.point_kernels import first_of_each_voxel, load_kernels
 
 
 def voxelize(

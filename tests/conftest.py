@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from small_run import CONFIG
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-REAL_DATA = REPOSITORY.parent / "shared" / "data"
+from tests.helpers.repository import REAL_DATA
+from tests.helpers.small_run import CONFIG
 
 
 def pytest_configure() -> None:

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import REPOSITORY
-from downstream_small import SMALL
-from small_run import CONFIG
 
 from downstream.evaluate_cli import main as evaluate
 from downstream.finetune import main as finetune
 from downstream.network_file import read_network
-from pointcontrast.checkpoint import load_backbone
 from pointcontrast.pretrain import main
 from pointcontrast.runs.folder import read_metrics
 from pointcontrast.synthetic.source import write_labelled_rooms
+from pointcontrast.weights.backbone_file import load_backbone
+from tests.helpers.downstream_small import SMALL
+from tests.helpers.repository import REPOSITORY
+from tests.helpers.small_run import CONFIG
 
 RECIPE = re.compile(
     r"<!-- recipe: (\w+) -->\n```python\n# (\w+\.py)\n(.*?)```\n\n```yaml\n(.*?)```", re.DOTALL

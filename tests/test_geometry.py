@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracles.depth import unproject
 
 from pointcontrast.geometry import (
     rigid_problem,
@@ -11,6 +10,7 @@ from pointcontrast.geometry import (
     sort_by_cell,
     transform_points,
 )
+from tests.oracles.depth import unproject
 
 UNIT = st.integers(0, 10_000).map(
     lambda seed: (v := np.random.default_rng(seed).normal(size=3)) / np.linalg.norm(v)

@@ -9,13 +9,13 @@ import pytest
 import pytorch_lightning as pl
 import torch
 import yaml
-from conftest import REPOSITORY
 from PIL import Image
 
 from pointcontrast.backbones import Res16UNet
-from pointcontrast.checkpoint import load_backbone
 from pointcontrast.pretrain import main
 from pointcontrast.runs.folder import read_metrics
+from pointcontrast.weights.backbone_file import load_backbone
+from tests.helpers.repository import REPOSITORY
 
 
 def run(config: Path, folder: str, *arguments: str) -> int:
@@ -121,7 +121,8 @@ def test_batches_without_a_match_are_counted_and_do_no_harm(
     config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
-        "pointcontrast.pair_dataset.find_correspondences", lambda *_: np.zeros((0, 2), np.int64)
+        "pointcontrast.data.pair_dataset.find_correspondences",
+        lambda *_: np.zeros((0, 2), np.int64),
     )
     assert run(config, "run", "--trainer.max_steps=3", "--model.optimizer.weight_decay=0") == 0
     metrics = read_metrics(Path("run"))

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import REPOSITORY
-from fork_server import output_of
 
 from downstream.benchmarks import LabelledScenes
 from pointcontrast.backbones import Res16UNet
-from pointcontrast.checkpoint import save_backbone
-from pointcontrast.network_input import NetworkInput
+from pointcontrast.data.network_input import NetworkInput
+from pointcontrast.weights.backbone_file import save_backbone
+from tests.helpers.fork_server import output_of
+from tests.helpers.repository import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
 

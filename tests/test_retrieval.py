@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from oracles import retrieval as oracle
 
 from pointcontrast import retrieval
 from pointcontrast.retrieval import collapse_problem, effective_rank, mean_scores, score_pair
+from tests.oracles import retrieval as oracle
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -12,8 +12,9 @@ import pytest
 from packaging.requirements import Requirement
 
 from pointcontrast.doctor import LIBRARY_PACKAGES, SUPPORTED_PYTHON
+from tests.helpers.repository import REPOSITORY
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = REPOSITORY
 SCRIPTS = [*sorted((ROOT / "tools" / "setup").glob("*.sh")), ROOT / ".ci" / "run"]
 TARGETS = [
     "help", "setup", "demo", "test", "test-slow", "minkowski", "doctor", "lint", "types", "format",

@@ -1,6 +1,6 @@
-"""Pictures of a backbone's features; see ``--help`` and ``pointcontrast/visualize_cli.py``."""
+"""Pictures of a backbone's features; see ``--help``."""
 
-from pointcontrast.visualize_cli import main
+from pointcontrast.pictures.visualize_cli import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -12,8 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from downstream.detection.coding import BoxCoding, RawProposals
-from downstream.heads.votenet import Proposals
-from downstream.types import IGNORE, LabelledBatch
+from downstream.types import IGNORE, LabelledBatch, Proposals
 from pointcontrast.losses import LossOutput
 
 NEAR = 0.3

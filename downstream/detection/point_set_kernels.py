@@ -1,7 +1,7 @@
 """The compiled operations on sets of points, where they could be built, through ctypes.
 
 ``pointcontrast/csrc/{farthest_points,point_sets}.cpp``, in the library of
-:mod:`pointcontrast.point_kernels`. :mod:`downstream.detection.point_sets` asks here first and has
+:mod:`pointcontrast.compiled.points`. :mod:`downstream.detection.point_sets` asks here first and has
 the same result without, to the bit. Each cloud is a task of its own, so the number of threads
 changes nothing but the time.
 """
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pointcontrast.point_kernels import checked, load_kernels
+from pointcontrast.compiled.points import checked, load_kernels
 
 _INT64, _FLOAT32 = (
     np.ctypeslib.ndpointer(dtype, flags="C_CONTIGUOUS") for dtype in (np.int64, np.float32)

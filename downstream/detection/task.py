@@ -13,11 +13,10 @@ from torchmetrics import Metric
 from downstream.boxes import points_in_boxes, suppress
 from downstream.detection.coding import BoxCoding
 from downstream.detection.loss import detection_loss
-from downstream.heads.votenet import Proposals
 from downstream.metrics.detection import AveragePrecision, detection_scores
 from downstream.score_table import format_detection
 from downstream.tasks import Task, named
-from downstream.types import IGNORE, DetectedBoxes, LabelledBatch
+from downstream.types import IGNORE, DetectedBoxes, LabelledBatch, Proposals
 from pointcontrast.errors import InputError
 from pointcontrast.losses import LossOutput
 

@@ -41,7 +41,7 @@ class Head(nn.Module, ABC):
 
         Returns:
             Logits (M, K) for the voxels or (B, K) for the clouds; or
-            :class:`downstream.heads.votenet.Proposals`.
+            :class:`downstream.types.Proposals`.
         """
 
 

@@ -8,7 +8,7 @@ it on a sparse U-Net ``downstream/votenet_det_new``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Literal
 
@@ -24,28 +24,11 @@ from downstream.detection.point_sets import (
     three_nearest,
 )
 from downstream.heads.head import Head
-from downstream.types import LabelledBatch
+from downstream.types import LabelledBatch, Proposals
 from pointcontrast.errors import InputError
 from pointcontrast.sparse import SparseTensor
 
 SeedLevels = Literal["finest", "all"]
-
-
-@dataclass(frozen=True)
-class Proposals:
-    """What the head puts out. B samples, S seeds, P proposals, K numbers each.
-
-    Attributes:
-        seeds: (B, S) int64 rows of the batch's voxels.
-        votes: (B, S, 3) float32 metres, where each seed sees the centre of its object.
-        centers: (B, P, 3) float32 metres, the votes that clusters are made about.
-        outputs: (B, P, K) what :class:`downstream.detection.coding.BoxCoding` reads.
-    """
-
-    seeds: torch.Tensor
-    votes: torch.Tensor
-    centers: torch.Tensor
-    outputs: torch.Tensor
 
 
 class VoteNet(Head):

@@ -9,8 +9,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from downstream.releases.scannet.classes import CLASS_NAMES as SCANNET_CLASSES
 from pointcontrast.errors import InputError
-from pointcontrast.scannet.classes import CLASS_NAMES as SCANNET_CLASSES
 
 UNLABELLED = (128, 128, 128)
 

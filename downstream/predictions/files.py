@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from plyfile import PlyData, PlyElement
 
 from downstream.predictions.class_colors import UNLABELLED, palette_of
+from downstream.releases.scannet.classes import CLASSES, NUM_NYU40, class_rows
+from downstream.releases.scannet.release import check_scan_id
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file
-from pointcontrast.scannet.classes import CLASSES, NUM_NYU40, class_rows
-from pointcontrast.scannet.release import check_scan_id
 
 
 def write_prediction_ply(

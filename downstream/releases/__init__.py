@@ -2,5 +2,5 @@
 
 A package each: ``layout`` or ``text`` reads the release's files, ``scenes`` or ``shapes`` turns
 them into what training reads, ``synthetic`` writes a small release of the same layout. ScanNet's
-is ``pointcontrast.scannet``, because pretraining reads it too.
+is ``downstream.releases.scannet``, because pretraining reads it too.
 """

@@ -24,7 +24,7 @@ from downstream.shapes.shape_set import (
 )
 from downstream.shapes.writer import LeftOut, write_shape_set
 from pointcontrast.errors import InputError
-from pointcontrast.leftovers import sweep_leftovers
+from pointcontrast.files import sweep_leftovers
 from pointcontrast.preparation.conversion_cli import Commands, report_failures, speed_and_memory
 from pointcontrast.preparation.scene_conversion import refuse_foreign
 

@@ -32,8 +32,8 @@ import torch
 from torch import nn
 
 from pointcontrast.errors import InputError
-from pointcontrast.gathering import mean_over_ranks, rows_of_other_ranks, sum_over_ranks
 from pointcontrast.losses.contract import NO_SCENE_ELSEWHERE, LossOutput, check_inputs
+from pointcontrast.losses.gathering import mean_over_ranks, rows_of_other_ranks, sum_over_ranks
 from pointcontrast.losses.sampling import choose_rows, scene_of_rows
 
 _SQUARED_DISTANCE_FLOOR = 1e-7  # keeps the root's gradient finite where two features are equal

@@ -27,8 +27,8 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 
 from pointcontrast.errors import InputError
-from pointcontrast.gathering import mean_over_ranks, rows_of_other_ranks, sum_over_ranks
 from pointcontrast.losses.contract import NO_SCENE_ELSEWHERE, LossOutput, check_inputs
+from pointcontrast.losses.gathering import mean_over_ranks, rows_of_other_ranks, sum_over_ranks
 from pointcontrast.losses.sampling import choose_matches, choose_rows, scene_of_rows
 
 LEARNT_TEMPERATURE_RANGE = (0.01, 1.0)

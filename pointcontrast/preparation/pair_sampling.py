@@ -37,7 +37,8 @@ def sample_pairs(tables: Mapping[str, pa.Table], max_pairs: int, seed: int) -> p
     share takes the same pairs and more.
 
     Args:
-        tables: scene -> its pairs (:func:`pointcontrast.pairs.read_pair_table`); at least one.
+        tables: scene -> its pairs (:func:`pointcontrast.scenes.pairs.read_pair_table`); at least
+            one.
         max_pairs: at most this many; 0 takes all.
         seed: of the choice.
 

@@ -20,9 +20,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
-from pointcontrast.layouts import find_sequences, open_merged, open_sequence
-from pointcontrast.leftovers import sweep_leftovers
-from pointcontrast.pairs import PAIRS_FILE, pair_table, read_pair_table, write_pairs
+from pointcontrast.files import sweep_leftovers
 from pointcontrast.preparation.cluster import (
     SceneFailure,
     default_num_workers,
@@ -37,6 +35,8 @@ from pointcontrast.preparation.prepare_scene import (
     prepare_scene,
 )
 from pointcontrast.preparation.progress import Progress
+from pointcontrast.recordings.layouts import find_sequences, open_merged, open_sequence
+from pointcontrast.scenes.pairs import PAIRS_FILE, pair_table, read_pair_table, write_pairs
 
 # What the loser of a race for one folder meets: its temporary folder or the place is taken.
 _RACE_LOST = (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST)

@@ -13,11 +13,11 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from docstring_parser import parse
 
 from pointcontrast.errors import InputError, run_command
-from pointcontrast.pairs import PAIRS_FILE
 from pointcontrast.preparation.pair_sampling import MAX_PAIRS
 from pointcontrast.preparation.prepare import Summary, prepare
 from pointcontrast.preparation.prepare_scene import Settings
 from pointcontrast.preparation.verify_cli import main as verify
+from pointcontrast.scenes.pairs import PAIRS_FILE
 
 _METAVARS = {"up": ("X", "Y", "Z"), "intrinsics": ("FX", "FY", "CX", "CY")}
 _EPILOG = (

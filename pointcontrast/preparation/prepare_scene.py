@@ -1,8 +1,8 @@
 """One scene from posed RGB-D frames to a prepared folder.
 
-The folder holds the view store (``pointcontrast.view_store``), ``overlap.npy`` (V, V) float32 and
-the scene's own ``pairs.parquet``. It is there whole or not at all, and one that was finished with
-the same settings is not made again; another threshold only chooses the pairs again.
+The folder holds the view store (``pointcontrast.scenes.view_store``), ``overlap.npy`` (V, V)
+float32 and the scene's own ``pairs.parquet``. It is there whole or not at all, and one that was
+finished with the same settings is not made again; another threshold only chooses the pairs again.
 
 Overlaps are computed from the frames at full resolution, as the authors do, also where thinned
 points are stored.
@@ -20,10 +20,10 @@ import numpy as np
 from tqdm import tqdm
 
 from pointcontrast.errors import InputError
-from pointcontrast.files import atomic_folder
-from pointcontrast.leftovers import sweep_leftovers
-from pointcontrast.overlap import VOXEL_SIZE, OverlapMode, Overlaps, new_overlaps
-from pointcontrast.pairs import (
+from pointcontrast.files import atomic_folder, sweep_leftovers
+from pointcontrast.recordings.sequence import PosedSequence
+from pointcontrast.scenes.overlap import VOXEL_SIZE, OverlapMode, Overlaps, new_overlaps
+from pointcontrast.scenes.pairs import (
     OVERLAP_THRESHOLD,
     PAIRS_FILE,
     choose_pair_table,
@@ -31,10 +31,9 @@ from pointcontrast.pairs import (
     read_pair_table,
     write_pairs,
 )
-from pointcontrast.scene_meta import SceneMeta, file_facts, write_meta
-from pointcontrast.sequence import PosedSequence
-from pointcontrast.view_store import STORAGE_GRID, Storage, ViewStore, fill_view_store
-from pointcontrast.views import MAX_DEPTH, SkippedFrame, View, read_views
+from pointcontrast.scenes.scene_meta import SceneMeta, file_facts, write_meta
+from pointcontrast.scenes.view_store import STORAGE_GRID, Storage, ViewStore, fill_view_store
+from pointcontrast.scenes.views import MAX_DEPTH, SkippedFrame, View, read_views
 
 _RECIPE = 2  # raised when the code comes to make other scenes from the same settings
 
@@ -50,7 +49,7 @@ class Settings:
             always points.
         storage_grid: stored points are one per cell of this side, metres; 0 keeps all.
         overlap: "exact" is the authors', "fast" nearly so: on real scenes at least 99.6% of the
-            pairs of views are on the same side of 0.3 (pointcontrast/overlap.py).
+            pairs of views are on the same side of 0.3 (pointcontrast/scenes/overlap.py).
         voxel_size: of the clouds whose overlap is computed, metres; points match within 1.5.
         overlap_threshold: the smallest overlap of a pair.
         up: the world's up direction, in place of the source's or the estimated one.

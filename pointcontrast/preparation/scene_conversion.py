@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from pointcontrast.errors import InputError
+from pointcontrast.files import sweep_leftovers
 from pointcontrast.labelled_scene import LabelledScene, read_labelled_scene, write_labelled_scene
-from pointcontrast.leftovers import sweep_leftovers
 from pointcontrast.preparation.cluster import SceneFailure, default_num_workers, run_scenes
 
 Task = TypeVar("Task")

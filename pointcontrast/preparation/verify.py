@@ -17,11 +17,11 @@ from typing import Literal
 from tqdm import tqdm
 
 from pointcontrast.errors import InputError
-from pointcontrast.leftovers import leftover_of, remove
-from pointcontrast.pairs import PAIRS_FILE
+from pointcontrast.files import leftover_of, remove
 from pointcontrast.preparation.verify_list import check_list, listed_scenes
 from pointcontrast.preparation.verify_scene import SCENE_FILES, SceneCheck, check_scene, own_files
-from pointcontrast.scene_meta import read_meta
+from pointcontrast.scenes.pairs import PAIRS_FILE
+from pointcontrast.scenes.scene_meta import read_meta
 
 Kind = Literal["scene", "pairs", "list", "leftover", "stranger", "unlisted"]
 BROKEN: tuple[Kind, ...] = ("scene", "pairs", "list")

@@ -12,8 +12,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
-from pointcontrast.pairs import has_changed, read_pair_settings, read_pair_table
 from pointcontrast.preparation.pair_sampling import share_out
+from pointcontrast.scenes.pairs import has_changed, read_pair_settings, read_pair_table
 
 
 @dataclass

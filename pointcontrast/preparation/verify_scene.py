@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import rigid_problem
-from pointcontrast.pairs import (
+from pointcontrast.scenes.pairs import (
     PAIRS_FILE,
     choose_pair_table,
     has_changed,
     read_pair_settings,
     read_pair_table,
 )
-from pointcontrast.scene_meta import SceneMeta, read_meta
-from pointcontrast.view_store import ViewStore
+from pointcontrast.scenes.scene_meta import SceneMeta, read_meta
+from pointcontrast.scenes.view_store import ViewStore
 
 OVERLAP_FILE = "overlap.npy"
 # Every name that a scene's folder may have, so that ours are known where meta.json is damaged.

@@ -15,10 +15,9 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from pointcontrast import __version__
+from pointcontrast.data.loading import samples_a_rank
 from pointcontrast.errors import InputError, RunFailed
-from pointcontrast.files import atomic_file, write_json
-from pointcontrast.leftovers import leftover_of, remove
-from pointcontrast.loading import samples_a_rank
+from pointcontrast.files import atomic_file, leftover_of, remove, write_json
 from pointcontrast.runs.architecture import (
     check_same_architecture,
     check_same_weights,

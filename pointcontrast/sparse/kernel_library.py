@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from pointcontrast.compiled import BFLOAT16_SWITCH, SWITCH, load_library, switched_off
+from pointcontrast.compiled.library import BFLOAT16_SWITCH, SWITCH, load_library, switched_off
 from pointcontrast.errors import InputError
 
 INSTRUCTION_SETS = ("avx512_bf16", "avx512", "avx2", "neon", "portable")

@@ -9,9 +9,13 @@ from typing import Any, Literal
 
 import torch
 
-from pointcontrast.augment import Rotation
 from pointcontrast.backbones import Backbone, Res16UNet
-from pointcontrast.checkpoint import (
+from pointcontrast.data.augment import Rotation
+from pointcontrast.data.network_input import FeatureName, NetworkInput
+from pointcontrast.errors import InputError
+from pointcontrast.files import sha256
+from pointcontrast.weights.architecture import infer_arguments
+from pointcontrast.weights.backbone_file import (
     CONVERTED_FROM,
     BackboneMetadata,
     Weights,
@@ -19,10 +23,6 @@ from pointcontrast.checkpoint import (
     read_weights,
     save_backbone,
 )
-from pointcontrast.errors import InputError
-from pointcontrast.files import sha256
-from pointcontrast.network_input import FeatureName, NetworkInput
-from pointcontrast.weights.architecture import infer_arguments
 from pointcontrast.weights.export import spconv_differences, write_minkowski, write_spconv
 from pointcontrast.weights.kernel_order import KernelOrder
 from pointcontrast.weights.known_classes import import_path
@@ -105,7 +105,7 @@ def read_network(path: Path, kernel_order: KernelOrder, said: InputSaid) -> Conv
 
     Args:
         path: a file of weights, or a run's folder.
-        kernel_order: see :func:`pointcontrast.checkpoint.read_weights`.
+        kernel_order: see :func:`pointcontrast.weights.backbone_file.read_weights`.
         said: for files that do not say it themselves.
 
     Raises:

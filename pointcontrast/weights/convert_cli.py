@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from pointcontrast.augment import Rotation
+from pointcontrast.data.augment import Rotation
+from pointcontrast.data.network_input import NUM_CHANNELS
 from pointcontrast.errors import InputError, run_command
 from pointcontrast.files import sha256
-from pointcontrast.network_input import NUM_CHANNELS
 from pointcontrast.weights.convert import SUFFIXES, InputSaid, read_network
 from pointcontrast.weights.kernel_order import KernelOrder
 from pointcontrast.weights.model_card import card_path

@@ -1,9 +1,9 @@
 """Backbone files as ``.pth`` files for other programs.
 
 Such a file is a dictionary of ``state_dict`` and a header like that of a backbone file, so that
-:func:`pointcontrast.checkpoint.read_weights` gets back exactly what went out. It holds tensors,
-strings and dictionaries, and loads with ``torch.load(..., weights_only=True)``. Names and layouts:
-docs/weights.md.
+:func:`pointcontrast.weights.backbone_file.read_weights` gets back exactly what went out. It holds
+tensors, strings and dictionaries, and loads with ``torch.load(..., weights_only=True)``. Names and
+layouts: docs/weights.md.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pathlib import Path
 import torch
 
 from pointcontrast.backbones import Backbone, Res16UNet
-from pointcontrast.checkpoint import LAYOUTS, BackboneMetadata, backbone_header
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file
+from pointcontrast.weights.backbone_file import LAYOUTS, BackboneMetadata, backbone_header
 from pointcontrast.weights.foreign import HEADER
 from pointcontrast.weights.spconv_layout import to_spconv
 

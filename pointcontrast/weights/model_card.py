@@ -13,9 +13,9 @@ from typing import Any
 
 import yaml
 
+from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file, sha256
-from pointcontrast.network_input import NetworkInput
 from pointcontrast.retrieval import SCORES
 
 RECIPE = (
@@ -137,7 +137,7 @@ def _use(name: str, arguments: Mapping[str, Any], network_input: NetworkInput) -
     return (
         "## Use\n\n```python\n"
         "import torch\n"
-        "from pointcontrast.pretrained import from_pretrained\n"
+        "from pointcontrast.weights.pretrained import from_pretrained\n"
         f'backbone, metadata = from_pretrained("{name}")\n'
         f"coordinates, features = torch.zeros(1, {columns}).int(), torch.ones(1, "
         f"{network_input.in_channels})  # a row a voxel; batch index first\n"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-from oracles.engines import ENGINES, engine_or_skip, random_coordinates, random_features
 
 from pointcontrast.backbones import Res16UNet
+from tests.oracles.engines import ENGINES, engine_or_skip, random_coordinates, random_features
 
 COORDINATES = random_coordinates(900, extent=16)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from oracles.engines import (
+
+from pointcontrast.backbones import Res16UNet
+from tests.oracles.engines import (
     cotangent,
     engine_or_skip,
     in_order,
@@ -12,8 +14,6 @@ from oracles.engines import (
     random_coordinates,
     random_features,
 )
-
-from pointcontrast.backbones import Res16UNet
 
 NETWORKS = {
     "14A": {"variant": "14A", "width": 0.25},

@@ -10,12 +10,12 @@ from typing import get_args
 
 import pytest
 import torch
-from oracles.engines import ENGINES, engine_or_skip, random_coordinates, random_features
 from torch import nn
 
 from pointcontrast.backbones import VARIANTS, Backbone, Res16UNet, VariantName
 from pointcontrast.errors import InputError
 from pointcontrast.sparse import BatchNorm, kernel_offsets
+from tests.oracles.engines import ENGINES, engine_or_skip, random_coordinates, random_features
 
 # Wide enough that the coarsest level (stride 16) has several voxels.
 COORDINATES = random_coordinates(250, extent=24)

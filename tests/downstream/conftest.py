@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
-from downstream_small import SMALL
 
 from downstream.finetune import main
+from tests.helpers.downstream_small import SMALL
+from tests.helpers.repository import REPOSITORY
 
 RECIPES = REPOSITORY / "configs" / "downstream"
 
@@ -62,7 +62,7 @@ def finetune(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Finetune:
 def s3dis_scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two rooms of area 1 and one of area 5, converted from the raw layout."""
     from downstream.releases.s3dis.rooms import RoomSettings, convert_rooms, find_rooms
-    from downstream.releases.s3dis.synthetic import write_s3dis_release
+    from tests.releases.s3dis.release import write_s3dis_release
 
     folder = tmp_path_factory.mktemp("s3dis")
     write_s3dis_release(folder / "raw", 2, seed=5, areas=(1,), density=150)

@@ -11,10 +11,10 @@ import pytest
 
 from downstream.benchmarks import S3DIS, LabelledScenes, ScanNet, Synthia4D
 from downstream.benchmarks.benchmark import Benchmark
+from downstream.releases.scannet.classes import CLASS_NAMES as INDOOR
 from downstream.releases.synthia4d.classes import CLASS_NAMES as STREET
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import LabelledScene, read_labelled_scene, write_labelled_scene
-from pointcontrast.scannet.classes import CLASS_NAMES as INDOOR
 
 
 def write_scene(folder: Path, class_names: tuple[str, ...], up: str = "z", seed: int = 0) -> None:

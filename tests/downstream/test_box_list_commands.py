@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shape_commands import Command, command_of
 
 from downstream.benchmarks import DetectionScenes, ScanNetDetection
 from downstream.label_lists.boxes import keep_boxes, limited_boxes, read_box_list
 from downstream.label_lists.point_choice import points_rng
+from downstream.releases.scannet.classes import CLASS_NAMES as SCANNET_CLASSES
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import LabelledScene, write_labelled_scene
-from pointcontrast.scannet.classes import CLASS_NAMES as SCANNET_CLASSES
 from pointcontrast.synthetic.source import write_labelled_rooms
+from tests.helpers.shape_commands import Command, command_of
 
 
 @pytest.fixture

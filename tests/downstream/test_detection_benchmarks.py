@@ -11,9 +11,9 @@ import torch
 from downstream.benchmarks import DetectionScenes, ScanNetDetection
 from downstream.boxes import points_in_boxes
 from downstream.detection.task import DetectionSettings
+from downstream.releases.scannet.classes import CLASS_NAMES
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import LabelledScene, read_labelled_scene, write_labelled_scene
-from pointcontrast.scannet.classes import CLASS_NAMES
 from pointcontrast.synthetic.source import write_labelled_rooms
 
 CLASSES = ["chair", "cabinet", "door"]

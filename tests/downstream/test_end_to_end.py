@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dataset_scripts import convert
 
 from downstream.evaluate_cli import main as evaluate
-from downstream.releases.s3dis.synthetic import write_s3dis_release
-from downstream.releases.shapenet.synthetic import write_shapenet_release
-from downstream.releases.shapenetpart.synthetic import write_shapenetpart_release
-from downstream.releases.sunrgbd.synthetic import write_sunrgbd_release
-from downstream.releases.synthia4d.synthetic import SEQUENCES, write_synthia4d_release
-from pointcontrast.synthetic.scannet_release import write_scannet_release
+from tests.helpers.dataset_scripts import convert
+from tests.releases.s3dis.release import write_s3dis_release
+from tests.releases.scannet.release import write_scannet_release
+from tests.releases.shapenet.release import write_shapenet_release
+from tests.releases.shapenetpart.release import write_shapenetpart_release
+from tests.releases.sunrgbd.release import write_sunrgbd_release
+from tests.releases.synthia4d.release import SEQUENCES, write_synthia4d_release
 
 ENGINE = "--model.backbone.init_args.engine"
 

@@ -13,12 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import REPOSITORY
-from downstream_small import SMALL
-from fork_server import run
-from killed_runs import finish, start
 
-from downstream.augmentation import SceneAugmentation
+from downstream.augmentation.recipes import SceneAugmentation
 from downstream.benchmarks import S3DIS
 from downstream.data import FinetuneDataModule
 from downstream.finetune import main
@@ -26,10 +22,14 @@ from downstream.label_lists.point_choice import limited_points, points_rng
 from downstream.label_lists.points import PointList, write_point_list
 from downstream.label_lists.scenes import write_scene_list
 from downstream.network_file import read_network
-from pointcontrast.checkpoint import load_backbone, read_weights
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import read_labelled_scene, write_labelled_scene
 from pointcontrast.runs.folder import read_metrics
+from pointcontrast.weights.backbone_file import load_backbone, read_weights
+from tests.helpers.downstream_small import SMALL
+from tests.helpers.fork_server import run
+from tests.helpers.killed_runs import finish, start
+from tests.helpers.repository import REPOSITORY
 
 COARSE = ("--data.voxel_size", "0.2")
 RECIPE = SceneAugmentation(

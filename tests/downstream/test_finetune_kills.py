@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import REPOSITORY
-from downstream_small import SMALL
-from killed_runs import (
+
+from downstream.releases.shapenet.shapes import SamplingSettings, convert_release
+from tests.helpers.downstream_small import SMALL
+from tests.helpers.killed_runs import (
     THREE,
     Moment,
     assert_same_runs,
@@ -19,9 +20,8 @@ from killed_runs import (
     run_with_kills,
     start,
 )
-
-from downstream.releases.shapenet.shapes import SamplingSettings, convert_release
-from downstream.releases.shapenet.synthetic import write_shapenet_release
+from tests.helpers.repository import REPOSITORY
+from tests.releases.shapenet.release import write_shapenet_release
 
 
 def finetuning(scenes: Path, num_steps: int) -> list[object]:

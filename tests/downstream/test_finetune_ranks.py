@@ -9,18 +9,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import REPOSITORY
-from dataset_scripts import convert
-from downstream_small import SMALL
-from gloo import ended, start
 
 from downstream.benchmarks import S3DIS
 from downstream.data import FinetuneDataModule
-from downstream.releases.shapenet.synthetic import write_shapenet_release
-from downstream.releases.shapenetpart.synthetic import write_shapenetpart_release
-from downstream.releases.sunrgbd.synthetic import write_sunrgbd_release
 from pointcontrast.errors import InputError
 from pointcontrast.runs.folder import read_metrics
+from tests.helpers.dataset_scripts import convert
+from tests.helpers.downstream_small import SMALL
+from tests.helpers.gloo import ended, start
+from tests.helpers.repository import REPOSITORY
+from tests.releases.shapenet.release import write_shapenet_release
+from tests.releases.shapenetpart.release import write_shapenetpart_release
+from tests.releases.sunrgbd.release import write_sunrgbd_release
 
 STILL = ("--model.optimizer.lr", "0", "--trainer.max_steps", "2", "--data.batch_size", "2")
 """The weights stay: they would differ, for two processes train on twice as much a step."""

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from authors_weights import in_hybrid_order, with_strong_centres, write_authors_file
 
 from downstream.initialization import load_into_backbone
 from pointcontrast.backbones import Backbone, Res16UNet
-from pointcontrast.checkpoint import save_backbone
+from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.errors import InputError
-from pointcontrast.network_input import NetworkInput
 from pointcontrast.sparse import EngineName
+from pointcontrast.weights.backbone_file import save_backbone
+from tests.helpers.authors_weights import in_hybrid_order, with_strong_centres, write_authors_file
 
 INPUT = NetworkInput(voxel_size=0.05, features=("color",))
 

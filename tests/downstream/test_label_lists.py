@@ -7,13 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from shape_commands import Command, command_of
 
 from downstream.benchmarks import S3DIS, ShapeNetPart
 from downstream.label_lists.points import read_point_list
 from downstream.label_lists.scenes import read_scene_list
 from downstream.releases.s3dis.classes import CLASS_NAMES
-from downstream.releases.shapenetpart.synthetic import write_shapenetpart_release
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import (
     LabelledScene,
@@ -22,6 +20,9 @@ from pointcontrast.labelled_scene import (
     write_labelled_scene,
 )
 from pointcontrast.synthetic.source import write_rooms
+from tests.helpers.repository import REPOSITORY
+from tests.helpers.shape_commands import Command, command_of
+from tests.releases.shapenetpart.release import write_shapenetpart_release
 
 ROOMS = ("Area_1/hall_1", "Area_1/office_1", "Area_2/office_1", "Area_3/lobby_1", "Area_5/hall_1")
 
@@ -53,7 +54,7 @@ def rooms_of_s3dis(tmp_path: Path) -> Path:
 
 
 def test_official_scans_need_no_data(lists: Command, capsys: pytest.CaptureFixture[str]) -> None:
-    official = Path(__file__).resolve().parents[2] / "datasets" / "splits" / "scannetv2_train.txt"
+    official = REPOSITORY / "datasets" / "splits" / "scannetv2_train.txt"
     assert lists("scenes", official, "--seed", 3, "-o", "lists") == 0
     assert "240 of 1201 in lists/scannetv2_train_scenes_0.2_seed3.txt" in capsys.readouterr().out
     found = [

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from plain_batch import plain_batch
 
 from downstream.heads import LinearHead
 from downstream.network import Network
 from downstream.types import LabelledBatch
 from pointcontrast.backbones import Backbone, Res16UNet
 from pointcontrast.errors import InputError
+from tests.helpers.plain_batch import plain_batch
 
 
 def batch() -> LabelledBatch:

@@ -11,11 +11,11 @@ import pytest
 from downstream.evaluate_cli import main as evaluate
 from downstream.releases.shapenet.shapes import SamplingSettings
 from downstream.releases.shapenet.shapes import convert_release as convert_shapenet
-from downstream.releases.shapenet.synthetic import write_shapenet_release
 from downstream.releases.shapenetpart.shapes import convert_release as convert_shapenetpart
-from downstream.releases.shapenetpart.synthetic import write_shapenetpart_release
 from downstream.releases.sunrgbd.images import ImageSettings, convert_images, find_images
 from downstream.shapes.shape_set import read_splits, write_splits
+from tests.releases.shapenet.release import write_shapenet_release
+from tests.releases.shapenetpart.release import write_shapenetpart_release
 
 BY_HEART = [
     "--data.augmentation", "null",

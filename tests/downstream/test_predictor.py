@@ -14,8 +14,8 @@ from downstream.samples import SampleMaker
 from downstream.tasks import Classification, Segmentation
 from downstream.types import IGNORE, LabelledCloud
 from pointcontrast.backbones import Backbone, Res16UNet
+from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.errors import InputError
-from pointcontrast.network_input import NetworkInput
 
 VOXEL = 0.1
 CLASSES = ["a", "b", "c", "d"]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import REPOSITORY
 
 from downstream.finetune import main
+from tests.helpers.repository import REPOSITORY
 
 RECIPES = REPOSITORY / "configs" / "downstream"
 NAMES = [
@@ -61,7 +61,7 @@ SHARED = {
     "model.backbone.init_args.batch_norm_momentum": 0.02,
     "model.backbone.init_args.stem_kernel_size": 3,
     "model.head.class_path": "downstream.heads.LinearHead",
-    "model.schedule.class_path": "pointcontrast.schedules.PolynomialDecay",
+    "model.schedule.class_path": "pointcontrast.runs.schedules.PolynomialDecay",
     "model.schedule.init_args.power": 0.9,
     "model.calibration_batches": 0,
     "data.batch_size": 6,
@@ -124,7 +124,7 @@ DETECTION = {
     "model.head.init_args.channels": 256,
     "model.head.init_args.hidden_channels": 128,
     "model.head.init_args.proposal_gradient": 1.0,
-    "model.schedule.class_path": "pointcontrast.schedules.StepDecay",
+    "model.schedule.class_path": "pointcontrast.runs.schedules.StepDecay",
     "model.schedule.init_args.milestones": [80, 120, 160],
     "model.schedule.init_args.gamma": 0.1,
     "model.schedule.init_args.num_epochs": 180,

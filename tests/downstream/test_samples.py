@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from oracles import finetuning_augmentation as authors
 
-from downstream.augmentation import Augmentation, SceneAugmentation, ShapeAugmentation
+from downstream.augmentation.recipes import Augmentation, SceneAugmentation, ShapeAugmentation
 from downstream.samples import SampleMaker
 from downstream.types import IGNORE, UNANNOTATED, LabelledCloud, LabelledVoxels
+from pointcontrast.data.network_input import FeatureName, NetworkInput
 from pointcontrast.errors import InputError
-from pointcontrast.network_input import FeatureName, NetworkInput
+from tests.oracles import finetuning_augmentation as authors
 
 ALL: tuple[FeatureName, ...] = ("height", "color", "ones", "normal")
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from authors_weights import in_hybrid_order, with_strong_centres, write_checkpoint
-from small_backbones import assert_same_weights
 
 from downstream.network_file import read_network
-from pointcontrast.checkpoint import load_backbone
 from pointcontrast.files import sha256
+from pointcontrast.weights.backbone_file import load_backbone
 from pointcontrast.weights.convert_cli import main as convert
+from tests.helpers.authors_weights import in_hybrid_order, with_strong_centres, write_checkpoint
+from tests.helpers.small_backbones import assert_same_weights
 
 
 @pytest.fixture

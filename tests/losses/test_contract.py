@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from oracles.losses import random_batch
 
 from pointcontrast.losses import HardestContrastive, PointInfoNCE
+from tests.oracles.losses import random_batch
 
 BATCH = random_batch(0)
 NUM_ROWS0, NUM_ROWS1 = len(BATCH.features0), len(BATCH.features1)

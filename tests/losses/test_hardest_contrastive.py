@@ -5,8 +5,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from oracles import losses as oracle
-from oracles.losses import Batch, random_batch
 
 from pointcontrast.errors import InputError
 from pointcontrast.losses import HardestContrastive
@@ -16,6 +14,8 @@ from pointcontrast.losses.hardest_contrastive import (
     hardest_contrastive,
     hardest_negatives,
 )
+from tests.oracles import losses as oracle
+from tests.oracles.losses import Batch, random_batch
 
 
 def sampled(seed: int, num_positives: int = 25, num_pool: int = 30, **kwargs):

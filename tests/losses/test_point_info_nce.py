@@ -7,8 +7,6 @@ import sys
 import numpy as np
 import pytest
 import torch
-from oracles import losses as oracle
-from oracles.losses import random_batch, unit_rows
 
 from pointcontrast.errors import InputError
 from pointcontrast.losses import PointInfoNCE
@@ -18,6 +16,8 @@ from pointcontrast.losses.point_info_nce import (
     sample_positives,
 )
 from pointcontrast.losses.sampling import scene_of_rows
+from tests.oracles import losses as oracle
+from tests.oracles.losses import random_batch, unit_rows
 
 
 def features(seed: int, num_rows: int = 23, num_channels: int = 6) -> tuple[torch.Tensor, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,10 @@ from PIL import Image
 
 from pointcontrast.errors import InputError
 from pointcontrast.sparse import get_engine
+from tests.helpers.repository import REAL_DATA
 
 ENGINES = ("native", "minkowski")
-REDKITCHEN = Path(__file__).resolve().parents[2] / "../shared/data/redkitchen"
+REDKITCHEN = REAL_DATA / "redkitchen"
 
 
 def engine_or_skip(name: str) -> Any:

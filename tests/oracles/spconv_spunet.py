@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import spconv.pytorch as spconv
 import torch
-from oracles.spunet import Place, Sparse, SpUNet
+
+from tests.oracles.spunet import Place, Sparse, SpUNet
 
 SHAPE = [64, 64, 64]
 NATIVE = spconv.ConvAlgo.Native  # the others are for GPUs

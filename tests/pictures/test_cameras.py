@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from small_clouds import UP, project_slowly, room
 
 from pointcontrast.errors import InputError
 from pointcontrast.pictures.cameras import look_at, look_from_behind
+from tests.helpers.small_clouds import UP, project_slowly, room
 
 
 @pytest.mark.parametrize("elevation", [-90, 0, 40, 90])

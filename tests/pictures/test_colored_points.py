@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 from plyfile import PlyData
-from small_clouds import BLUE, RED, room
 
 from pointcontrast.pictures.colored_points import ColoredPoints, write_ply
+from tests.helpers.small_clouds import BLUE, RED, room
 
 
 def test_ply_reads_back_points_colours_and_segments(tmp_path: Path) -> None:

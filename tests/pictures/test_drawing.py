@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from plyfile import PlyData
-from small_clouds import AHEAD, BLUE, RED, cloud
 
 from pointcontrast.errors import InputError
 from pointcontrast.pictures import drawing
 from pointcontrast.pictures.colored_points import ColoredPoints
 from pointcontrast.pictures.drawing import draw
+from tests.helpers.small_clouds import AHEAD, BLUE, RED, cloud
 
 
 def test_png_holds_the_panels_side_by_side_under_their_captions(tmp_path: Path) -> None:

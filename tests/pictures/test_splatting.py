@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from small_clouds import AHEAD, BLUE, RED, UP, cloud, project_slowly, room
 
 from pointcontrast.pictures.cameras import Camera, look_at
 from pointcontrast.pictures.colored_points import ColoredPoints
 from pointcontrast.pictures.splatting import point_spacing, render
+from tests.helpers.small_clouds import AHEAD, BLUE, RED, UP, cloud, project_slowly, room
 
 WHITE = np.array([255, 255, 255])
 

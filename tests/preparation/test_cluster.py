@@ -13,12 +13,8 @@ from contextlib import contextmanager
 
 import psutil
 import pytest
-import scene_tasks
-from cluster_runs import ENVIRONMENT, REPOSITORY, contents, kill_a_worker_at_work
-from small_scenes import walk, write_seven_scenes
 
 from pointcontrast.errors import InputError
-from pointcontrast.pairs import read_pairs
 from pointcontrast.preparation.cluster import (
     SceneFailure,
     default_num_workers,
@@ -26,6 +22,10 @@ from pointcontrast.preparation.cluster import (
     stays_here,
 )
 from pointcontrast.preparation.prepare import prepare
+from pointcontrast.scenes.pairs import read_pairs
+from tests.helpers import scene_tasks
+from tests.helpers.cluster_runs import ENVIRONMENT, REPOSITORY, contents, kill_a_worker_at_work
+from tests.helpers.small_scenes import walk, write_seven_scenes
 
 
 def _words(*words):
@@ -159,7 +159,7 @@ def test_ctrl_c_ends_the_workers_quietly(tmp_path):
     script.write_text(
         "import sys\n"
         "from pathlib import Path\n"
-        "from scene_tasks import linger\n"
+        "from tests.helpers.scene_tasks import linger\n"
         "from pointcontrast.preparation.cluster import run_scenes\n"
         "from pointcontrast.errors import run_command\n"
         "tasks = dict.fromkeys('abcd', Path(sys.argv[1]))\n"

@@ -7,23 +7,23 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY
-from oracles.overlap import overlap_of_two
-from small_scenes import save_depth, walk, write_image_folder, write_seven_scenes
 
 import pointcontrast.preparation.prepare
 import pointcontrast.preparation.prepare_cli
 import pointcontrast.preparation.prepare_scene
 from pointcontrast.errors import InputError
-from pointcontrast.layouts import open_sequence
-from pointcontrast.pairs import read_pairs
 from pointcontrast.preparation.prepare import prepare
 from pointcontrast.preparation.prepare_cli import main
 from pointcontrast.preparation.prepare_scene import Settings
-from pointcontrast.rgbd.seven_scenes import SevenScenesSequence
+from pointcontrast.recordings.layouts import open_sequence
+from pointcontrast.recordings.rgbd.seven_scenes import SevenScenesSequence
+from pointcontrast.scenes.pairs import read_pairs
+from pointcontrast.scenes.view_store import ViewStore
+from pointcontrast.scenes.views import to_view
 from pointcontrast.types import Pair
-from pointcontrast.view_store import ViewStore
-from pointcontrast.views import to_view
+from tests.helpers.repository import REPOSITORY
+from tests.helpers.small_scenes import save_depth, walk, write_image_folder, write_seven_scenes
+from tests.oracles.overlap import overlap_of_two
 
 HERE = ["--num-workers", "1"]  # quicker than starting processes
 

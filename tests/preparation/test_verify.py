@@ -5,16 +5,16 @@ import shutil
 
 import numpy as np
 import pytest
-from edited_meta import edit_meta, seal
-from small_scenes import walk, write_seven_scenes
 
 from pointcontrast.errors import InputError
-from pointcontrast.pairs import read_pair_settings, read_pair_table, read_pairs, write_pairs
 from pointcontrast.preparation.prepare import prepare
 from pointcontrast.preparation.prepare_cli import main
 from pointcontrast.preparation.prepare_scene import Settings
 from pointcontrast.preparation.verify import remove_broken, verify
 from pointcontrast.preparation.verify_scene import SCENE_FILES
+from pointcontrast.scenes.pairs import read_pair_settings, read_pair_table, read_pairs, write_pairs
+from tests.helpers.edited_meta import edit_meta, seal
+from tests.helpers.small_scenes import walk, write_seven_scenes
 
 STORED = {
     "depth": ["depth.bin", "colors.bin"],

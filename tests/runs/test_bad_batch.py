@@ -105,7 +105,7 @@ def test_infinite_input_is_seen_again(
     config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
-        "pointcontrast.network_input.add_noise", lambda features, *_: features * math.inf
+        "pointcontrast.data.network_input.add_noise", lambda features, *_: features * math.inf
     )
     assert run(config) == 1
     monkeypatch.undo()

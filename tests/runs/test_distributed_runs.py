@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import REPOSITORY
-from gloo import by_hand, ended, start
-from small_run import CONFIG
 
-from pointcontrast.data import PairDataModule
+from pointcontrast.data.module import PairDataModule
 from pointcontrast.pretrain import main
 from pointcontrast.runs.folder import read_metrics
+from tests.helpers.gloo import by_hand, ended, start
+from tests.helpers.repository import REPOSITORY
+from tests.helpers.small_run import CONFIG
 
 TOOL = REPOSITORY / "tools" / "pretrain.py"
 RECORDED = REPOSITORY / "tests" / "recorded_pretraining.py"

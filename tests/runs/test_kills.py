@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from killed_runs import (
+
+from pointcontrast.pretrain import main
+from pointcontrast.weights.backbone_file import read_weights
+from tests.helpers.killed_runs import (
     THREE,
     assert_same_runs,
     finish,
@@ -18,9 +21,6 @@ from killed_runs import (
     run_with_kills,
     start,
 )
-
-from pointcontrast.checkpoint import read_weights
-from pointcontrast.pretrain import main
 
 
 def few(config: Path, engine: str, num_steps: int) -> list[object]:

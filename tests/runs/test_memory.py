@@ -8,7 +8,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from killed_runs import finish, num_steps, start
+
+from tests.helpers.killed_runs import finish, num_steps, start
 
 NUM_STEPS = 1000
 WARM = 200

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from pointcontrast.backbones import Res16UNet
-from pointcontrast.compiled import BFLOAT16_SWITCH
+from pointcontrast.compiled.library import BFLOAT16_SWITCH
 from pointcontrast.errors import InputError
 from pointcontrast.losses import HardestContrastive, LossOutput, PointInfoNCE
 from pointcontrast.pretrain import main

@@ -13,18 +13,19 @@ import pytest
 import torch
 
 from pointcontrast.backbones import Res16UNet
-from pointcontrast.checkpoint import save_backbone
-from pointcontrast.network_input import NetworkInput
+from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.pretrain import main
 from pointcontrast.runs.checkpoints import FACTS
 from pointcontrast.runs.folder import read_metrics
+from pointcontrast.weights.backbone_file import save_backbone
 
 
 @pytest.fixture(scope="module")
 def finished(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of four steps; copy it."""
     import yaml
-    from small_run import CONFIG
+
+    from tests.helpers.small_run import CONFIG
 
     folder = tmp_path_factory.mktemp("finished")
     config = folder / "small.yaml"

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import REPOSITORY
-from killed_runs import assert_same_runs, finish, losses, start, wait_for_lines
 
 from pointcontrast.errors import RunFailed
 from pointcontrast.pretrain import main
 from pointcontrast.runs.checkpoints import read_facts
 from pointcontrast.runs.slurm import requeue, requeue_signal
+from tests.helpers.killed_runs import assert_same_runs, finish, losses, start, wait_for_lines
+from tests.helpers.repository import REPOSITORY
 
 SBATCH = REPOSITORY / "tools" / "slurm" / "pretrain.sbatch"
 TASK = {

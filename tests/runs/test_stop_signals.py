@@ -12,11 +12,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from gloo import free_port
-from killed_runs import Process, assert_same_runs, finish, losses, start, wait_for_lines
 
 from pointcontrast.pretrain import main
 from pointcontrast.runs.checkpoints import read_facts
+from tests.helpers.gloo import free_port
+from tests.helpers.killed_runs import (
+    Process,
+    assert_same_runs,
+    finish,
+    losses,
+    start,
+    wait_for_lines,
+)
 
 MANY = ("--trainer.max_steps", "24", "--checkpoint_every", "1000")
 FEW = ("--trainer.max_steps", "8", "--checkpoint_every", "1000")
@@ -92,7 +99,8 @@ def test_a_signal_before_the_first_step_leaves_a_run_that_begins(
 
 
 def test_a_signal_while_the_run_makes_its_data(config: Path) -> None:
-    source = ("--data.source", "pointcontrast.sources.SyntheticRooms", "--data.root", "made",
+    source = ("--data.source", "pointcontrast.preparation.sources.SyntheticRooms",
+              "--data.root", "made",
               "--data.source.num_rooms", "2", "--data.source.num_frames", "10",
               "--trainer.max_steps", "2")  # fmt: skip
     process = start("pretrain", "--config", config, "--run_dir", RUN, *source)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from pointcontrast.compiled import SWITCH, load_library, switched_off
+from pointcontrast.compiled.library import SWITCH, load_library, switched_off
 from pointcontrast.sparse import kernel_library
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from oracles.engines import ENGINES, engine_or_skip
 
 from pointcontrast.errors import InputError
+from tests.oracles.engines import ENGINES, engine_or_skip
 
 GOOD = torch.tensor([[0, 0, 0, 0], [0, 1, 0, 0], [0, 4, -5, 0], [2, 1, 0, 3]]).int()
 FEATURES = torch.ones(4, 3)

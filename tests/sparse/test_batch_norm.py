@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from oracles.engines import random_coordinates, random_features
 from torch import nn
 
 from pointcontrast.sparse import kernels, native
 from pointcontrast.sparse.native_tensor import NativeSparseTensor
 from pointcontrast.sparse.normalization import normalize_batch
+from tests.oracles.engines import random_coordinates, random_features
 
 COORDINATES = random_coordinates(1200, extent=8)
 DTYPES = [torch.float32, torch.float64]

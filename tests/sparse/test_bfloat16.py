@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 import torch
-from oracles.engines import random_coordinates, random_features
 
 from pointcontrast.backbones import Res16UNet
-from pointcontrast.compiled import BFLOAT16_SWITCH
+from pointcontrast.compiled.library import BFLOAT16_SWITCH
 from pointcontrast.errors import InputError
 from pointcontrast.sparse import BatchNorm, convolution, kernel_library, kernels, native
 from pointcontrast.sparse.convolution import meetings_by_tap, sparse_convolution
 from pointcontrast.sparse.coordinates import KernelMap
+from tests.oracles.engines import random_coordinates, random_features
 
 SHAPES = ((1, 1), (3, 32), (5, 7), (32, 17), (13, 100), (64, 33), (1, 40))
 LAYERS = {"3x3x3": (3, 1), "2x2x2, strided": (2, 2), "1x1x1, strided": (1, 2)}

@@ -6,10 +6,16 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from oracles import sparse_convolution as oracle
-from oracles.engines import ENGINES, cotangent, engine_or_skip, random_coordinates, random_features
 
 from pointcontrast.sparse import kernel_offsets, native
+from tests.oracles import sparse_convolution as oracle
+from tests.oracles.engines import (
+    ENGINES,
+    cotangent,
+    engine_or_skip,
+    random_coordinates,
+    random_features,
+)
 
 
 class Case(NamedTuple):

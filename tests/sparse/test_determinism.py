@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
-from oracles.engines import random_coordinates, random_features
 
 from pointcontrast.backbones import Res16UNet
 from pointcontrast.sparse import kernel_library, native
 from pointcontrast.sparse.native_tensor import NativeSparseTensor
+from tests.oracles.engines import random_coordinates, random_features
 
 COORDINATES = random_coordinates(5000, extent=11)
 THREADS = (1, 2, 3, 5)

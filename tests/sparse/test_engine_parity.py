@@ -6,7 +6,8 @@ import pickle
 
 import pytest
 import torch
-from oracles.engines import (
+
+from tests.oracles.engines import (
     cotangent,
     engine_or_skip,
     in_order,

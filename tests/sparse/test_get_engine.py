@@ -10,10 +10,10 @@ import sys
 
 import pytest
 import torch
-from oracles.engines import engine_or_skip
 
 from pointcontrast.errors import InputError
 from pointcontrast.sparse import Engine, get_engine
+from tests.oracles.engines import engine_or_skip
 
 OURS = "pointcontrast.sparse.minkowski"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from oracles.engines import ENGINES, engine_or_skip, random_coordinates, random_features
 
 from pointcontrast.sparse import (
     BatchNorm,
@@ -15,6 +14,7 @@ from pointcontrast.sparse import (
     concatenate,
     normalize,
 )
+from tests.oracles.engines import ENGINES, engine_or_skip, random_coordinates, random_features
 
 COORDINATES = random_coordinates(14, extent=2)
 COORDINATES_4D = random_coordinates(14, 4, extent=2)

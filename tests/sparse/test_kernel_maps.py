@@ -8,8 +8,6 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracles import sparse_convolution as oracle
-from oracles.engines import random_coordinates
 
 from pointcontrast.sparse import kernel_library, kernel_offsets, kernels
 from pointcontrast.sparse.coordinates import (
@@ -18,6 +16,8 @@ from pointcontrast.sparse.coordinates import (
     KernelMap,
     MapSide,
 )
+from tests.oracles import sparse_convolution as oracle
+from tests.oracles.engines import random_coordinates
 
 # A fixture that chooses the path of computation is the same for every example.
 EACH_PATH = settings(

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from oracles.sparse_convolution import cube_taps
 
 from pointcontrast.sparse import kernel_offsets
 from pointcontrast.sparse.kernel_region import kernel_volume
+from tests.oracles.sparse_convolution import cube_taps
 
 # The hybrid kernel's order for 3x3x3, from the loop of convert_region_type in MinkowskiEngine
 # v0.4.3, MinkowskiEngine/Common.py.

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from oracles.engines import random_coordinates, random_features
 
-from pointcontrast.compiled import SWITCH
+from pointcontrast.compiled.library import SWITCH
 from pointcontrast.errors import InputError
 from pointcontrast.sparse import kernel_library, native
+from tests.oracles.engines import random_coordinates, random_features
 
 COORDINATES = random_coordinates(200, extent=4)
 

@@ -11,12 +11,12 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracles import sparse_convolution as oracle
-from oracles.engines import random_coordinates, random_features
 
 from pointcontrast.errors import InputError
 from pointcontrast.sparse import kernel_library, kernel_offsets, native
 from pointcontrast.sparse.kernel_region import KernelRegion
+from tests.oracles import sparse_convolution as oracle
+from tests.oracles.engines import random_coordinates, random_features
 
 # A fixture that chooses the path of computation is the same for every example.
 EACH_PATH = settings(

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 import torch
-from oracles.engines import random_coordinates, random_features
 from torch import nn
 
 from pointcontrast.sparse import native
 from pointcontrast.sparse.convolution import sparse_convolution
 from pointcontrast.sparse.coordinates import CoordinateManager
 from pointcontrast.sparse.native_tensor import NativeSparseTensor
+from tests.oracles.engines import random_coordinates, random_features
 
 COORDINATES = random_coordinates(300, extent=4)
 NUM = len(COORDINATES)

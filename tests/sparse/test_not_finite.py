@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from oracles.engines import random_coordinates, random_features
 
 from pointcontrast.sparse import native
 from pointcontrast.sparse.convolution import meetings_by_tap
+from tests.oracles.engines import random_coordinates, random_features
 
 NAN, INF = float("nan"), float("inf")
 COORDINATES = random_coordinates(400, extent=5)

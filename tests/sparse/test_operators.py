@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from oracles.engines import random_coordinates, random_features
 from torch.library import opcheck
 
 from pointcontrast.sparse import convolution, native, normalization
 from pointcontrast.sparse.coordinates import KernelMap
 from pointcontrast.sparse.native_tensor import NativeSparseTensor
+from tests.oracles.engines import random_coordinates, random_features
 
 COORDINATES = random_coordinates(40, extent=2)
 CHECKS = ("test_schema", "test_autograd_registration", "test_faketensor")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from oracles.engines import ENGINES, engine_or_skip, random_coordinates, random_features
 
 from pointcontrast.sparse import (
     BatchNorm,
@@ -18,6 +17,7 @@ from pointcontrast.sparse import (
     native,
     normalize,
 )
+from tests.oracles.engines import ENGINES, engine_or_skip, random_coordinates, random_features
 
 
 @pytest.fixture(params=ENGINES)

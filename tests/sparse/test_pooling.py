@@ -7,8 +7,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from oracles import sparse_convolution as oracle
-from oracles.engines import ENGINES, cotangent, engine_or_skip, random_coordinates, random_features
+
+from tests.oracles import sparse_convolution as oracle
+from tests.oracles.engines import (
+    ENGINES,
+    cotangent,
+    engine_or_skip,
+    random_coordinates,
+    random_features,
+)
 
 KINDS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "SumPooling": lambda found: found.sum(0),

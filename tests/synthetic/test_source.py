@@ -14,8 +14,9 @@ from PIL import Image
 from pointcontrast.errors import InputError
 from pointcontrast.synthetic.pieces import CLASS_NAMES
 from pointcontrast.synthetic.source import write_rooms
+from tests.helpers.repository import REPOSITORY
 
-SCRIPT = Path(__file__).resolve().parents[2] / "datasets" / "synthetic_rooms.py"
+SCRIPT = REPOSITORY / "datasets" / "synthetic_rooms.py"
 SMALL = {"width": 64, "height": 48, "density": 50.0, "progress": False}
 
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_backbones import trained_like
 
 from pointcontrast.backbones import VARIANTS, Res16UNet
 from pointcontrast.errors import InputError
 from pointcontrast.weights.architecture import infer_arguments
+from tests.helpers.small_backbones import trained_like
 
 PATH = Path("w.pth")
 

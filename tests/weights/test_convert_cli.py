@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from authors_weights import in_hybrid_order, write_checkpoint
-from conftest import REPOSITORY
 from safetensors import safe_open
-from small_backbones import assert_same_weights, small_cloud, trained_like
 
 from pointcontrast.backbones import Res16UNet
-from pointcontrast.checkpoint import load_backbone, read_weights, save_backbone
+from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.errors import InputError
 from pointcontrast.files import sha256
-from pointcontrast.network_input import NetworkInput
+from pointcontrast.weights.backbone_file import load_backbone, read_weights, save_backbone
 from pointcontrast.weights.convert_cli import main
+from tests.helpers.authors_weights import in_hybrid_order, write_checkpoint
+from tests.helpers.repository import REPOSITORY
+from tests.helpers.small_backbones import assert_same_weights, small_cloud, trained_like
 
 INPUT = NetworkInput(0.05, ("color",), "vertical", 0.05, 0.4)
 NETWORKS = [

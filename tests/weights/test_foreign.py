@@ -5,12 +5,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from authors_weights import BLOCK_KERNEL, in_hybrid_order, with_strong_centres, write_authors_file
 
 from pointcontrast.backbones import Res16UNet
-from pointcontrast.checkpoint import load_backbone, read_weights
 from pointcontrast.errors import InputError
+from pointcontrast.weights.backbone_file import load_backbone, read_weights
 from pointcontrast.weights.kernel_order import hybrid_taps, hypercube_from_hybrid, hypercube_taps
+from tests.helpers.authors_weights import (
+    BLOCK_KERNEL,
+    in_hybrid_order,
+    with_strong_centres,
+    write_authors_file,
+)
 
 # Read from MinkowskiEngine v0.4.3 Common.py and v0.5.4 kernel_region.hpp
 HYBRID = [

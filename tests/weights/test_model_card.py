@@ -6,15 +6,15 @@ import sys
 from pathlib import Path
 
 import yaml
-from authors_weights import in_hybrid_order, write_checkpoint
-from conftest import REPOSITORY
-from small_backbones import trained_like
 
-from pointcontrast.checkpoint import save_backbone
+from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.files import sha256
-from pointcontrast.network_input import NetworkInput
+from pointcontrast.weights.backbone_file import save_backbone
 from pointcontrast.weights.convert_cli import main
 from pointcontrast.weights.model_card import card_path, read_card_hash
+from tests.helpers.authors_weights import in_hybrid_order, write_checkpoint
+from tests.helpers.repository import REPOSITORY
+from tests.helpers.small_backbones import trained_like
 
 INPUT = NetworkInput(0.05, ("color",), "vertical", 0.05, 0.4)
 CONFIG = """

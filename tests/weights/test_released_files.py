@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from authors_weights import BLOCK_KERNEL, in_hybrid_order, write_checkpoint
-from small_backbones import assert_same_weights, trained_like
 
 from downstream.initialization import load_into_backbone
 from pointcontrast.backbones import Res16UNet
-from pointcontrast.checkpoint import read_weights
+from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.errors import InputError
-from pointcontrast.network_input import NetworkInput
+from pointcontrast.weights.backbone_file import read_weights
+from tests.helpers.authors_weights import BLOCK_KERNEL, in_hybrid_order, write_checkpoint
+from tests.helpers.small_backbones import assert_same_weights, trained_like
 
 PROGRAMS = {
     "PointContrast": "PointContrast pretraining",

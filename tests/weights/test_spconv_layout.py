@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from oracles.spunet import SpUNet
-from small_backbones import assert_same_weights, small_cloud, trained_like
 
 from pointcontrast.errors import InputError
 from pointcontrast.weights.spconv_layout import from_spconv, to_spconv
+from tests.helpers.small_backbones import assert_same_weights, small_cloud, trained_like
+from tests.oracles.spunet import SpUNet
 
 SPUNETS = [
     # the authors' network; and the one that SpUNet-v1m1 is
@@ -45,7 +45,7 @@ def test_another_eps_gives_other_features() -> None:
 @pytest.mark.parametrize("arguments", SPUNETS)
 def test_features_are_those_of_spconv_itself(arguments: dict) -> None:
     pytest.importorskip("spconv", reason="its wheel is for Linux on x86_64")
-    from oracles.spconv_spunet import SpconvSpUNet
+    from tests.oracles.spconv_spunet import SpconvSpUNet
 
     backbone = trained_like(**arguments)
     coordinates, features = small_cloud()

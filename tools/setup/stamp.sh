@@ -5,7 +5,7 @@
 readonly VENV=.venv
 readonly VENV_PYTHON=$VENV/bin/python
 readonly STAMPS=$VENV/stamps
-readonly RECIPES=(pyproject.toml setup.py pointcontrast/csrc/* pointcontrast/sparse/csrc/* tools/setup/*.sh)
+readonly RECIPES=(pyproject.toml setup.py pointcontrast/compiled/csrc/* pointcontrast/sparse/csrc/* tools/setup/*.sh)
 
 # A number that changes with everything an installation depends on: the recipes, the place (an
 # editable install holds the absolute path) and the words given.

@@ -30,7 +30,7 @@ from downstream.shapes.shape_set import Shape, ShapeSetInfo
 from downstream.shapes.writer import LeftOut
 from pointcontrast.errors import InputError
 from pointcontrast.preparation.scene_conversion import convert_all, fingerprint
-from pointcontrast.reconstruction.surface_points import sample_surface
+from pointcontrast.recordings.reconstruction.surface_points import sample_surface
 
 _RECIPE = 1  # raised when the code comes to make other shapes from the same files
 # of models that are about one unit across

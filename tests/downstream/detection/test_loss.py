@@ -3,12 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from oracles.votenet_loss import votenet_loss
 
 from downstream.detection.coding import BoxCoding
 from downstream.detection.loss import detection_loss, vote_loss
-from downstream.heads.votenet import Proposals
-from downstream.types import LabelledBatch
+from downstream.types import LabelledBatch, Proposals
+from tests.oracles.votenet_loss import votenet_loss
 
 MEAN_SIZES = np.array([[0.6, 0.5, 0.9], [2.0, 1.0, 0.8], [0.5, 1.5, 1.8]])
 

@@ -12,7 +12,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles import point_sets as loops
 
 from downstream.detection import point_sets
 from downstream.detection.point_set_kernels import set_kernels, without_set_kernels
@@ -23,7 +22,8 @@ from downstream.detection.point_sets import (
     interpolate,
     three_nearest,
 )
-from pointcontrast.compiled import SWITCH
+from pointcontrast.compiled.library import SWITCH
+from tests.oracles import point_sets as loops
 
 FORMS = ["compiled", "torch"]
 KINDS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {

@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from plain_batch import plain_batch
 
 from downstream.detection.coding import BoxCoding
 from downstream.detection.task import Detection, DetectionSettings, likeliest_of_each
-from downstream.heads.votenet import Proposals
-from downstream.types import DetectedBoxes
+from downstream.types import DetectedBoxes, Proposals
 from pointcontrast.errors import InputError
+from tests.helpers.plain_batch import plain_batch
 
 CLASSES = ("chair", "table")
 CODING = BoxCoding([[1.0, 1, 1], [2.0, 1, 1]], 1)

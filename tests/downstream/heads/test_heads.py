@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from plain_batch import plain_batch
 
 from downstream.heads import HierarchicalHead, LinearHead, PoolingHead
 from downstream.heads.classification import pooled
@@ -12,6 +11,7 @@ from downstream.heads.segmentation import rows_of_cells
 from pointcontrast.backbones import Res16UNet
 from pointcontrast.errors import InputError
 from pointcontrast.sparse import EngineName
+from tests.helpers.plain_batch import plain_batch
 
 ENGINES: list[EngineName] = ["native", "minkowski"]
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from oracles.average_precision import voc_average_precision
 from torch.multiprocessing.spawn import spawn
 
 from downstream.boxes import iou
@@ -19,6 +18,7 @@ from downstream.metrics.detection import (
 )
 from downstream.types import DetectedBoxes
 from pointcontrast.errors import InputError
+from tests.oracles.average_precision import voc_average_precision
 
 Scene = tuple[DetectedBoxes, NDArray[np.float32]]
 

@@ -15,8 +15,8 @@ from downstream.predictions.files import (
     write_scannet_submission,
     zip_scannet_submission,
 )
+from downstream.releases.scannet.classes import CLASS_NAMES, class_rows
 from pointcontrast.errors import InputError
-from pointcontrast.scannet.classes import CLASS_NAMES, class_rows
 
 
 def test_a_cloud_opens_in_other_programs(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from downstream.releases.s3dis.synthetic import write_s3dis_release
+from tests.releases.s3dis.release import write_s3dis_release
 
 SEED, DENSITY = 3, 30.0
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from downstream.releases.s3dis.damage import damage_room
 from pointcontrast.labelled_scene import read_labelled_scene
+from tests.helpers.repository import REPOSITORY
+from tests.releases.s3dis.damage import damage_room
 
-SCRIPT = Path(__file__).resolve().parents[4] / "datasets" / "s3dis.py"
+SCRIPT = REPOSITORY / "datasets" / "s3dis.py"
 Command = Callable[..., int]
 
 

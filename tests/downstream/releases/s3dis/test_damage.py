@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from downstream.releases.s3dis.damage import DAMAGES, damage_room, edit_line
 from downstream.releases.s3dis.rooms import RoomSettings, convert_room, convert_rooms, find_rooms
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import LabelledScene, read_labelled_scene
+from tests.releases.s3dis.damage import DAMAGES, damage_room, edit_line
 
 ALL = RoomSettings()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from downstream.releases.shapenet.synthetic import write_shapenet_release
+from tests.releases.shapenet.release import write_shapenet_release
 
 SEED = 2
 COUNTS = {"03797390": 6, "04379243": 13, "02954340": 4}  # mugs, tables, few caps

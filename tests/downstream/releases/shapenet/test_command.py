@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from shape_commands import Command, command_of
 
-from downstream.releases.shapenet.synthetic import main as generate
-from downstream.releases.shapenetpart.synthetic import main as generate_parts
 from downstream.shapes.shape_set import read_shape_set
+from tests.helpers.shape_commands import Command, command_of
+from tests.releases.shapenet.release import main as generate
+from tests.releases.shapenetpart.release import main as generate_parts
 
 MUG, TABLE = "03797390", "04379243"
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from slow_obj import slow_obj
 
 from downstream.releases.shapenet.obj_mesh import read_obj
-from downstream.releases.shapenet.synthetic import obj_text, shape_mesh
 from pointcontrast.errors import InputError
+from tests.helpers.slow_obj import slow_obj
+from tests.releases.shapenet.release import obj_text, shape_mesh
 
 CORNERS = "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nv 0.5 2 0\n"
 

@@ -10,8 +10,8 @@ import pytest
 
 from downstream.releases.shapenet.obj_mesh import ObjMesh
 from downstream.releases.shapenet.shapes import sample_shape
-from downstream.releases.shapenet.synthetic import shape_mesh
 from pointcontrast.errors import InputError
+from tests.releases.shapenet.release import shape_mesh
 
 SIZE = np.array([1.0, 2.0, 3.0])
 

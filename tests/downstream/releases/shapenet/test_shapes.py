@@ -7,20 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shape_commands import contents
 
 from downstream.releases.shapenet.categories import CATEGORY_NAMES, SYNSETS
 from downstream.releases.shapenet.layout import SPLIT_FILE
 from downstream.releases.shapenet.shapes import SamplingSettings, convert_release
-from downstream.releases.shapenet.synthetic import (
+from downstream.shapes.shape_set import problems_of_shape_set, read_shape_set, read_splits
+from pointcontrast.errors import InputError
+from tests.helpers.shape_commands import contents
+from tests.releases.shapenet.release import (
     SHARES,
     shape_counts,
     shape_mesh,
     write_shapenet_release,
 )
-from downstream.releases.shapenetpart.synthetic import shape_id
-from downstream.shapes.shape_set import problems_of_shape_set, read_shape_set, read_splits
-from pointcontrast.errors import InputError
+from tests.releases.shapenetpart.release import shape_id
 
 SEED = 2  # of conftest.py
 COUNTS = {"03797390": 6, "04379243": 13, "02954340": 4}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from downstream.releases.shapenetpart.synthetic import write_shapenetpart_release
+from tests.releases.shapenetpart.release import write_shapenetpart_release
 
 SEED, NUM_SHAPES, NUM_POINTS = 3, 4, 150
 MUG, TABLE = "03797390", "04379243"

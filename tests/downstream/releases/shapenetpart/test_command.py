@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from shape_commands import Command, command_of
+
+from tests.helpers.shape_commands import Command, command_of
 
 MUG, TABLE = "03797390", "04379243"
 

@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shape_commands import contents
-from shapenetpart_lines import slow_shape
 
 from downstream.releases.shapenetpart.categories import CATEGORY_NAMES, PART_NAMES, SYNSETS
 from downstream.releases.shapenetpart.layout import LISTS
 from downstream.releases.shapenetpart.shapes import convert_release
-from downstream.releases.shapenetpart.synthetic import shape_id, shape_truth
 from downstream.shapes.shape_set import problems_of_shape_set, read_shape_set, read_splits
 from pointcontrast.errors import InputError
+from tests.helpers.shape_commands import contents
+from tests.helpers.shapenetpart_lines import slow_shape
+from tests.releases.shapenetpart.release import shape_id, shape_truth
 
 SEED, NUM_SHAPES, NUM_POINTS = 3, 4, 150  # of conftest.py
 MUG, TABLE = "03797390", "04379243"

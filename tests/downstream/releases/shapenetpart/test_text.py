@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shapenetpart_lines import slow_shape
 
 from downstream.releases.shapenetpart.text import read_shape
 from pointcontrast.errors import InputError
+from tests.helpers.shapenetpart_lines import slow_shape
 
 GOOD = "0.1 0.2 0.3 0.000000 1.000000 0.000000 36.000000"
 PARTS = range(36, 38)

@@ -22,8 +22,8 @@ from downstream.releases.sunrgbd.images import (
 )
 from downstream.releases.sunrgbd.layout import BOXES_V2
 from downstream.releases.sunrgbd.raw_images import Labels, RawImage
-from downstream.releases.sunrgbd.synthetic import write_sunrgbd_release
 from pointcontrast.labelled_scene import read_labelled_scene
+from tests.releases.sunrgbd.release import write_sunrgbd_release
 
 Rows = NDArray[np.float64]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from downstream.releases.sunrgbd.mat_files import read_mat
-from downstream.releases.sunrgbd.mat_writer import MatVersion, write_mat
+from tests.releases.sunrgbd.mat_writer import MatVersion, write_mat
 
 
 @pytest.mark.parametrize("version", ["5", "7.3"])

@@ -18,7 +18,6 @@ from downstream.label_lists.scenes import read_scene_list
 from downstream.releases.sunrgbd import layout
 from downstream.releases.sunrgbd.images import ImageSettings, convert_images, find_images
 from downstream.releases.sunrgbd.mat_files import read_mat, records
-from downstream.releases.sunrgbd.mat_writer import MatVersion, write_mat
 from downstream.releases.sunrgbd.matlab_folder import read_points
 from downstream.releases.sunrgbd.raw_images import (
     LAST_VALIDATION,
@@ -27,10 +26,12 @@ from downstream.releases.sunrgbd.raw_images import (
     num_split_otherwise,
     split_by_number,
 )
-from downstream.releases.sunrgbd.synthetic import write_sunrgbd_release
 from pointcontrast.errors import InputError
+from tests.helpers.repository import REPOSITORY
+from tests.releases.sunrgbd.mat_writer import MatVersion, write_mat
+from tests.releases.sunrgbd.release import write_sunrgbd_release
 
-SCRIPT = Path(__file__).resolve().parents[4] / "datasets" / "sunrgbd.py"
+SCRIPT = REPOSITORY / "datasets" / "sunrgbd.py"
 POINTS = np.random.default_rng(0).uniform(0, 1, (2000, 6)).astype(np.float32)
 LABEL = "bed 1 2 30 40 0.5 0.5 0.5 0.5 1 0.5 1 0\n"
 

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY
-from fork_server import output_of
 from PIL import Image
 
 from downstream.benchmarks import SUNRGBD
@@ -27,10 +25,12 @@ from downstream.releases.sunrgbd.images import (
     report,
 )
 from downstream.releases.sunrgbd.mat_files import records
-from downstream.releases.sunrgbd.mat_writer import MatVersion, write_mat
-from downstream.releases.sunrgbd.synthetic import WrittenImage, write_sunrgbd_release
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import problems_of_scene, read_labelled_scene
+from tests.helpers.fork_server import output_of
+from tests.helpers.repository import REPOSITORY
+from tests.releases.sunrgbd.mat_writer import MatVersion, write_mat
+from tests.releases.sunrgbd.release import WrittenImage, write_sunrgbd_release
 
 SETTINGS = ImageSettings(max_points=5000)
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fork_server import output_of, run
 from plyfile import PlyData, PlyElement
 
 from downstream.releases.synthia4d.classes import CLASS_NAMES, class_rows
@@ -16,11 +15,13 @@ from downstream.releases.synthia4d.frames import (
     find_frames,
 )
 from downstream.releases.synthia4d.layout import frame_files, read_split
-from downstream.releases.synthia4d.synthetic import write_synthia4d_release
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import read_labelled_scene
+from tests.helpers.fork_server import output_of, run
+from tests.helpers.repository import REPOSITORY
+from tests.releases.synthia4d.release import write_synthia4d_release
 
-ROOT = Path(__file__).resolve().parents[4]
+ROOT = REPOSITORY
 SPLIT = ROOT / "datasets" / "splits" / "synthia4d_cvpr19.json"
 FOG = "SYNTHIA-SEQS-05-FOG"
 ALL = FrameSettings()

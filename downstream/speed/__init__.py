@@ -1,1 +1,0 @@
-"""How long detection takes: what ``tools/benchmark.py detection`` runs."""

@@ -1,0 +1,217 @@
+"""Pairs to batches: what is held out, and the LightningDataModule."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from torch.utils.data import DataLoader
+
+from pointcontrast.data.augment import Rotation
+from pointcontrast.data.collate import collate_pairs
+from pointcontrast.data.loading import make_loader, summary
+from pointcontrast.data.network_input import FeatureName, NetworkInput
+from pointcontrast.data.pair_dataset import PairDataset
+from pointcontrast.data.pair_readers import PairReader, StoredPairs
+from pointcontrast.data.source import DataSource
+from pointcontrast.data.stream import SampleKey
+from pointcontrast.data.streamed_data import StreamedDataModule
+from pointcontrast.errors import InputError
+from pointcontrast.types import Pair, PairBatch
+
+Holdout = Literal["views", "scenes"]
+VALIDATION_EPOCH = 2**32 - 1
+"""The epoch number of validation samples: theirs alone, so that they are the same at every step
+and never those of training."""
+
+
+def split_pairs(
+    pairs: list[Pair], holdout: Holdout, fraction: float
+) -> tuple[list[Pair], list[Pair]]:
+    """Set some of the data aside for validation.
+
+    Args:
+        pairs: all pairs.
+        holdout: ``views`` holds out the last views of every scene, as one stretch, and drops the
+            pairs that have one view on either side; ``scenes`` holds out the last scenes.
+        fraction: how much, 0..1 (at least one view or scene, unless 0).
+
+    Returns:
+        The pairs for training and those held out.
+    """
+    if not 0 <= fraction < 1:
+        raise InputError(f"holdout_fraction {fraction} must be in 0..1")
+    if fraction == 0:
+        return pairs, []
+    if holdout == "scenes":
+        scenes = sorted({pair.scene for pair in pairs})
+        held_out = set(scenes[len(scenes) - math.ceil(fraction * len(scenes)) :])
+        return (
+            [pair for pair in pairs if pair.scene not in held_out],
+            [pair for pair in pairs if pair.scene in held_out],
+        )
+    num_views: dict[str, int] = {}
+    for pair in pairs:
+        num_views[pair.scene] = max(num_views.get(pair.scene, 0), pair.view0 + 1, pair.view1 + 1)
+    first_held_out = {scene: n - math.ceil(fraction * n) for scene, n in num_views.items()}
+    return (
+        [p for p in pairs if max(p.view0, p.view1) < first_held_out[p.scene]],
+        [p for p in pairs if min(p.view0, p.view1) >= first_held_out[p.scene]],
+    )
+
+
+def spread(pairs: list[Pair], count: int) -> list[Pair]:
+    """At most ``count`` of the pairs, at even distances through the list."""
+    if len(pairs) <= count:
+        return pairs
+    return [pairs[i] for i in np.linspace(0, len(pairs) - 1, count).round().astype(int)]
+
+
+class PairDataModule(StreamedDataModule[PairDataset, PairBatch]):
+    """Pairs of registered views for pretraining and its validation."""
+
+    validation_epoch = VALIDATION_EPOCH
+
+    def __init__(
+        self,
+        root: str,
+        pairs: PairReader | None = None,
+        source: DataSource | None = None,
+        batch_size: int = 4,
+        num_workers: int = 2,
+        voxel_size: float = 0.025,
+        features: list[FeatureName] = ["ones"],  # noqa: B006 (jsonargparse needs the default itself)
+        rotation: Rotation = "free",
+        max_tilt: float = 0.0,
+        color_jitter: float = 0.0,
+        feature_noise: float = 0.01,
+        match_radius: float = 1.5,
+        max_voxels: int = 0,
+        holdout: Holdout = "views",
+        holdout_fraction: float = 0.2,
+        num_validation_pairs: int = 32,
+        total_batch_size: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Describe the data.
+
+        Defaults are those of the released code (PointContrast
+        ``pretrain/pointcontrast/lib/ddp_data_loaders.py`` at commit 47e8682).
+
+        Args:
+            root: folder of the data: of prepared scenes, as tools/prepare_pairs.py makes it,
+                unless ``pairs`` says otherwise.
+            pairs: what reads pairs from that folder (``pointcontrast.data.pair_readers``); None
+                takes
+                prepared scenes.
+            source: what makes that folder where it is not there or not complete; None where it
+                must be there.
+            batch_size: pairs a process and step.
+            num_workers: processes that load data; the numbers do not depend on it.
+            voxel_size: edge of a voxel, metres.
+            features: input features: ones (3 channels), color (3), normal (3), height (1).
+            rotation: of each view: free, vertical (about the scene's up direction) or none.
+            max_tilt: bound of the tilts about x and y that go with vertical, radians.
+            color_jitter: strength of the change of colours, drawn for each view; 0 is none.
+            feature_noise: standard deviation of the noise on the features.
+            match_radius: correspondences are closer than this many voxels.
+            max_voxels: a pair with a view of more is cut to a region about one of its matches, so
+                that a rare large one does not end the run for want of memory; 0 for no limit.
+            holdout: what is held out for validation: the last views of each scene, or scenes
+                (the only way where pairs are cut anew at each step).
+            holdout_fraction: how much is held out.
+            num_validation_pairs: at most this many of the held-out pairs are scored.
+            total_batch_size: pairs a step of all processes together, in place of batch_size: the
+                number of processes must divide it.
+            seed: of order and augmentation; set from seed_everything.
+        """
+        super().__init__(batch_size, total_batch_size, num_workers, seed)
+        self.root = Path(root)
+        self.reader: PairReader = StoredPairs() if pairs is None else pairs
+        self.source = source
+        self.network_input = NetworkInput(
+            voxel_size=voxel_size,
+            features=tuple(features),
+            rotation=rotation,
+            max_tilt=max_tilt,
+            color_jitter=color_jitter,
+            feature_noise=feature_noise,
+        )
+        if not match_radius > 0:
+            raise InputError(f"data.match_radius {match_radius} must be positive (voxels)")
+        if max_voxels < 0:
+            raise InputError(f"data.max_voxels {max_voxels} must not be negative")
+        self.match_radius = match_radius
+        self.max_voxels = max_voxels
+        self.holdout: Holdout = holdout
+        self.holdout_fraction = holdout_fraction
+        self.num_validation_pairs = num_validation_pairs
+        self._prepared = False
+
+    def prepare_data(self) -> None:
+        """Make the prepared folder where a source is given (one process of a node does this)."""
+        if self.source is not None and not self._prepared:
+            self.source.prepare(self.root)
+            self._prepared = True  # Lightning asks before each of validation and training
+
+    def choose(self) -> tuple[PairDataset, PairDataset]:
+        """Read the pair list and split it.
+
+        Raises:
+            InputError: there is no pair list, or a split without a pair or that would hold
+                nothing out.
+        """
+        if (
+            self.holdout == "views"
+            and self.holdout_fraction > 0
+            and not self.reader.views_are_fixed
+        ):
+            raise InputError(
+                f"data.holdout views holds nothing out with {type(self.reader).__name__}: its "
+                "views are cut anew from whole scans at each step; set data.holdout to scenes, or "
+                "data.holdout_fraction to 0"
+            )
+        pairs = self.reader.list_pairs(self.root, self.network_input.features)
+        train, held_out = split_pairs(pairs, self.holdout, self.holdout_fraction)
+        if not train:
+            raise InputError(
+                f"data.root {self.root} leaves no pair to train on ({len(pairs)} in all, "
+                f"{len(held_out)} held out); add scenes or lower data.holdout_fraction"
+            )
+        return self._dataset(train), self._dataset(spread(held_out, self.num_validation_pairs))
+
+    def _dataset(self, pairs: list[Pair]) -> PairDataset:
+        return PairDataset(
+            self.root,
+            pairs,
+            self.network_input,
+            match_radius=self.match_radius,
+            seed=self.seed,
+            reader=self.reader,
+            max_voxels=self.max_voxels,
+        )
+
+    def contents(self) -> dict[str, str]:
+        """What ranks must have alike; there after ``setup``."""
+        return {
+            f"the list of training pairs in data.root {self.root}": summary(
+                self.train_dataset.pairs
+            ),
+            f"the list of held-out pairs in data.root {self.root}": summary(
+                self.validation_dataset.pairs
+            ),
+        }
+
+    def loader(
+        self, dataset: PairDataset, batches: Iterable[list[SampleKey]], num_workers: int
+    ) -> DataLoader[PairBatch]:
+        """A loader of batches of pairs."""
+        return make_loader(dataset, batches, collate_pairs, num_workers)
+
+    @property
+    def num_validation_workers(self) -> int:
+        """None: held-out pairs are few, and workers take seconds to start."""
+        return 0

@@ -1,0 +1,8 @@
+"""Where pairs of registered views come from: one :class:`PairReader` a file."""
+
+from pointcontrast.data.pair_readers.authors_pairs import AuthorsPairs
+from pointcontrast.data.pair_readers.pair_reader import PairReader
+from pointcontrast.data.pair_readers.scene_crops import SceneCrops
+from pointcontrast.data.pair_readers.stored_pairs import StoredPairs
+
+__all__ = ["AuthorsPairs", "PairReader", "SceneCrops", "StoredPairs"]

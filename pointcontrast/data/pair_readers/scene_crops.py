@@ -1,0 +1,158 @@
+"""Pairs cut from whole scans as they are needed: no frames, no view store, no overlaps on disk."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointcontrast.data.network_input import FeatureName
+from pointcontrast.data.pair_readers.pair_reader import PairReader
+from pointcontrast.errors import InputError
+from pointcontrast.labelled_scene import find_labelled_scenes, read_labelled_scene
+from pointcontrast.recordings.reconstruction.crops import draw_balls
+from pointcontrast.recordings.reconstruction.scan import Scan
+from pointcontrast.recordings.reconstruction.simulated_camera import DepthCamera, visible_rows
+from pointcontrast.recordings.reconstruction.simulated_walk import draw_looks
+from pointcontrast.scenes.pairs import OVERLAP_THRESHOLD
+from pointcontrast.types import Pair, PointCloud, RegisteredViews
+
+_CAMERA_MARGIN = 0.05  # what the coarse picture of a camera may be wrong by in an overlap
+
+Visibility = Literal["all", "camera"]
+
+
+class SceneCrops(PairReader):
+    """Two overlapping random pieces of one scan, from folders of labelled scenes.
+
+    Labels are not looked at. The points of a piece are the scan's own: both views hold the same
+    points where they overlap, which two depth frames never do; what differs is the cut, the
+    voxels (each view is rotated for itself) and, with ``visibility: camera``, what is hidden.
+    """
+
+    views_are_fixed: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        pairs_per_scene: int = 10,
+        visibility: Visibility = "all",
+        radius: tuple[float, float] = (1.0, 1.8),
+        max_range: float = 4.0,
+        min_overlap: float = OVERLAP_THRESHOLD,
+        max_attempts: int = 10,
+    ) -> None:
+        """Say how to cut.
+
+        Args:
+            pairs_per_scene: pairs a scan and epoch, each cut anew in every epoch.
+            visibility: ``all`` takes all points of a ball about a random point of the scan;
+                ``camera`` what a depth camera sees (60 by 47 degrees, 0.4 m to ``max_range``)
+                that stands 1.2 to 1.8 m above a free place of the floor. A scan without such a
+                place, a closet say, is cut into balls all the same.
+            radius: of the balls, smallest and largest, metres.
+            max_range: of the cameras, metres.
+            min_overlap: of the two pieces, by the authors' definition.
+            max_attempts: draws of the second piece before it is put where the first is.
+
+        Raises:
+            InputError: a value is out of range; the message names it.
+        """
+        for name, value, good, wanted in (
+            ("pairs_per_scene", pairs_per_scene, pairs_per_scene >= 1, "at least 1"),
+            ("radius", radius, 0 < radius[0] <= radius[1], "two positive lengths, rising (metres)"),
+            ("max_range", max_range, max_range > DepthCamera.nearest, "above 0.4 (metres)"),
+            ("min_overlap", min_overlap, 0 < min_overlap < 1, "above 0 and below 1"),
+            ("max_attempts", max_attempts, max_attempts >= 1, "at least 1"),
+        ):
+            if not good:
+                raise InputError(f"data.pairs.{name} must be {wanted}; got {value}")
+        self.pairs_per_scene = pairs_per_scene
+        self.visibility: Visibility = visibility
+        self.radius = radius
+        self.camera = DepthCamera(farthest=max_range)
+        self.min_overlap = min_overlap
+        self.max_attempts = max_attempts
+
+    def list_pairs(self, root: Path, features: tuple[FeatureName, ...]) -> list[Pair]:
+        """``pairs_per_scene`` pairs of each scan; their overlap is the least that it can be."""
+        folders = find_labelled_scenes(root)
+        if "normal" in features:
+            for folder in folders:
+                _require_normals(folder)
+        scenes = [folder.relative_to(root).as_posix() for folder in folders]
+        return [
+            Pair(scene, 2 * number, 2 * number + 1, self.min_overlap)
+            for scene in scenes
+            for number in range(self.pairs_per_scene)
+        ]
+
+    def read(
+        self,
+        root: Path,
+        pair: Pair,
+        features: tuple[FeatureName, ...],
+        rng: np.random.Generator,
+    ) -> RegisteredViews:
+        """Cut two pieces; which ones depends on ``rng`` alone, not on the pair's numbers."""
+        scan = open_scan(root / pair.scene)
+        looks = self.visibility == "camera" and len(scan.places)
+        rows0, rows1 = (self._cut_looks if looks else self._cut_balls)(scan, rng)
+        view0, view1 = (_piece(scan.cloud, rows, features) for rows in (rows0, rows1))
+        return RegisteredViews(view0, view1, scan.up, scan.floor_height)
+
+    def _cut_balls(
+        self, scan: Scan, rng: np.random.Generator
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        balls = draw_balls(scan.coarse, self.radius, self.min_overlap, self.max_attempts, rng)
+        rows0, rows1 = (np.flatnonzero(ball.contains(scan.cloud.points)) for ball in balls)
+        return rows0, rows1
+
+    def _cut_looks(
+        self, scan: Scan, rng: np.random.Generator
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        wanted = min(self.min_overlap + _CAMERA_MARGIN, 1.0)
+        looks = draw_looks(scan, self.camera, wanted, self.max_attempts, rng)
+        rows0, rows1 = (
+            visible_rows(scan.cloud.points, look.world_from_camera, scan.spacing, self.camera)
+            for look in looks
+        )
+        return rows0, rows1
+
+
+@lru_cache(maxsize=128)
+def open_scan(folder: Path) -> Scan:
+    """A labelled scene as a scan, kept: its points stay in the file, memory-mapped.
+
+    Raises:
+        InputError: as :func:`pointcontrast.labelled_scene.read_labelled_scene`; NaN too.
+    """
+    scene = read_labelled_scene(folder, check_values=False)  # not again at each step
+    normals = None if scene.normal is None else scene.normal.view(np.ndarray)
+    # Plain arrays are quicker to slice than memmaps.
+    cloud = PointCloud(scene.coord.view(np.ndarray), scene.color.view(np.ndarray), normals)
+    try:
+        return Scan.of(cloud, scene.up)
+    except InputError as error:
+        raise InputError(f"{folder / 'coord.npy'}: {error}") from None
+
+
+def _require_normals(folder: Path) -> None:
+    if not (folder / "normal.npy").exists():
+        raise InputError(
+            f"data.features asks for normal, but {folder} has no normal.npy; leave normal out, or "
+            "make the scene with normals"
+        )
+
+
+def _piece(
+    cloud: PointCloud, rows: NDArray[np.int64], features: tuple[FeatureName, ...]
+) -> PointCloud:
+    """The points at ``rows``, with what the features need: the rest stays on disk."""
+    return PointCloud(
+        cloud.points[rows],
+        cloud.colors[rows] if cloud.colors is not None and "color" in features else None,
+        cloud.normals[rows] if cloud.normals is not None and "normal" in features else None,
+    )

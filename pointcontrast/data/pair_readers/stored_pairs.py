@@ -1,0 +1,49 @@
+"""Pairs of prepared scenes: what ``tools/prepare_pairs.py`` makes."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from pointcontrast.data.network_input import FeatureName
+from pointcontrast.data.pair_readers.pair_reader import PairReader
+from pointcontrast.errors import InputError
+from pointcontrast.scenes.pairs import PAIRS_FILE, read_pairs
+from pointcontrast.scenes.view_store import ViewStore
+from pointcontrast.types import Pair, RegisteredViews
+
+
+class StoredPairs(PairReader):
+    """View stores with ``pairs.parquet`` beside them; the default."""
+
+    def list_pairs(self, root: Path, features: tuple[FeatureName, ...]) -> list[Pair]:
+        """The pair list; which features a scene holds shows when it is read."""
+        if not (root / PAIRS_FILE).exists():
+            raise InputError(
+                f"data.root {root} holds no {PAIRS_FILE}; make it with "
+                f"`python tools/prepare_pairs.py RAW_FOLDER --output {root}`"
+            )
+        return read_pairs(root / PAIRS_FILE)
+
+    def read(
+        self,
+        root: Path,
+        pair: Pair,
+        features: tuple[FeatureName, ...],
+        rng: np.random.Generator,
+    ) -> RegisteredViews:
+        """Two views of the store, as it gives them; nothing is random."""
+        store = open_store(root / pair.scene)
+        view0, view1 = (
+            store.read(view, colors="color" in features, normals="normal" in features)
+            for view in (pair.view0, pair.view1)
+        )
+        return RegisteredViews(view0, view1, store.meta.up, store.meta.floor_height)
+
+
+@lru_cache(maxsize=64)
+def open_store(path: Path) -> ViewStore:
+    """A view store, kept open: a process reads from few scenes at a time."""
+    return ViewStore(path)

@@ -1,1 +1,0 @@
-"""Readers of posed LiDAR sweeps; ``pointcontrast.layouts`` lists them with the others."""

@@ -1,0 +1,130 @@
+"""The layouts of raw data that can be read, and which of them a folder or a file is in.
+
+A new layout is one new file with a :class:`~pointcontrast.recordings.sequence.Layout`, and one more
+entry in ``LAYOUTS``. Each scene folder, in any layout, may hold ``up.txt``: three numbers, the
+world's up direction.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointcontrast.errors import InputError
+from pointcontrast.recordings.lidar.sweep_folder import KittiSequence, SweepFolderSequence
+from pointcontrast.recordings.reconstruction.scan_views import ScanFileSequence
+from pointcontrast.recordings.rgbd.files import check_intrinsics, read_matrix
+from pointcontrast.recordings.rgbd.image_folder import ImageFolderSequence
+from pointcontrast.recordings.rgbd.sens import SensSequence
+from pointcontrast.recordings.rgbd.seven_scenes import SevenScenesSequence
+from pointcontrast.recordings.sequence import Layout, MergedSequence, PosedSequence
+
+LAYOUTS: tuple[type[Layout], ...] = (
+    SevenScenesSequence,
+    ImageFolderSequence,
+    SensSequence,
+    KittiSequence,
+    SweepFolderSequence,
+    ScanFileSequence,
+)
+_MAX_DEPTH = 4  # folders of folders searched; also ends loops of links
+
+
+def find_sequences(folder: Path) -> list[Path]:
+    """Find the folders (and files) that are one scene each at or below ``folder``, sorted.
+
+    A folder that is a scene itself is not searched further; hidden names are passed over, and so
+    is what lies more than four folders down.
+
+    Raises:
+        InputError: ``folder`` is missing or unreadable, or nothing in it is in a known layout.
+    """
+    found = _search(_absolute(folder), depth=0)
+    if not found:
+        raise InputError(f"{folder} holds no frames in a known layout; known are: {_known()}")
+    return found
+
+
+def open_sequence(folder: Path, intrinsics: NDArray[np.float64] | None = None) -> PosedSequence:
+    """Open one scene in whichever layout it is.
+
+    Args:
+        folder: the folder that holds the frames, or the file that is the scene.
+        intrinsics: (3, 3) pinhole matrix of the depth images, in place of the folder's own.
+
+    Raises:
+        InputError: the folder is missing or unreadable, in no known layout, or cannot be used as
+            a whole (no intrinsics, say).
+    """
+    if intrinsics is not None:
+        check_intrinsics(intrinsics, "--intrinsics")
+    folder = _absolute(folder)
+    layout = _layout_of(folder)
+    if layout is None:
+        raise InputError(f"{folder} holds no frames in a known layout; known are: {_known()}")
+    sequence = layout(folder, intrinsics)
+    stated = _stated_up((folder.parent if folder.is_file() else folder) / "up.txt")
+    if stated is not None:
+        sequence.up = stated
+    return sequence
+
+
+def open_merged(folder: Path, intrinsics: NDArray[np.float64] | None = None) -> PosedSequence:
+    """Open all sequences at or below ``folder`` as one scene: they must share a world frame.
+
+    Raises:
+        InputError: as :func:`find_sequences` and :func:`open_sequence`.
+    """
+    folder = _absolute(folder)
+    sequences = [open_sequence(each, intrinsics) for each in find_sequences(folder)]
+    return MergedSequence(folder, sequences) if len(sequences) > 1 else sequences[0]
+
+
+def _absolute(folder: Path) -> Path:
+    # Not resolve(): a linked scene keeps the name of its link.
+    return Path(os.path.abspath(folder))
+
+
+def _search(path: Path, depth: int) -> list[Path]:
+    if _layout_of(path) is not None:
+        return [path]
+    if depth == _MAX_DEPTH or path.is_file():
+        return []
+    below = (each for each in sorted(path.iterdir()) if not each.name.startswith("."))
+    # broken links, pipes and the like are neither
+    usable = (each for each in below if each.is_dir() or each.is_file())
+    return [found for each in usable for found in _search(each, depth + 1)]
+
+
+def _layout_of(path: Path) -> type[Layout] | None:
+    """The layout that a readable folder or file is in, or None."""
+    _readable(path)
+    fitting = (layout for layout in LAYOUTS if layout.is_file == path.is_file())
+    return next((layout for layout in fitting if layout.recognises(path)), None)
+
+
+def _readable(path: Path) -> None:
+    if not path.exists():
+        raise InputError(f"{path} does not exist; give a folder of posed frames, or a scan's file")
+    try:
+        if path.is_dir():
+            next(path.iterdir(), None)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror})") from None
+
+
+def _known() -> str:
+    return "; ".join(f"{layout.layout} ({layout.description})" for layout in LAYOUTS)
+
+
+def _stated_up(path: Path) -> NDArray[np.float64] | None:
+    if not path.exists():
+        return None
+    up = read_matrix(path, (1, 3))[0]
+    length = np.linalg.norm(up)
+    if not (np.isfinite(length) and length > 0):
+        raise InputError(f"{path} is not a direction: {up.tolist()}")
+    return up / length

@@ -1,0 +1,1 @@
+"""LiDAR sweeps with poses."""

@@ -1,0 +1,91 @@
+"""A whole scan, with what cutting views from it needs again and again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointcontrast.pictures.splatting import point_spacing
+from pointcontrast.recordings.reconstruction.simulated_camera import PLACE_SIZE, free_places
+from pointcontrast.scenes.overlap import VOXEL_SIZE
+from pointcontrast.types import PointCloud
+from pointcontrast.voxelize import voxelize
+
+_APART = 1.2 * VOXEL_SIZE  # points in neighbouring cells, each anywhere in its own
+_SAMPLE = 20_000  # points looked at for the floor: its height moves by a millimetre or two
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A reconstructed scene.
+
+    Attributes:
+        cloud: its N points, world metres; the arrays may be memory-mapped.
+        up: (3,) float64 unit vector.
+        floor_height: 1st percentile of the points along ``up``, metres, as in a view store.
+        coarse: (K, 3) float32, one of the points in each occupied cell of 5 cm: the grid on
+            which overlaps are measured, so that a count of these is an area.
+    """
+
+    cloud: PointCloud
+    up: NDArray[np.float64]
+    floor_height: float
+    coarse: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, cloud: PointCloud, up: NDArray[np.float64]) -> Scan:
+        """Look once at all points of a cloud, N >= 1 and finite.
+
+        Raises:
+            InputError: the cloud is too wide for cells of 5 cm; look for an outlier.
+        """
+        rows, _ = voxelize(cloud.points, VOXEL_SIZE)
+        some = cloud.points[:: max(1, len(cloud) // _SAMPLE)]
+        floor_height = float(np.percentile(some @ up.astype(np.float32), 1))
+        return cls(cloud, up, floor_height, np.ascontiguousarray(cloud.points[rows]))
+
+    @property
+    def spacing(self) -> float:
+        """How far apart neighbouring points of ``cloud`` are on a surface, metres."""
+        return VOXEL_SIZE * float(np.sqrt(self._share)) if self._is_dense else self.coarse_spacing
+
+    @cached_property
+    def coarse_spacing(self) -> float:
+        """How far apart the points of ``coarse`` are, metres; 6 cm or more."""
+        return _APART if self._is_dense else max(_APART, point_spacing(self.coarse))
+
+    @property
+    def _share(self) -> float:
+        return len(self.coarse) / len(self.cloud)
+
+    @property
+    def _is_dense(self) -> bool:
+        """Whether cells hold points enough to tell the spacing, which is then below 4 cm."""
+        return self._share < 0.5
+
+    @cached_property
+    def places(self) -> NDArray[np.float64]:
+        """(P, 3) world metres on the floor where a person could stand; P may be 0."""
+        return free_places(self.coarse, self.up, self.floor_height)
+
+    @property
+    def free_area(self) -> float:
+        """Of the floor where a person could stand, square metres."""
+        return len(self.places) * PLACE_SIZE**2
+
+
+def shared_fraction(in0: NDArray[np.bool_], in1: NDArray[np.bool_]) -> float:
+    """The overlap of two subsets of ``Scan.coarse``, 0..1.
+
+    The authors' definition (``pointcontrast.scenes.overlap``), the larger of both matched
+    fractions, but for points matched across the subsets' borders: so it is slightly below theirs.
+
+    Args:
+        in0: (K,) which points the one view holds.
+        in1: (K,) which points the other holds.
+    """
+    smaller = min(np.count_nonzero(in0), np.count_nonzero(in1))
+    return np.count_nonzero(in0 & in1) / smaller if smaller else 0.0

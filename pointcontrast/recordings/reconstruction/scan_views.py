@@ -1,0 +1,122 @@
+"""A mesh or point-cloud file as a sequence of views: what cameras in it would see."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointcontrast.errors import InputError
+from pointcontrast.recordings.reconstruction.scan import Scan
+from pointcontrast.recordings.reconstruction.scan_files import SUFFIXES, read_scan_file
+from pointcontrast.recordings.reconstruction.simulated_camera import DepthCamera, visible_rows
+from pointcontrast.recordings.reconstruction.simulated_walk import walk
+from pointcontrast.recordings.sequence import FrameError, Layout
+from pointcontrast.scenes.pairs import OVERLAP_THRESHOLD
+from pointcontrast.types import PointCloud, Sweep
+
+LOOKS_A_SQUARE_METRE = 5.0  # of floor that is free to stand on
+FEWEST_VIEWS, MOST_VIEWS = 24, 200
+
+_UP: dict[str, tuple[float, float, float]] = {
+    # glTF 2.0 fixes the y axis as up (section 3.4); scans in other formats mostly have z up.
+    ".glb": (0.0, 1.0, 0.0),
+    ".gltf": (0.0, 1.0, 0.0),
+}
+_Z_UP = (0.0, 0.0, 1.0)
+
+
+class ScanFileSequence(Layout):
+    """One file, in metres, looked at by cameras that walk through it.
+
+    Five views a square metre of free floor, 24 to 200 of them, at eye height, 60 by 47 degrees
+    wide and 4 m deep (``simulated_walk.py``); the same file always gives the same views. Up is z,
+    and y for glTF, unless ``up.txt`` beside the file says otherwise. The file is read when a view
+    or their number is first asked for.
+    """
+
+    layout = "reconstruction"
+    description = (
+        f"a mesh or point cloud in metres, one file a scene: {', '.join(SUFFIXES)}; z up, y up "
+        "for glTF, or up.txt"
+    )
+    is_file = True
+
+    @staticmethod
+    def recognises(folder: Path) -> bool:
+        """By its suffix; not a file of labels, nor one that lies beside the recording itself."""
+        name = folder.name.lower()
+        return (
+            name.endswith(SUFFIXES)
+            and not name.endswith(".labels.ply")
+            and not any(folder.parent.glob("*.sens"))
+        )
+
+    def __init__(self, folder: Path, intrinsics: NDArray[np.float64] | None = None) -> None:
+        """Take a file; the simulated cameras have intrinsics of their own."""
+        if intrinsics is not None:
+            raise InputError(
+                f"{folder} is a reconstruction, which has no depth images: --intrinsics does not "
+                "apply to it; leave it out"
+            )
+        self.folder = folder
+        self.name = folder.stem
+        self.up = np.array(_UP.get(folder.suffix.lower(), _Z_UP))
+        self._camera = DepthCamera()
+
+    @cached_property
+    def _scan(self) -> Scan:
+        assert self.up is not None
+        scan = Scan.of(read_scan_file(self.folder), self.up)
+        if not len(scan.places):
+            raise InputError(
+                f"{self.folder} has no free floor to stand a camera on, with "
+                f"{self.up.tolist()} upwards; if another direction is up, write it to "
+                f"{self.folder.parent / 'up.txt'}"
+            )
+        return scan
+
+    @cached_property
+    def _poses(self) -> list[NDArray[np.float64]]:
+        rng = np.random.default_rng(0)
+        looks = walk(self._scan, self._camera, len(self), OVERLAP_THRESHOLD, rng)
+        return [look.world_from_camera for look in looks]
+
+    @cached_property
+    def frame_ids(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """``view-0000`` and so on; how many depends on the scan's free floor."""
+        wanted = round(LOOKS_A_SQUARE_METRE * self._scan.free_area)
+        return tuple(f"view-{i:04d}" for i in range(np.clip(wanted, FEWEST_VIEWS, MOST_VIEWS)))
+
+    def read(self, index: int) -> Sweep:
+        """What camera ``index`` sees; its axes are x right, y down, z forward.
+
+        Raises:
+            FrameError: it sees nothing.
+            InputError: the file cannot be used, as
+                :func:`pointcontrast.recordings.reconstruction.scan_files.read_scan_file` says.
+        """
+        scan, pose = self._scan, self._poses[index]
+        rows = visible_rows(scan.cloud.points, pose, scan.spacing, self._camera)
+        if not len(rows):
+            raise FrameError(f"{self.folder}: {self.frame_ids[index]} sees nothing of the scan")
+        cloud = _in_camera(scan.cloud[rows], pose)
+        return Sweep(self.frame_ids[index], cloud, pose, is_camera=True)
+
+    def files(self) -> list[Path]:
+        """The one file."""
+        return [self.folder]
+
+
+def _in_camera(cloud: PointCloud, world_from_camera: NDArray[np.float64]) -> PointCloud:
+    """Move a cloud to the camera's frame and turn its normals towards the camera."""
+    rotation = world_from_camera[:3, :3]
+    points = ((cloud.points - world_from_camera[:3, 3]) @ rotation).astype(np.float32)
+    normals = cloud.normals
+    if normals is not None:
+        normals = (normals @ rotation).astype(np.float32)
+        away = np.einsum("nc,nc->n", normals, points) > 0
+        normals[away] *= -1
+    return PointCloud(points, cloud.colors, normals)

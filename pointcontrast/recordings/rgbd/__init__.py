@@ -1,0 +1,1 @@
+"""Depth images with poses, in the formats of their recorders."""

@@ -1,1 +1,0 @@
-"""Readers of posed RGB-D data, one file a layout; ``pointcontrast.layouts`` lists them."""

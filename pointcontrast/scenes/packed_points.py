@@ -1,0 +1,157 @@
+"""Views stored as points, thinned to a grid: LiDAR sweeps, pieces of a reconstruction.
+
+N points in V views:
+    ``points.npy``   (N, 3) int16; metres = the view's origin + its scale * value
+    ``offsets.npy``  (V+1,) int64; view i owns rows offsets[i] : offsets[i + 1]
+    ``colors.npy``   (N, 3) uint8 RGB, optional
+    ``normals.npy``  (N, 3) int8, optional; round(127 * unit vector), 0 0 0 where unknown
+
+Content of ``meta.json``, a row each view:
+    ``origins``      x, y, z in world metres of the value 0 0 0
+    ``scales``       metres a unit; a millimetre, or what a view of more than 65 m needs
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointcontrast.errors import InputError
+from pointcontrast.files import sync
+from pointcontrast.scenes.views import View, thin
+from pointcontrast.types import Cloud, PointCloud
+
+MIN_SCALE = 0.001
+_INT16_MAX = 32767
+_DTYPES = {"points": np.int16, "offsets": np.int64, "colors": np.uint8, "normals": np.int8}
+
+
+class PointWriter:
+    """Appends views to the files of a store."""
+
+    def __init__(self, folder: Path, storage_grid: float) -> None:
+        """Write into ``folder``, thinned to one point a cell of ``storage_grid`` metres; 0: all."""
+        self._folder = folder
+        self._storage_grid = storage_grid
+        self._files: dict[str, BinaryIO] = {}
+        self._num_points: list[int] = []
+        self._origins: list[list[float]] = []
+        self._scales: list[float] = []
+
+    def add(self, view: View) -> int:
+        """Append a view; returns the number of its points.
+
+        Raises:
+            InputError: it has colours or normals and those before have none, or the other way
+                round.
+        """
+        grid = self._storage_grid
+        cloud = thin(view.cloud, grid) if grid else view.cloud[:]
+        low, high = cloud.points.min(axis=0), cloud.points.max(axis=0)
+        origin = np.round((low.astype(np.float64) + high) / 2, 3)
+        reach = float(np.abs(np.stack([low, high]) - origin).max())
+        scale = max(MIN_SCALE, reach / _INT16_MAX * (1 + 1e-6))
+        arrays: dict[str, NDArray[Any]] = {
+            "points": np.rint((cloud.points - origin) / scale).astype(np.int16)
+        }
+        if cloud.colors is not None:
+            arrays["colors"] = cloud.colors
+        if cloud.normals is not None:
+            arrays["normals"] = np.rint(127 * cloud.normals).astype(np.int8)
+        if self._num_points and set(arrays) != set(self._files):
+            raise InputError(
+                f"{view.frame_id}: some frames of the scene have colour or normals, some do not"
+            )
+        for name, array in arrays.items():
+            if name not in self._files:
+                self._files[name] = open(self._folder / f"{name}.npy", "wb")  # noqa: SIM115
+                _write_header(self._files[name], (0, 3), _DTYPES[name])
+            self._files[name].write(np.ascontiguousarray(array).data)
+        self._num_points.append(len(cloud))
+        self._origins.append(origin.tolist())
+        self._scales.append(scale)
+        return len(cloud)
+
+    def finish(self) -> dict[str, Any]:
+        """Complete the files; returns their index for ``meta.json``."""
+        shape = (sum(self._num_points), 3)
+        for name, file in self._files.items():
+            file.seek(0)  # NumPy pads headers so that a longer array's fits in the same place
+            _write_header(file, shape, _DTYPES[name])
+            sync(file)
+        offsets = np.concatenate([[0], np.cumsum(self._num_points)]).astype(np.int64)
+        np.save(self._folder / "offsets.npy", offsets)
+        return {"origins": self._origins, "scales": self._scales}
+
+    def close(self) -> None:
+        """Close the files, whatever happened."""
+        for file in self._files.values():
+            file.close()
+
+
+class PointReader:
+    """The views that a :class:`PointWriter` wrote."""
+
+    def __init__(self, folder: Path, content: dict[str, Any], num_points: tuple[int, ...]) -> None:
+        """Open the files of a store by memory map; no point is read.
+
+        Raises:
+            ValueError: the index is incomplete, or disagrees with the files.
+        """
+        num_views = len(num_points)
+        self._origins = np.array(content["origins"], np.float32).reshape(num_views, 3)
+        self._scales = np.array(content["scales"], np.float32).reshape(num_views)
+        self._offsets = _load(folder, "offsets", (num_views + 1,))
+        if self._offsets[0] != 0 or not np.array_equal(np.diff(self._offsets), num_points):
+            raise ValueError("offsets.npy disagrees with meta.json")
+        shape = (int(self._offsets[-1]), 3)
+        self._points = _load(folder, "points", shape)
+        self._optional = {
+            name: _load(folder, name, shape)
+            for name in ("colors", "normals")
+            if (folder / f"{name}.npy").exists()
+        }
+
+    def read(
+        self, index: int, world_from_camera: NDArray[np.float64], *, colors: bool, normals: bool
+    ) -> Cloud:
+        """View ``index`` in memory of its own."""
+        rows = slice(int(self._offsets[index]), int(self._offsets[index + 1]))
+        points = np.multiply(self._points[rows], self._scales[index], dtype=np.float32)
+        for axis in range(3):  # three times as fast as broadcasting over rows of three
+            points[:, axis] += self._origins[index, axis]
+        cloud = PointCloud(points)
+        if colors and "colors" in self._optional:
+            cloud = replace(cloud, colors=np.array(self._optional["colors"][rows]))
+        if normals and "normals" in self._optional:
+            cloud = replace(cloud, normals=_unpack_normals(self._optional["normals"][rows]))
+        return cloud
+
+
+def _write_header(file: BinaryIO, shape: tuple[int, ...], dtype: type) -> None:
+    header = {
+        "descr": np.lib.format.dtype_to_descr(np.dtype(dtype)),
+        "fortran_order": False,
+        "shape": shape,
+    }
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def _load(folder: Path, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    array = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    if array.shape != shape or array.dtype != _DTYPES[name]:
+        raise ValueError(
+            f"{name}.npy holds {array.dtype} {array.shape}, not {np.dtype(_DTYPES[name])} {shape}"
+        )
+    return array.view(np.ndarray)  # a plain array is quicker to slice than a memmap
+
+
+def _unpack_normals(packed: NDArray[np.int8]) -> NDArray[np.float32]:
+    normals = packed.astype(np.float32)
+    squared = normals[:, 0] ** 2 + normals[:, 1] ** 2 + normals[:, 2] ** 2
+    normals /= np.sqrt(np.maximum(squared, 1))[:, None]  # 0 0 0 stays
+    return normals

@@ -1,0 +1,121 @@
+"""Backbones by path or address: downloaded once, checked, kept."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urldefrag, urlsplit
+
+from pointcontrast.backbones import Backbone
+from pointcontrast.errors import InputError
+from pointcontrast.files import read_json, sha256, write_json
+from pointcontrast.sparse import EngineName
+from pointcontrast.weights.backbone_file import BackboneMetadata, load_backbone
+from pointcontrast.weights.download import cache_folder, download, fetch_text, locked
+from pointcontrast.weights.model_card import read_card_hash
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+_RECORD = "source.json"
+
+
+def from_pretrained(
+    path_or_url: Path | str,
+    sha256: str | None = None,
+    *,
+    engine: EngineName = "auto",
+    cache: Path | None = None,
+) -> tuple[Backbone, BackboneMetadata]:
+    """Load a backbone from a file, a run's folder, or an ``http(s)`` address.
+
+    Args:
+        path_or_url: where it is; an address may end in ``#sha256=...``.
+        sha256: what the file must have. An address needs one: here, in the address, or in the
+            model card beside the file (the same name with ``.md``), which shows that the file is
+            whole, not that its server can be trusted.
+        engine: as in :func:`pointcontrast.weights.backbone_file.load_backbone`.
+        cache: folder for downloads; None is ``$POINTCONTRAST_CACHE``, else ``pointcontrast`` in
+            ``$XDG_CACHE_HOME``, else ``~/.cache/pointcontrast``. What is there already is used
+            without the network, after a check of its hash.
+
+    Returns:
+        What :func:`pointcontrast.weights.backbone_file.load_backbone` does.
+
+    Raises:
+        InputError: as there; or the address does not answer, what it gives is cut short or is
+            something else than the hash says. A file of a wrong hash is removed from the cache.
+    """
+    return load_backbone(local_weights(path_or_url, sha256, cache=cache), engine)
+
+
+def local_weights(
+    path_or_url: Path | str, sha256: str | None = None, *, cache: Path | None = None
+) -> Path:
+    """A file on this machine that holds the weights; see :func:`from_pretrained`.
+
+    Raises:
+        InputError: as there.
+    """
+    text = str(path_or_url)
+    if isinstance(path_or_url, str) and text.startswith(("http://", "https://")):
+        address, fragment = urldefrag(text)
+        in_address = fragment.removeprefix("sha256=") if fragment else None
+        if sha256 and in_address and sha256.lower() != in_address.lower():
+            raise InputError(f"{text} names another SHA-256 than {sha256}; give one")
+        return _cached(address, _checked_hash(sha256 or in_address), cache or cache_folder())
+    path = Path(path_or_url)
+    if sha256 is not None:
+        _check_file(path, _checked_hash(sha256))
+    return path
+
+
+def _checked_hash(value: str | None) -> str | None:
+    if value is None:
+        return None
+    if not _HASH.fullmatch(value.lower()):
+        raise InputError(f"sha256 {value!r} must be 64 hexadecimal digits")
+    return value.lower()
+
+
+def _check_file(path: Path, expected: str | None) -> None:
+    if not path.is_file():
+        raise InputError(f"{path} is no file; a sha256 is of a file")
+    found = sha256(path)
+    if found != expected:
+        raise InputError(
+            f"{path} has the SHA-256 {found}, not {expected}; it is damaged or another file"
+        )
+
+
+def _cached(address: str, expected: str | None, cache: Path) -> Path:
+    """The file of an address in the cache, downloaded where it is not there yet."""
+    parts = urlsplit(address)
+    name = unquote(PurePosixPath(parts.path).name)
+    if not parts.netloc or not re.fullmatch(r"[\w .+=,()-]+\.\w+", name):
+        raise InputError(f"{address} must be the address of a file, with its name at the end")
+    folder = cache / "weights" / hashlib.sha256(address.encode()).hexdigest()[:16]
+    path, record = folder / name, folder / _RECORD
+    with locked(folder):
+        if expected is None and record.is_file():
+            expected = read_json(record).get("sha256")
+        if expected is None:
+            expected = _hash_beside(address)
+        if path.is_file():
+            if sha256(path) == expected:
+                return path
+            path.unlink()  # damaged since, or another release under the same address
+        download(address, path, expected)
+        write_json(record, {"address": address, "sha256": expected})
+    return path
+
+
+def _hash_beside(address: str) -> str:
+    card = str(PurePosixPath(urlsplit(address).path).with_suffix(".md"))
+    card_address = urlsplit(address)._replace(path=card).geturl()
+    try:
+        return read_card_hash(fetch_text(card_address), card_address)
+    except InputError as error:
+        raise InputError(
+            f"{address} needs a sha256: give it, or end the address in #sha256=...; the model card "
+            f"beside it has none ({error})"
+        ) from None

@@ -1,0 +1,1 @@
+"""The tests, their helpers, oracles and generators of raw releases."""

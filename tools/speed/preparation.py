@@ -1,0 +1,85 @@
+"""From ``.sens`` files to scenes with pairs: views a second, and their size."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from pointcontrast.preparation.prepare import prepare
+from pointcontrast.recordings.layouts import find_sequences, open_sequence
+from pointcontrast.recordings.rgbd.sens_writer import SensFrame, write_sens
+from pointcontrast.types import Frame
+from tools.speed.overlap_scene import DEFAULT_SCENE
+from tools.speed.timing import Figures
+from tools.speed.voxelized_views import scans_or_rooms
+
+COLOR_SIZE = (1296, 968)
+"""Width and height of ScanNet's colour images, pixels."""
+
+
+def benchmark_preparation(frames: Path | None, num_scans: int, num_workers: int) -> Figures:
+    """Prepare scans by one process, then by several.
+
+    A scan is a folder's frames written as ScanNet's recorder would, with colour enlarged to its
+    size; all scans are that one. Files are in the page cache; starting the workers counts.
+
+    Args:
+        frames: a folder of posed RGB-D frames with colour; None for the real kitchen beside the
+            checkout, or else a generated room.
+        num_scans: how many.
+        num_workers: of the second run.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        release = Path(folder) / "release"
+        num_frames = _write_scans(frames or _kitchen_or_room(Path(folder)), release, num_scans)
+        one = prepare([release], Path(folder) / "one", num_workers=1)
+        several = prepare([release], Path(folder) / "several", num_workers=num_workers)
+    num_views = sum(len(scene.meta.frame_ids) for scene in one.scenes)
+    return {
+        "views_a_second_1_process": round(num_views / one.seconds, 1),
+        f"views_a_second_{num_workers}_processes": round(num_views / several.seconds, 1),
+        "seconds_1_process": round(one.seconds, 2),
+        f"seconds_{num_workers}_processes": round(several.seconds, 2),
+        "bytes_a_view": round(sum(scene.num_bytes for scene in one.scenes) / num_views),
+        "num_views": num_views,
+        "num_frames": num_frames,
+        "num_scans": num_scans,
+    }
+
+
+def _kitchen_or_room(folder: Path) -> Path:
+    scenes = find_sequences(scans_or_rooms(folder / "rooms")[0])
+    return next((path for path in scenes if path.name == DEFAULT_SCENE), scenes[0])
+
+
+def _write_scans(frames: Path, release: Path, num_scans: int) -> int:
+    sequence = open_sequence(frames)
+    first = release / "scene0000_00"
+    first.mkdir(parents=True)
+    rows = range(len(sequence))
+    recorded = [sequence.read(i) for i in tqdm(rows, desc="frames", unit="frame")]
+    posed = [frame for frame in recorded if isinstance(frame, Frame) and frame.color is not None]
+    height, width = posed[0].depth.shape
+    enlarged = np.diag([COLOR_SIZE[0] / width, COLOR_SIZE[1] / height, 1.0])
+    write_sens(
+        first / f"{first.name}.sens",
+        (_as_recorded(frame) for frame in posed),
+        depth_intrinsics=posed[0].intrinsics,
+        color_intrinsics=enlarged @ posed[0].intrinsics,
+    )
+    for number in range(1, num_scans):
+        scan = release / f"scene{number:04d}_00"
+        scan.mkdir()
+        os.link(first / f"{first.name}.sens", scan / f"{scan.name}.sens")
+    return len(posed)
+
+
+def _as_recorded(frame: Frame) -> SensFrame:
+    assert frame.color is not None, "left out before"
+    color = np.array(Image.fromarray(frame.color).resize(COLOR_SIZE))
+    return SensFrame(color, np.rint(frame.depth * 1000).astype(np.uint16), frame.world_from_camera)
