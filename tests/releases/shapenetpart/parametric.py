@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from downstream.releases.shapenetpart import parametric_things as things
-from downstream.releases.shapenetpart import parametric_vehicles as vehicles
+from tests.releases.shapenetpart import parametric_things as things
+from tests.releases.shapenetpart import parametric_vehicles as vehicles
 from tests.releases.shapenetpart.parametric_tools import PartSolid
 
 _FROM_PIECE = np.array([[0.0, -1, 0], [0, 0, 1], [-1, 0, 0]])  # x front, y left, z up -> ShapeNet

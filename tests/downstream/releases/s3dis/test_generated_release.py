@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from downstream.releases.s3dis import synthetic
 from pointcontrast.errors import InputError
 from pointcontrast.synthetic.pieces import CLASS_NAMES as ROOM_CLASS_NAMES
 from pointcontrast.synthetic.render import Renderer
 from pointcontrast.synthetic.rooms import make_room
+from tests.releases.s3dis import release as generator
 from tests.releases.s3dis.release import write_s3dis_release
 
 SEED, DENSITY = 3, 30.0  # of conftest.py
@@ -86,7 +86,7 @@ def test_the_command(
     words = ["--num-rooms", "1", "--areas", "2", "4", "--density", "5"]
     words += ["--damage", "Area_4/office_1", "no_folder"]
     monkeypatch.setattr(sys, "argv", ["synthetic", str(tmp_path), *words])
-    assert synthetic.main() == 0
+    assert generator.main() == 0
     rooms = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("*/*"))
     assert rooms == ["Area_2/office_1", "Area_4/office_1"]
     found = [(tmp_path / room / "Annotations").exists() for room in rooms]
