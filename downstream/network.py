@@ -7,10 +7,10 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from downstream.blocks import overlapping_blocks
 from downstream.heads import Head
 from downstream.types import LabelledBatch
 from pointcontrast.backbones import Backbone
+from pointcontrast.data.blocks import overlapping_blocks
 from pointcontrast.errors import InputError
 
 Mode = Literal["full", "decoder", "linear"]
@@ -62,7 +62,7 @@ class Network(nn.Module):
             overlap: voxels that a block sees around the part that it decides on.
 
         Raises:
-            InputError: see :func:`downstream.blocks.overlapping_blocks`.
+            InputError: see :func:`pointcontrast.data.blocks.overlapping_blocks`.
         """
         if len(batch.coordinates) <= max_voxels:
             return self(batch)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from downstream.blocks import overlapping_blocks
+from pointcontrast.data.blocks import overlapping_blocks
 from pointcontrast.errors import InputError
 
 
