@@ -39,6 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = vars(_parser().parse_args(argv))
 
     def run() -> int:
+        if arguments.pop("voxel_size") is not None:
+            raise InputError(
+                "--voxel-size is now --overlap-voxel-size; the network's is data.voxel_size of "
+                "tools/pretrain.py"
+            )
         check_worker_options(arguments)
         inputs, output = arguments.pop("inputs"), arguments.pop("output")
         settings = {each.name: arguments.pop(each.name) for each in fields(Settings)}
@@ -93,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="make one scene of all sequences below an input; they must share a world frame",
     )
+    add("--voxel-size", help=argparse.SUPPRESS)  # the name before --overlap-voxel-size
     _add_settings(parser.add_argument_group("scenes"))
     add = parser.add_argument_group("the list of pairs").add_argument
     add(

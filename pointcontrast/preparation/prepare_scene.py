@@ -50,7 +50,8 @@ class Settings:
         storage_grid: stored points are one per cell of this side, metres; 0 keeps all.
         overlap: "exact" is the authors', "fast" nearly so: on real scenes at least 99.6% of the
             pairs of views are on the same side of 0.3 (pointcontrast/scenes/overlap.py).
-        voxel_size: of the clouds whose overlap is computed, metres; points match within 1.5.
+        overlap_voxel_size: Voxel size of the clouds whose overlap is computed, metres. Points
+            match within 1.5 voxels.
         overlap_threshold: the smallest overlap of a pair.
         up: the world's up direction, in place of the source's or the estimated one.
         intrinsics: fx, fy, cx, cy of the depth images in pixels, in place of the source's.
@@ -61,7 +62,7 @@ class Settings:
     storage: Storage = "depth"
     storage_grid: float = STORAGE_GRID
     overlap: OverlapMode = "fast"
-    voxel_size: float = VOXEL_SIZE
+    overlap_voxel_size: float = VOXEL_SIZE
     overlap_threshold: float = OVERLAP_THRESHOLD
     up: tuple[float, float, float] | None = None
     intrinsics: tuple[float, float, float, float] | None = None
@@ -76,7 +77,11 @@ class Settings:
             ("frame_skip", self.frame_skip >= 1, "at least 1"),
             ("max_depth", self.max_depth > 0, "above 0"),
             ("storage_grid", 0 <= self.storage_grid <= 1, "within 0..1 m"),
-            ("voxel_size", 0 < self.voxel_size <= 10, "above 0 and at most 10 m"),
+            (
+                "overlap_voxel_size",
+                0 < self.overlap_voxel_size <= 10,
+                "above 0 and at most 10 m",
+            ),
             ("overlap_threshold", 0 < self.overlap_threshold <= 1, "above 0 and at most 1"),
             ("up", self.up is None or 0 < float(np.linalg.norm(self.up)) < np.inf, "not zero"),
         ):
@@ -159,7 +164,7 @@ def _fill_scene(
     up, how = settings.up, "given"
     if up is None and sequence.up is not None:
         up, how = sequence.up, "stated by the source"
-    overlaps = new_overlaps(settings.overlap, settings.voxel_size)
+    overlaps = new_overlaps(settings.overlap, settings.overlap_voxel_size)
     frames = read_views(sequence, settings.frame_skip, settings.max_depth)
     count = len(range(0, len(sequence), settings.frame_skip))
     meta = fill_view_store(
@@ -214,6 +219,7 @@ def _scene_settings(sequence: PosedSequence, settings: Settings) -> dict[str, An
     """What decides the content of a scene's folder but for its pair list."""
     wanted: dict[str, Any] = asdict(settings)
     del wanted["overlap_threshold"]
+    wanted["voxel_size"] = wanted.pop("overlap_voxel_size")  # the key of folders made before
     if np.isinf(settings.max_depth):
         wanted["max_depth"] = None  # JSON has no infinity
     if settings.up is None and sequence.up is not None:

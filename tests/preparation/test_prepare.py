@@ -96,6 +96,16 @@ def test_a_second_run_changes_nothing_and_other_settings_do(raw, tmp_path):
     assert reused == {"raw/a": False, "raw/b": False}  # b's pairs were chosen again
 
 
+def test_the_settings_in_a_prepared_folder_keep_their_names(raw, tmp_path):
+    # Folders that were prepared by earlier versions are recognised by these keys.
+    meta = prepare([raw / "a"], tmp_path, Settings(overlap_voxel_size=0.05)).scenes[0].meta
+    assert set(meta.settings) == {
+        *("frame_skip", "max_depth", "storage", "storage_grid", "overlap", "voxel_size"),
+        *("up", "intrinsics", "recipe", "frames"),
+    }
+    assert meta.settings["voxel_size"] == 0.05
+
+
 def test_a_damaged_scene_is_made_again(raw, tmp_path):
     output = tmp_path / "out"
     prepare([raw / "a"], output)
@@ -157,7 +167,8 @@ def test_no_pair_above_the_threshold_is_an_error_that_says_the_best(tmp_path, ca
         ([".", "--overlap-threshold", "30"], "--overlap-threshold must be"),
         ([".", "--storage-grid", "-1"], "--storage-grid must be"),
         ([".", "--up", "0", "0", "0"], "--up must be not zero"),
-        ([".", "--voxel-size", "nan"], "--voxel-size must be"),
+        ([".", "--overlap-voxel-size", "nan"], "--overlap-voxel-size must be"),
+        ([".", "--voxel-size", "0.5"], "--voxel-size is now --overlap-voxel-size"),
         ([".", "--max-pairs", "-1"], "--max-pairs must be at least 0"),
         ([".", "--seed", "-1"], "--seed must be at least 0"),
         ([".", "--num-workers", "2", "--scheduler", "tcp://a:1"], "--num-workers and --memory"),
