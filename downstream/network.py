@@ -41,7 +41,7 @@ class Network(nn.Module):
         self.backbone = backbone
         self.head = head
         self.mode: Mode = mode
-        self._frozen = _frozen_modules(backbone, mode)
+        self._frozen = [*_frozen_modules(backbone, mode), *_unread_modules(backbone, head)]
         for module in self._frozen:
             module.requires_grad_(False)
         self.train()
@@ -92,3 +92,10 @@ def _frozen_modules(backbone: Backbone, mode: str) -> list[nn.Module]:
     if mode == "decoder":
         return backbone.encoder_modules()
     raise InputError(f"mode {mode!r} must be full, decoder or linear")
+
+
+def _unread_modules(backbone: Backbone, head: Head) -> list[nn.Module]:
+    if head.levels_read is None:
+        return []
+    num_levels = len(backbone.level_channels)
+    return backbone.unread_modules({level % num_levels for level in head.levels_read})

@@ -20,7 +20,7 @@ class PoolingHead(Head):
     """Mean and maximum over a cloud's voxels, then one linear layer.
 
     No protocol was published. ``encoder`` pools the coarsest level, as sparse
-    classification networks do, and leaves the decoder's weights unused; ``decoder`` pools the
+    classification networks do, and trains no decoder; ``decoder`` pools the
     last level, so that all that was pretrained takes part. The default is ``decoder``: the
     contrastive loss acted on that level alone.
     """
@@ -47,13 +47,15 @@ class PoolingHead(Head):
             raise InputError(f"head level {level!r} must be encoder or decoder")
         if not 0 <= dropout < 1:
             raise InputError(f"head dropout {dropout} must be in 0..1, below 1")
-        self._row = 0 if level == "encoder" else -1
+        row = 0 if level == "encoder" else -1
+        self.levels_read = (row,)
         self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(2 * level_channels[self._row], num_outputs)
+        self.linear = nn.Linear(2 * level_channels[row], num_outputs)
 
     def forward(self, levels: list[SparseTensor], batch: LabelledBatch) -> torch.Tensor:
         """(B, K)."""
-        level = levels[self._row]
+        assert self.levels_read is not None
+        level = levels[self.levels_read[0]]
         samples = level.coordinates[:, 0].long()
         return self.linear(self.dropout(pooled(level.features, samples, len(batch))))
 

@@ -19,11 +19,15 @@ class Head(nn.Module, ABC):
     """The part of a network that belongs to one benchmark; never loaded from a pretrained file.
 
     Attributes:
-        predicts: what it puts out.
-        arguments: what the constructor was given beyond the channels: enough to build it again.
+        predicts: Kind of output.
+        arguments: Constructor arguments in addition to the channels; enough to build it again.
+        levels_read: Indices of the backbone's levels that :meth:`forward` reads, negative ones
+            from the last; None for all. Layers that none of them needs are not trained
+            (:meth:`pointcontrast.backbones.Backbone.unread_modules`).
     """
 
     predicts: ClassVar[Predicts] = "points"
+    levels_read: tuple[int, ...] | None = None
 
     def __init__(self, **arguments: Any) -> None:
         """Remember the arguments."""

@@ -20,6 +20,8 @@ class LinearHead(Head):
     ``downstream/semseg/models/res16unet.py``).
     """
 
+    levels_read = (-1,)
+
     def __init__(self, level_channels: Sequence[int], num_outputs: int) -> None:
         """Map the last of ``level_channels`` to ``num_outputs``."""
         super().__init__()

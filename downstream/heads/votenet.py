@@ -100,6 +100,7 @@ class VoteNet(Head):
         self.num_samples = num_samples
         self.proposal_gradient = proposal_gradient
         self.all_levels = seed_levels == "all"
+        self.levels_read = None if self.all_levels else (-1,)
         in_channels = sum(level_channels) if self.all_levels else level_channels[-1]
         self.project = nn.Linear(in_channels, channels)
         self.voting = nn.Sequential(

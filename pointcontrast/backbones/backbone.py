@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from typing import Any, cast
 
 import torch
@@ -76,6 +77,17 @@ class Backbone(nn.Module, ABC):
             f"{type(self).__name__} does not say which layers are its encoder; train it in mode "
             "full or linear, or implement encoder_modules"
         )
+
+    def unread_modules(self, levels: Collection[int]) -> list[nn.Module]:
+        """Layers that none of some levels depends on; finetuning freezes them.
+
+        Their weights would have no gradient, at which DistributedDataParallel fails. A subclass
+        whose levels need different layers says so here; by default every level needs all layers.
+
+        Args:
+            levels: Indices into :meth:`forward_levels`, from 0.
+        """
+        return []
 
     @abstractmethod
     def head(self, x: SparseTensor) -> SparseTensor:

@@ -19,6 +19,7 @@ Deliberate deviations:
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal, cast
 
 from torch import nn
@@ -220,6 +221,13 @@ class Res16UNet(Backbone):
         names = ["conv0p1s1", "bn0"]
         for level in range(1, 5):
             names += [f"conv{level}p{2 ** (level - 1)}s2", f"bn{level}", f"block{level}"]
+        return [self.get_submodule(name) for name in names]
+
+    def unread_modules(self, levels: Collection[int]) -> list[nn.Module]:
+        """The doublings and blocks behind the finest of ``levels``."""
+        names: list[str] = []
+        for level in range(4 + max(levels), 8):
+            names += [f"convtr{level}p{2 ** (8 - level)}s2", f"bntr{level}", f"block{level + 1}"]
         return [self.get_submodule(name) for name in names]
 
     def _step(self, convolution: str, batch_norm: str, x: SparseTensor) -> SparseTensor:

@@ -52,14 +52,15 @@ def measure_batch_norm(network: nn.Module, passes: Iterable[Pass]) -> None:
     Raises:
         ValueError: a layer sees less than two voxels in a pass: they have no variance.
     """
-    layers = [m for m in network.modules() if isinstance(m, AnyBatchNorm)]
-    momenta = [layer.momentum for layer in layers]
     before = _buffers(network)
     was_training = network.training
     device = next(network.parameters()).device
     devices = [device] if device.type == "cuda" else []
     started = False
     network.train()
+    # Layers that stay in evaluation mode are frozen, and keep their statistics
+    layers = [m for m in network.modules() if isinstance(m, AnyBatchNorm) and m.training]
+    momenta = [layer.momentum for layer in layers]
     try:
         for run in passes:
             if not started:
