@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from downstream.growing_array import GrowingArray
 from downstream.shapes.checks import (
     DTYPES,
     FORMAT_VERSION,
@@ -25,6 +24,7 @@ from downstream.shapes.checks import (
 from downstream.shapes.shape_set import Shape, ShapeSetInfo
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_folder, write_json
+from pointcontrast.growing_array import GrowingArray
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
-from pointcontrast.files import sync
+from pointcontrast.growing_array import GrowingArray
 from pointcontrast.scenes.views import View, thin
 from pointcontrast.types import Cloud, PointCloud
 
@@ -37,7 +37,7 @@ class PointWriter:
         """Write into ``folder``, thinned to one point a cell of ``storage_grid`` metres; 0: all."""
         self._folder = folder
         self._storage_grid = storage_grid
-        self._files: dict[str, BinaryIO] = {}
+        self._arrays: dict[str, GrowingArray] = {}
         self._num_points: list[int] = []
         self._origins: list[list[float]] = []
         self._scales: list[float] = []
@@ -62,15 +62,15 @@ class PointWriter:
             arrays["colors"] = cloud.colors
         if cloud.normals is not None:
             arrays["normals"] = np.rint(127 * cloud.normals).astype(np.int8)
-        if self._num_points and set(arrays) != set(self._files):
+        if self._num_points and set(arrays) != set(self._arrays):
             raise InputError(
                 f"{view.frame_id}: some frames of the scene have colour or normals, some do not"
             )
         for name, array in arrays.items():
-            if name not in self._files:
-                self._files[name] = open(self._folder / f"{name}.npy", "wb")  # noqa: SIM115
-                _write_header(self._files[name], (0, 3), _DTYPES[name])
-            self._files[name].write(np.ascontiguousarray(array).data)
+            if name not in self._arrays:
+                path = self._folder / f"{name}.npy"
+                self._arrays[name] = GrowingArray(path, _DTYPES[name], (3,))
+            self._arrays[name].append(array)
         self._num_points.append(len(cloud))
         self._origins.append(origin.tolist())
         self._scales.append(scale)
@@ -78,19 +78,15 @@ class PointWriter:
 
     def finish(self) -> dict[str, Any]:
         """Complete the files; returns their index for ``meta.json``."""
-        shape = (sum(self._num_points), 3)
-        for name, file in self._files.items():
-            file.seek(0)  # NumPy pads headers so that a longer array's fits in the same place
-            _write_header(file, shape, _DTYPES[name])
-            sync(file)
+        self.close()
         offsets = np.concatenate([[0], np.cumsum(self._num_points)]).astype(np.int64)
         np.save(self._folder / "offsets.npy", offsets)
         return {"origins": self._origins, "scales": self._scales}
 
     def close(self) -> None:
         """Close the files, whatever happened."""
-        for file in self._files.values():
-            file.close()
+        for array in self._arrays.values():
+            array.close()
 
 
 class PointReader:
@@ -130,15 +126,6 @@ class PointReader:
         if normals and "normals" in self._optional:
             cloud = replace(cloud, normals=_unpack_normals(self._optional["normals"][rows]))
         return cloud
-
-
-def _write_header(file: BinaryIO, shape: tuple[int, ...], dtype: type) -> None:
-    header = {
-        "descr": np.lib.format.dtype_to_descr(np.dtype(dtype)),
-        "fortran_order": False,
-        "shape": shape,
-    }
-    np.lib.format.write_array_header_1_0(file, header)
 
 
 def _load(folder: Path, name: str, shape: tuple[int, ...]) -> NDArray[Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from downstream.growing_array import GrowingArray
+from pointcontrast.growing_array import GrowingArray
 
 
 @pytest.mark.parametrize(

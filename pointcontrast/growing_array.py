@@ -1,4 +1,4 @@
-"""A ``.npy`` file that is written row by row, so that its content never has to fit in memory."""
+"""A ``.npy`` file that is written block by block: its content never has to fit in memory."""
 
 from __future__ import annotations
 
@@ -9,18 +9,28 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from pointcontrast.files import sync
+
 
 class GrowingArray:
-    """Rows are appended; the header, which says how many there are, is written last.
+    """An array on disk to which rows are appended; the file is the one that ``np.save`` writes.
+
+    The header holds the number of rows, so the file is complete only after :meth:`close`.
 
     Attributes:
-        num_rows: so far.
+        num_rows: Rows appended so far.
     """
 
     def __init__(
         self, path: Path, dtype: type[np.generic], row_shape: tuple[int, ...] = ()
     ) -> None:
-        """Start an empty array whose rows are of ``dtype`` and ``row_shape``."""
+        """Start an empty array.
+
+        Args:
+            path: File to write; an existing one is overwritten.
+            dtype: Type of the elements.
+            row_shape: Shape of a row.
+        """
         self.num_rows = 0
         self._dtype = np.dtype(dtype)
         self._row_shape = row_shape
@@ -29,10 +39,13 @@ class GrowingArray:
         self._start = self._file.tell()
 
     def append(self, rows: NDArray[Any]) -> None:
-        """Append (N, *row_shape) rows of the array's type.
+        """Append rows.
+
+        Args:
+            rows: (N, *row_shape) array of the file's dtype, N >= 0.
 
         Raises:
-            ValueError: they are of another shape or type.
+            ValueError: Another shape or dtype.
         """
         if rows.shape[1:] != self._row_shape or rows.dtype != self._dtype:
             raise ValueError(f"rows are {rows.dtype} {rows.shape[1:]}, not {self._dtype}")
@@ -40,15 +53,15 @@ class GrowingArray:
         self.num_rows += len(rows)
 
     def close(self) -> None:
-        """Write how many rows there are, and close the file."""
+        """Write the final header, flush the file to the disk and close it; idempotent."""
         if self._file.closed:
             return
-        self._file.seek(0)
-        self._write_header()
-        grown = self._file.tell() != self._start  # NumPy leaves room for the number to grow
-        self._file.close()
-        if grown:
-            raise RuntimeError("the header of the array outgrew its place")
+        with self._file:
+            self._file.seek(0)
+            self._write_header()
+            if self._file.tell() != self._start:  # NumPy pads headers for the number to grow
+                raise RuntimeError("the header of the array outgrew its place")
+            sync(self._file)
 
     def _write_header(self) -> None:
         header = {
