@@ -20,10 +20,6 @@ from pointcontrast.weights.known_classes import import_path
 DIFFERENCES = ("voxel_size", "features")
 """In what the pretraining may differ from the run at hand, where that is accepted."""
 
-_OUTPUT = "final."
-_NOT_ITS_SHAPE = ("out_channels", "batch_norm_momentum", "normalize_output")
-"""Arguments of a backbone that its weights, but for the output layer's, do not depend on."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class InitializationReport:
@@ -95,11 +91,11 @@ def load_into_backbone(
     weights = read_weights(path, kernel_order)
     if weights.metadata is not None:
         _check_architecture(path, backbone, weights.metadata)
-    output = tuple(name for name in weights.state_dict if name.startswith(_OUTPUT))
+    output = tuple(name for name in weights.state_dict if backbone.is_output(name))
     state = {name: w for name, w in weights.state_dict.items() if name not in output}
     _check_shapes(path, backbone, state)
     differences = _check_input(path, weights, network_input, accept_differences)
-    own_output = {k: v for k, v in backbone.state_dict().items() if k.startswith(_OUTPUT)}
+    own_output = {k: v for k, v in backbone.state_dict().items() if backbone.is_output(k)}
     backbone.load_state_dict({**state, **own_output}, strict=True)
     return InitializationReport(
         path=str(path),
@@ -121,7 +117,7 @@ def _check_architecture(path: Path, backbone: Backbone, metadata: BackboneMetada
         )
     for name, value in backbone.arguments.items():
         theirs = metadata.arguments.get(name, _default(type(backbone), name))
-        if name not in _NOT_ITS_SHAPE and theirs != value:
+        if name not in backbone.free_arguments and theirs != value:
             fix = "data.features" if name == "in_channels" else f"model.backbone.init_args.{name}"
             raise InputError(
                 f"{path} was trained with {name} {theirs}, the run has {value}; set {fix} as it "
@@ -137,14 +133,15 @@ def _default(kind: type[Backbone], name: str) -> Any:
 
 def _check_shapes(path: Path, backbone: Backbone, state: Mapping[str, torch.Tensor]) -> None:
     """Every entry of the backbone but the output layer's, and no other, of the same shape."""
-    wanted = {k: v for k, v in backbone.state_dict().items() if not k.startswith(_OUTPUT)}
+    wanted = {k: v for k, v in backbone.state_dict().items() if not backbone.is_output(k)}
     other = [
         f"{name} is {tuple(state[name].shape)} there and {tuple(wanted[name].shape)} here"
         for name in wanted
         if name in state and state[name].shape != wanted[name].shape
     ]
-    if other and other[0].startswith("conv0p1s1.kernel"):
-        channels = state["conv0p1s1.kernel"].shape[-2], wanted["conv0p1s1.kernel"].shape[-2]
+    stem = f"{backbone.input_layer}.kernel"
+    if stem in state and stem in wanted:
+        channels = state[stem].shape[-2], wanted[stem].shape[-2]
         if channels[0] != channels[1]:
             raise InputError(
                 f"{path} was trained with in_channels {channels[0]}, the run has {channels[1]}; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -77,6 +78,31 @@ def test_finetuning_recipe_runs(
     assert evaluate(["run", "--output", "scores"]) == 0
 
 
+def finetune_pretrained(backbone: str) -> None:
+    """Finetune the backbone of the folder ``run`` on two labelled rooms, and score it."""
+    write_labelled_rooms(Path("data/two_rooms"), 2, density=60, progress=False)
+    demo = yaml.safe_load((REPOSITORY / "configs" / "downstream" / "demo.yaml").read_text())
+    del demo["data"]["source"]
+    demo["data"]["benchmark"]["init_args"] = {
+        "root": "data/two_rooms",
+        "validation_fraction": 0.5,
+    }
+    change = {
+        "data": {"voxel_size": CONFIG["data"]["voxel_size"]},
+        "model": {"weights": "run", "backbone": {"class_path": backbone}},
+    }
+    Path("finetune.yaml").write_text(yaml.safe_dump(merged(demo, change)))
+    small = SMALL[2:]  # the width of Res16UNet is a factor
+    assert finetune(["--config", "finetune.yaml", "--run_dir", "finetuned", *small]) == 0
+    report = json.loads(Path("finetuned/initialization.json").read_text())
+    assert set(report["dropped"]) == {"final.kernel", "final.bias"}
+    assert report["num_loaded"] > 0
+    finetuned = read_network(Path("finetuned")).network.backbone
+    assert type(finetuned).__name__ == "TwoLayers"
+    assert finetuned.out_channels is None
+    assert evaluate(["finetuned", "--output", "scores"]) == 0
+
+
 @pytest.mark.parametrize(("name", "file", "code", "config"), PRETRAINING)
 def test_recipe_runs(
     name: str,
@@ -98,7 +124,8 @@ def test_recipe_runs(
     if name == "loss":
         assert "train/distance" in lines[0]
     if name == "backbone":
-        backbone, _ = load_backbone(Path("run/backbone.safetensors"))
+        backbone, _ = load_backbone("run/backbone.safetensors")
         assert type(backbone).__name__ == "TwoLayers"
+        finetune_pretrained("my_backbone.TwoLayers")
     if name == "dataset":
         assert Path("data/one_room/pairs.parquet").exists()

@@ -50,6 +50,9 @@ class Res16UNet(Backbone):
     entries.
     """
 
+    input_layer = "conv0p1s1"
+    free_arguments = ("out_channels", "batch_norm_momentum", "normalize_output")
+
     def __init__(
         self,
         in_channels: int,
@@ -234,10 +237,9 @@ class Res16UNet(Backbone):
         norm = cast(BatchNorm, self.get_submodule(batch_norm))
         return norm.after(self.get_submodule(convolution), x, rectify=True)
 
-    def head(self, x: SparseTensor) -> SparseTensor:
-        """The 1x1 output layer where there is one, and unit length where that is asked for."""
-        if self.out_channels is not None:
-            x = self.final(x)
+    def output(self, x: SparseTensor) -> SparseTensor:
+        """Apply the 1x1 output layer, if any, and normalize if ``normalize_output`` is set."""
+        x = super().output(x)
         return normalize(x) if self.normalize_output else x
 
 

@@ -13,7 +13,8 @@ from pointcontrast.backbones import VARIANTS, Res16UNet
 from pointcontrast.backbones.res16unet import STEM_CHANNELS, scaled_channels
 from pointcontrast.errors import InputError
 
-_STEM = "conv0p1s1.kernel"
+STEM = f"{Res16UNet.input_layer}.kernel"
+"""Entry of the state dict that the input features enter: (taps, in_channels, channels)."""
 
 
 def infer_arguments(path: Path, state_dict: Mapping[str, torch.Tensor]) -> dict[str, Any]:
@@ -30,9 +31,9 @@ def infer_arguments(path: Path, state_dict: Mapping[str, torch.Tensor]) -> dict[
     Raises:
         InputError: no variant fits, and why.
     """
-    stem = state_dict.get(_STEM)
+    stem = state_dict.get(STEM)
     if stem is None:
-        raise InputError(f"{path} holds no Res16UNet: it has no {_STEM}")
+        raise InputError(f"{path} holds no Res16UNet: it has no {STEM}")
     layers = tuple(_num_blocks(state_dict, stage) for stage in range(1, 9))
     planes = tuple(_channels(state_dict, f"block{stage}.0.conv1.kernel") for stage in range(1, 9))
     bottleneck = "block1.0.conv3.kernel" in state_dict
@@ -44,7 +45,7 @@ def infer_arguments(path: Path, state_dict: Mapping[str, torch.Tensor]) -> dict[
             f"{stem.shape[-1]}; known are {', '.join(VARIANTS)} and their multiples (width)"
         )
     variant, width = found
-    final = state_dict.get("final.kernel")
+    final = state_dict.get(f"{Res16UNet.output_layer}.kernel")
     size = 1 if stem.ndim == 2 else round(len(stem) ** (1 / 3))
     widens = state_dict.get("conv2p2s2.kernel")
     arguments = {

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,7 +79,7 @@ class Weights:
     dropped: tuple[str, ...] = field(default=())
 
 
-def read_weights(path: Path, kernel_order: KernelOrder = "auto") -> Weights:
+def read_weights(path: str | os.PathLike[str], kernel_order: KernelOrder = "auto") -> Weights:
     """The weights in a file: a backbone, a finetuned network, or a ``.pth`` of another program.
 
     Args:
@@ -90,6 +91,7 @@ def read_weights(path: Path, kernel_order: KernelOrder = "auto") -> Weights:
     Raises:
         InputError: the file is absent, damaged, or holds no such weights.
     """
+    path = Path(path)
     if path.is_file() and path.suffix not in (".safetensors", ".ckpt"):
         return _foreign(path, read_foreign_weights(path, kernel_order))
     path = _weights_path(path)
@@ -123,7 +125,10 @@ def _foreign(path: Path, found: ForeignWeights) -> Weights:
 
 
 def save_backbone(
-    path: Path, backbone: Backbone, network_input: NetworkInput, provenance: dict[str, Any]
+    path: str | os.PathLike[str],
+    backbone: Backbone,
+    network_input: NetworkInput,
+    provenance: dict[str, Any],
 ) -> None:
     """Write a backbone file and its model card, each atomically.
 
@@ -133,6 +138,7 @@ def save_backbone(
         network_input: how views become its input.
         provenance: JSON values worth keeping.
     """
+    path = Path(path)
     header = backbone_header(backbone, network_input, provenance)
     write_safetensors(path, backbone.state_dict(), header)
     write_model_card(
@@ -246,7 +252,9 @@ def _weights_path(path: Path) -> Path:
     return finetuned if finetuned.exists() else path / BACKBONE
 
 
-def load_backbone(path: Path, engine: EngineName = "auto") -> tuple[Backbone, BackboneMetadata]:
+def load_backbone(
+    path: str | os.PathLike[str], engine: EngineName = "auto"
+) -> tuple[Backbone, BackboneMetadata]:
     """Build the network of a backbone file on either engine, in evaluation mode.
 
     Raises:

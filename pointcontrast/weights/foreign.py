@@ -20,6 +20,7 @@ from typing import Any, Literal
 import torch
 
 from pointcontrast.errors import InputError
+from pointcontrast.weights.architecture import STEM
 from pointcontrast.weights.kernel_order import KernelOrder, find_order, reordered
 from pointcontrast.weights.program import program_of
 from pointcontrast.weights.spconv_layout import STEM as SPCONV_STEM
@@ -28,7 +29,6 @@ from pointcontrast.weights.torch_file import Container, read_torch_file
 
 HEADER = "pointcontrast"
 """Under this key stands the header of a file that this project wrote."""
-STEM = "conv0p1s1.kernel"
 _LAYER = re.compile(r"(conv\d+p\d+s\d+|bn\d+|block\d+|convtr\d+p\d+s\d+|bntr\d+|final)\.")
 _TRUNK = re.compile(r"(.*\btrunk\.)(\d+)\.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urldefrag, urlsplit
@@ -20,11 +21,11 @@ _RECORD = "source.json"
 
 
 def from_pretrained(
-    path_or_url: Path | str,
+    path_or_url: str | os.PathLike[str],
     sha256: str | None = None,
     *,
     engine: EngineName = "auto",
-    cache: Path | None = None,
+    cache: str | os.PathLike[str] | None = None,
 ) -> tuple[Backbone, BackboneMetadata]:
     """Load a backbone from a file, a run's folder, or an ``http(s)`` address.
 
@@ -49,20 +50,23 @@ def from_pretrained(
 
 
 def local_weights(
-    path_or_url: Path | str, sha256: str | None = None, *, cache: Path | None = None
+    path_or_url: str | os.PathLike[str],
+    sha256: str | None = None,
+    *,
+    cache: str | os.PathLike[str] | None = None,
 ) -> Path:
     """A file on this machine that holds the weights; see :func:`from_pretrained`.
 
     Raises:
         InputError: as there.
     """
-    text = str(path_or_url)
+    text = os.fspath(path_or_url)
     if isinstance(path_or_url, str) and text.startswith(("http://", "https://")):
         address, fragment = urldefrag(text)
         in_address = fragment.removeprefix("sha256=") if fragment else None
         if sha256 and in_address and sha256.lower() != in_address.lower():
             raise InputError(f"{text} names another SHA-256 than {sha256}; give one")
-        return _cached(address, _checked_hash(sha256 or in_address), cache or cache_folder())
+        return _cached(address, _checked_hash(sha256 or in_address), Path(cache or cache_folder()))
     path = Path(path_or_url)
     if sha256 is not None:
         _check_file(path, _checked_hash(sha256))

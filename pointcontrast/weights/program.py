@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from pointcontrast.weights.architecture import STEM
+
 POINTCONTRAST = "PointContrast pretraining"
 SCENE_CONTEXTS = "ContrastiveSceneContexts pretraining"
 DEPTH_CONTRAST = "DepthContrast"
@@ -51,6 +53,6 @@ def program_of(
     if "best_val_miou" in keys:
         return SCENE_CONTEXTS_FINETUNED
     if {"iteration", "epoch", "arch", "state_dict"} <= keys:
-        stem = weights["conv0p1s1.kernel"]
+        stem = weights[STEM]
         return SEGMENTATION if stem.ndim > 2 and len(stem) == 125 else FINETUNED
     return UNKNOWN

@@ -98,7 +98,7 @@ def test_levels(variant: str) -> None:
     ]
     assert net.num_features == levels[-1].features.shape[1]
     assert torch.equal(levels[-1].coordinates, COORDINATES)
-    assert torch.equal(net.head(levels[-1]).features, net(x).features)
+    assert torch.equal(net.output(levels[-1]).features, net(x).features)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -257,7 +257,7 @@ def test_time_is_neither_strided_nor_seen_outside_the_blocks(region: str, volume
     x = net.engine.sparse_tensor(COORDINATES_4D, features_of(COORDINATES_4D))
     levels = net.forward_levels(x)
     assert [level.stride for level in levels] == [(s, s, s, 1) for s in (16, 8, 4, 2, 1)]
-    net.head(levels[-1]).features.square().sum().backward()
+    net.output(levels[-1]).features.square().sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
 
 

@@ -86,9 +86,6 @@ def test_a_backbone_that_knows_no_encoder_says_so() -> None:
         def forward_levels(self, x):
             return [self.stem(x)]
 
-        def head(self, x):
-            return x
-
     backbone = OneLayer()
     assert (
         Network(backbone, LinearHead(backbone.level_channels, 4), "linear")(batch()).shape[1] == 4

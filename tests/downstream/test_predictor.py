@@ -75,9 +75,6 @@ class Pointwise(Backbone):
     def forward_levels(self, x):
         return [self.stem(x)]
 
-    def head(self, x):
-        return x
-
 
 def test_blocks_and_votes_change_nothing_for_a_network_without_neighbours() -> None:
     torch.manual_seed(1)

@@ -52,6 +52,13 @@ def test_comes_back_on_both_engines_with_the_same_features(saved: Path, engine: 
         )
 
 
+def test_paths_may_be_strings(saved: Path, tmp_path: Path) -> None:
+    backbone, metadata = load_backbone(str(saved), engine="native")
+    save_backbone(f"{tmp_path}/again.safetensors", backbone, metadata.network_input, {"step": 3})
+    assert (tmp_path / "again.safetensors").read_bytes() == saved.read_bytes()
+    assert read_weights(str(saved)).metadata == metadata
+
+
 def test_header_is_plain_and_holds_no_engine(saved: Path) -> None:
     with safe_open(saved, framework="pt") as file:
         header = file.metadata()
