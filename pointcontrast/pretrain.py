@@ -102,11 +102,19 @@ class PointContrast(ReproducibleModule):
             seed: of the loss's sampling; set from seed_everything.
 
         Raises:
-            InputError: pairs_a_pass is less than 1.
+            InputError: pairs_a_pass is less than 1, or neither the backbone nor the loss normalises
+                the features.
         """
         super().__init__()
         if pairs_a_pass is not None and pairs_a_pass < 1:
             raise InputError(f"model.pairs_a_pass {pairs_a_pass} must be at least 1, or null")
+        lengths_are_free = getattr(backbone, "normalize_output", True) is False
+        if lengths_are_free and getattr(loss, "normalize", True) is False:
+            raise InputError(
+                f"{type(loss).__name__} takes rows of unit length, and the backbone does not "
+                "normalise its output: set model.backbone.init_args.normalize_output, or "
+                "model.loss.init_args.normalize, to true"
+            )
         self.backbone = backbone
         self.loss = loss
         self.optimizer = optimizer

@@ -107,6 +107,17 @@ def test_hardest_contrastive_runs_through_the_same_config(config: Path) -> None:
     assert line["train/loss"] == pytest.approx(line["train/positive"] + line["train/negative"])
 
 
+def test_features_of_any_length_are_normalised_by_the_loss_or_refused(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    free = "--model.backbone.normalize_output=false"
+    assert run(config, "refused", free) == 2
+    assert "PointInfoNCE takes rows of unit length" in capsys.readouterr().err
+    assert not Path("refused").exists()
+    assert run(config, "run", free, "--model.loss.normalize=true", "--trainer.max_steps=2") == 0
+    assert np.isfinite(losses("run")).all()
+
+
 def test_a_learnt_temperature_is_trained_without_weight_decay(config: Path) -> None:
     arguments = ("--model.loss.learn_temperature=true", "--trainer.max_steps=8")
     assert run(config, "run", *arguments) == 0

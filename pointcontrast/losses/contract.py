@@ -1,9 +1,10 @@
-"""What every loss takes and what it gives back.
+"""What every loss takes and what it returns.
 
 A loss is a module called as ``loss(features0, features1, correspondences, generator,
-offsets0=..., offsets1=...)``; it returns a :class:`LossOutput` and raises ``ValueError`` for what
-:func:`check_inputs` refuses. A loss whose attribute ``gather_negatives`` is true takes negatives of
-other processes: it is called on every rank in every step, without a row where a rank has no pair.
+offsets0=..., offsets1=...)``. It returns a :class:`LossOutput` and raises ``ValueError`` for what
+:func:`check_inputs` and :func:`unit_length` refuse. A loss whose attribute ``gather_negatives`` is
+true takes negatives of other processes: every rank calls it in every step, with no row where the
+rank has no pair.
 """
 
 from __future__ import annotations
@@ -13,20 +14,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch.nn.functional import normalize as scaled_to_unit_length
 
-NO_SCENE_ELSEWHERE = (
-    "gather_negatives and same_scene_negatives exclude each other: a scene's rows are on one rank; "
-    "leave one of them out"
-)
+from pointcontrast.errors import InputError
+
+UNIT_TOLERANCE = 1e-3
+"""Largest distance of a row's length from 1 that counts as unit length in float32."""
 
 
 @dataclass(frozen=True)
 class LossOutput:
-    """A loss and what is worth logging beside it.
+    """A loss and its terms.
 
     Attributes:
-        loss: scalar, to differentiate.
-        terms: detached scalars by name, to log.
+        loss: Scalar, to differentiate.
+        terms: Detached scalars by name, to log.
     """
 
     loss: torch.Tensor
@@ -45,15 +47,15 @@ def check_inputs(
     """Check the arguments that all losses share.
 
     Args:
-        features0: (N0, C) floating point.
-        features1: (N1, C), same dtype and device.
-        correspondences: (M, 2) int64 rows of features0 and features1, sorted by column 0, M >= 1.
-        offsets0: B+1 row numbers of features0, from 0 to N0, never falling, or None.
-        offsets1: the same for features1; given if and only if offsets0 is.
-        may_be_empty: M may be 0.
+        features0: Features of view0, (N0, C) floating point.
+        features1: Features of view1, (N1, C), same dtype and device.
+        correspondences: Rows of features0 and features1, (M, 2) int64, sorted by column 0, M >= 1.
+        offsets0: B+1 row numbers of features0, ascending from 0 to N0, or None.
+        offsets1: B+1 row numbers of features1; given if and only if offsets0 is.
+        may_be_empty: Whether M may be 0.
 
     Raises:
-        ValueError: any of this does not hold; the message has the value found.
+        ValueError: An argument differs from this; the message has the value found.
     """
     _check_features(features0, features1)
     _check_correspondences(correspondences, len(features0), len(features1), may_be_empty)
@@ -69,6 +71,55 @@ def check_inputs(
         )
     _check_offsets("offsets0", offsets0, len(features0))
     _check_offsets("offsets1", offsets1, len(features1))
+
+
+def check_negatives(gather_negatives: bool, same_scene_negatives: bool) -> None:
+    """Refuse negatives of other ranks and of the row's own scene at once.
+
+    Raises:
+        InputError: Both are asked for.
+    """
+    if gather_negatives and same_scene_negatives:
+        raise InputError(
+            "gather_negatives and same_scene_negatives exclude each other: all rows of a scene are "
+            "on one rank; leave one of them out"
+        )
+
+
+def unit_length(features: torch.Tensor, rows: torch.Tensor, normalize: bool) -> torch.Tensor:
+    """Scale rows to unit length, or check that those which enter a loss have it.
+
+    Both losses are defined on the unit sphere: a temperature and a margin mean nothing for rows of
+    any length. A row of zeros stays a row of zeros (as :func:`pointcontrast.sparse.normalize` and
+    ``torch.nn.functional.normalize`` leave it). NaN passes, for the guard of a run to find.
+
+    Args:
+        features: (N, C) floating point.
+        rows: Rows that enter the loss, (K,) int64; only these are checked.
+        normalize: Whether to scale all rows; otherwise they are checked to
+            :data:`UNIT_TOLERANCE`, or to the dtype's resolution where that is coarser.
+
+    Returns:
+        (N, C), the features with rows of unit length.
+
+    Raises:
+        InputError: A row is of another length, and ``normalize`` is false.
+    """
+    if normalize:
+        return scaled_to_unit_length(features, dim=1)
+    if len(rows) == 0:
+        return features
+    dtype = torch.promote_types(features.dtype, torch.float32)
+    lengths = torch.linalg.vector_norm(features.detach()[rows], dim=1, dtype=dtype)
+    low, high = torch.stack(torch.where(lengths == 0, 1, lengths).aminmax()).tolist()
+    tolerance = max(UNIT_TOLERANCE, torch.finfo(features.dtype).eps)
+    if 1 - low > tolerance or high - 1 > tolerance:
+        raise InputError(
+            f"features have rows of length {low:.4g} to {high:.4g}, but the loss takes unit "
+            "length: normalise them (model.backbone.init_args.normalize_output: true) or give "
+            "normalize=True (model.loss.init_args.normalize: true)"
+        )
+    return features
 
 
 def _check_features(features0: torch.Tensor, features1: torch.Tensor) -> None:
@@ -99,7 +150,7 @@ def _check_correspondences(
         raise ValueError("correspondences are empty: drop a batch without a match before the loss")
     column0 = correspondences[:, 0]
     unsorted = (column0[1:] < column0[:-1]).any().to(torch.int64)
-    # one transfer from the device for all that is asked of it
+    # one transfer from the device for all values
     low0, low1, high0, high1, is_unsorted = torch.cat(
         [correspondences.amin(0), correspondences.amax(0), unsorted[None]]
     ).tolist()

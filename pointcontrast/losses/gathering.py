@@ -1,6 +1,6 @@
 """Collectives of training on several processes; each does nothing where there is only one.
 
-What every rank calls, every rank must call: also one whose batch holds no pair.
+Every rank must call each of them, also a rank whose batch holds no pair.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from torch.autograd.function import once_differentiable
 
 
 def num_ranks() -> int:
-    """How many processes train together; 1 without a process group."""
+    """Return the number of processes that train together; 1 without a process group."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def rows_of_other_ranks(rows: torch.Tensor) -> torch.Tensor:
-    """The rows that all other ranks hand in, differentiable.
+    """Gather the rows of all other ranks, differentiably.
 
-    Backwards, each rank receives the sum of what all others' losses ask of its rows. The sum, not
-    the mean: a loss that is to equal that of the joined batch under DDP, which averages the
-    ranks' gradients, is multiplied by their number (:func:`mean_over_ranks`).
+    In the backward pass each rank receives the sum of its rows' gradients from all other ranks. The
+    sum, not the mean: a loss that is to equal that of the joined batch under DDP, which averages
+    the ranks' gradients, is multiplied by the number of ranks (:func:`mean_over_ranks`).
 
     Args:
-        rows: (n, C) floating point; n may differ from rank to rank and may be 0.
+        rows: Rows of this rank, (n, C) floating point; n may differ between ranks and may be 0.
 
     Returns:
         (sum of the others' n, C), in the order of ranks; (0, C) on a single process.
@@ -37,7 +37,7 @@ def rows_of_other_ranks(rows: torch.Tensor) -> torch.Tensor:
 
 
 def sum_over_ranks(values: torch.Tensor) -> torch.Tensor:
-    """The sum over ranks of tensors of one shape, without a gradient."""
+    """Sum tensors of one shape over all ranks, without a gradient."""
     values = values.detach().clone()
     if num_ranks() > 1:
         dist.all_reduce(values)
@@ -45,11 +45,11 @@ def sum_over_ranks(values: torch.Tensor) -> torch.Tensor:
 
 
 def mean_over_ranks(local_sum: torch.Tensor, total: torch.Tensor) -> torch.Tensor:
-    """The mean of all ranks' values, of which each rank knows the sum of its own.
+    """Average values over all ranks, each of which knows the sum of its own.
 
     Args:
-        local_sum: scalar, the sum of this rank's values, differentiable.
-        total: how many values there are on all ranks together; the mean of none is 0.
+        local_sum: Sum of this rank's values, a differentiable scalar.
+        total: Number of values on all ranks together; the mean of none is 0.
 
     Returns:
         A scalar, the same on every rank. Its gradient is that of this rank's part times the number
@@ -63,7 +63,7 @@ def mean_over_ranks(local_sum: torch.Tensor, total: torch.Tensor) -> torch.Tenso
 
 
 def gather_objects(value: Any) -> list[Any]:
-    """What each rank hands in, by rank; anything that pickles."""
+    """Gather one picklable object from each rank, in the order of ranks."""
     if num_ranks() == 1:
         return [value]
     gathered: list[Any] = [None] * num_ranks()
@@ -73,7 +73,7 @@ def gather_objects(value: Any) -> list[Any]:
 
 @torch.no_grad()
 def take_buffers_of_first_rank(network: nn.Module) -> None:
-    """Give every rank the running statistics of rank 0, so that all score one network.
+    """Give every rank the running statistics of rank 0, so that all ranks score one network.
 
     DDP does the same at the start of each training step, and at no other time.
     """
@@ -83,14 +83,14 @@ def take_buffers_of_first_rank(network: nn.Module) -> None:
 
 
 def part_ways() -> None:
-    """End the group: what a rank computes from here on, it computes alone (metrics would wait)."""
+    """End the process group: from here on each rank computes alone (metrics would wait)."""
     if num_ranks() > 1:
         dist.barrier()
         dist.destroy_process_group()
 
 
 class _OthersRows(torch.autograd.Function):
-    """All-gather of uneven numbers of rows, without one's own; its backward pass sums."""
+    """All-gather of the other ranks' rows, in uneven numbers; the backward pass sums."""
 
     @staticmethod
     def forward(ctx: Any, rows: torch.Tensor) -> torch.Tensor:

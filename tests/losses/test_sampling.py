@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from pointcontrast.losses.point_info_nce import sample_positives
+from pointcontrast.losses.info_nce import sample_positives
 from pointcontrast.losses.sampling import choose_matches, choose_rows, scene_of_rows
 
 CPU = torch.device("cpu")

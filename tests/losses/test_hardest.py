@@ -8,12 +8,8 @@ import torch
 
 from pointcontrast.errors import InputError
 from pointcontrast.losses import HardestContrastive
-from pointcontrast.losses import hardest_contrastive as module
-from pointcontrast.losses.hardest_contrastive import (
-    _contains,
-    hardest_contrastive,
-    hardest_negatives,
-)
+from pointcontrast.losses import hardest as module
+from pointcontrast.losses.hardest import _contains, contrast_with_pools, hardest_negatives
 from tests.oracles import losses as oracle
 from tests.oracles.losses import Batch, random_batch
 
@@ -45,7 +41,7 @@ def test_equals_the_loops(seed: int, same_scene: bool, numbers: dict[str, float]
     offsets = (batch.offsets0, batch.offsets1) if same_scene else None
     expected = oracle.hardest_contrastive(*arguments, **numbers, scene_offsets=offsets)
     assert 0 < expected["dropped"] < 1
-    output = hardest_contrastive(*arguments, **numbers, scene_offsets=offsets, chunk_size=7)
+    output = contrast_with_pools(*arguments, **numbers, scene_offsets=offsets, chunk_size=7)
     assert output.loss.item() == pytest.approx(expected["loss"])
     for name in ("positive", "negative", "dropped"):
         assert output.terms[name].item() == pytest.approx(expected[name]), name
@@ -57,9 +53,9 @@ def test_module_equals_the_loops_on_what_it_samples(same_scene: bool, monkeypatc
     seen: list[tuple[torch.Tensor, ...]] = []
     monkeypatch.setattr(
         module,
-        "hardest_contrastive",
+        "contrast_with_pools",
         lambda *arguments, **options: (
-            seen.append(arguments) or hardest_contrastive(*arguments, **options)
+            seen.append(arguments) or contrast_with_pools(*arguments, **options)
         ),
     )
     output = call(
@@ -121,7 +117,7 @@ def test_loss_and_gradients_equal_those_through_the_full_minimum(chunk_size: int
     _, (features0, features1, *rest) = sampled(6, match_probability=0.3)
     inputs = [features0.requires_grad_(), features1.requires_grad_()]
     expected = dense(features0, features1, *rest)
-    actual = hardest_contrastive(features0, features1, *rest, chunk_size=chunk_size).loss
+    actual = contrast_with_pools(features0, features1, *rest, chunk_size=chunk_size).loss
     torch.testing.assert_close(actual, expected)
     for got, wanted in zip(
         torch.autograd.grad(actual, inputs), torch.autograd.grad(expected, inputs), strict=True
@@ -135,7 +131,7 @@ def test_gradcheck(chunk_size: int) -> None:
         7, num_positives=6, num_pool=5, sizes0=(6, 4), sizes1=(5, 6), num_channels=3
     )
     assert torch.autograd.gradcheck(
-        lambda a, b: hardest_contrastive(a, b, *rest, chunk_size=chunk_size).loss,
+        lambda a, b: contrast_with_pools(a, b, *rest, chunk_size=chunk_size).loss,
         [features0.requires_grad_(), features1.requires_grad_()],
     )
 
@@ -151,19 +147,19 @@ def pair_with(positives: list[list[int]], extra_matches: list[list[int]] | None 
 def test_orthonormal_features_have_a_closed_form() -> None:
     *arguments, pool0, pool1 = pair_with([[0, 0], [1, 1], [2, 2]])
     # each row's nearest is its own match: all hardest negatives are dropped, nothing is left
-    output = hardest_contrastive(*arguments, pool0, pool1)
+    output = contrast_with_pools(*arguments, pool0, pool1)
     assert output.loss == 0
     assert output.terms["dropped"] == 1
     # row 0 against the pool {1}: a negative at the distance sqrt(2), beyond 1.4
     far, near = torch.tensor([1]), torch.tensor([0])
     features0, features1, matches, positives, _, _ = pair_with([[0, 0]])
     arguments = (features0, features1, matches, positives)
-    assert hardest_contrastive(*arguments, far, far).loss == 0
-    output = hardest_contrastive(*arguments, far, far, negative_margin=2.0)
+    assert contrast_with_pools(*arguments, far, far).loss == 0
+    output = contrast_with_pools(*arguments, far, far, negative_margin=2.0)
     assert output.loss.item() == pytest.approx((2 - math.sqrt(2)) ** 2)
     assert output.terms["accuracy"] == 1
     # one direction without a negative counts as 0, so the mean of the two is halved
-    output = hardest_contrastive(*arguments, near, far, negative_margin=2.0)
+    output = contrast_with_pools(*arguments, near, far, negative_margin=2.0)
     assert output.loss.item() == pytest.approx((2 - math.sqrt(2)) ** 2 / 2)
     assert output.terms["dropped"] == 0.5
 
@@ -172,7 +168,7 @@ def test_a_collapsed_network_pays_the_whole_negative_margin() -> None:
     same = torch.ones(6, 4) / 2
     matches = torch.tensor([[0, 0], [1, 1]])
     pool = torch.tensor([4, 5])
-    output = hardest_contrastive(same, same, matches, matches, pool, pool)
+    output = contrast_with_pools(same, same, matches, matches, pool, pool)
     assert output.terms["positive"] == 0
     assert output.terms["negative"].item() == pytest.approx((1.4 - math.sqrt(1e-7)) ** 2)
     assert output.terms["accuracy"] == 0
@@ -183,7 +179,7 @@ def test_the_positive_margin_is_taken_off_the_squared_distance() -> None:
     features1 = torch.tensor([[math.cos(1.0), math.sin(1.0)]])
     match = torch.tensor([[0, 0]])
     pool = torch.tensor([0])
-    output = hardest_contrastive(features0, features1, match, match, pool, pool)
+    output = contrast_with_pools(features0, features1, match, match, pool, pool)
     assert output.loss.item() == pytest.approx(2 - 2 * math.cos(1.0) - 0.1, rel=1e-5)
 
 
@@ -191,7 +187,7 @@ def test_a_hardest_negative_that_is_an_unsampled_match_is_dropped_not_replaced()
     arguments = pair_with([[0, 1]], extra_matches=[[0, 0]])
     # row 0 of view0 is nearest to row 0 of view1: a match, though not a sampled one. The second
     # hardest must not take its place; view1's row 1 keeps its negative, row 1 of view0.
-    output = hardest_contrastive(*arguments)
+    output = contrast_with_pools(*arguments)
     assert output.terms["dropped"] == 0.5
     assert output.terms["negative"].item() == pytest.approx((1.4 - math.sqrt(1e-7)) ** 2 / 2)
 
@@ -212,7 +208,7 @@ def test_no_match_is_ever_pushed_away(seed: int) -> None:
     features0.requires_grad_()
     for positive in correspondences[::40]:
         i, j = positive.tolist()
-        output = hardest_contrastive(
+        output = contrast_with_pools(
             features0,
             features1,
             correspondences,
@@ -236,7 +232,7 @@ def test_when_every_negative_is_a_match_the_term_is_zero_and_its_gradient_too() 
     _, (features0, features1, _, _, pool0, pool1) = sampled(8)
     everything = torch.cartesian_prod(torch.arange(len(features0)), torch.arange(len(features1)))
     features0.requires_grad_()
-    output = hardest_contrastive(
+    output = contrast_with_pools(
         features0, features1, everything, everything[::50], pool0, pool1, positive_margin=100.0
     )
     assert output.loss == 0
@@ -249,7 +245,7 @@ def test_when_every_negative_is_a_match_the_term_is_zero_and_its_gradient_too() 
 def test_equal_features_have_a_finite_gradient() -> None:
     same = (torch.ones(6, 4) / 2).requires_grad_()
     matches, pool = torch.tensor([[0, 0]]), torch.tensor([4, 5])
-    hardest_contrastive(same, same, matches, matches, pool, pool).loss.backward()
+    contrast_with_pools(same, same, matches, matches, pool, pool).loss.backward()
     assert same.grad is not None
     assert same.grad.isfinite().all()
 
@@ -258,7 +254,7 @@ def test_of_equally_near_rows_one_receives_the_gradient() -> None:
     features0 = torch.tensor([[1.0, 0.0]])
     features1 = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.6, 0.8]], requires_grad=True)
     match, pool0, pool1 = torch.tensor([[0, 0]]), torch.tensor([0]), torch.tensor([1, 2])
-    hardest_contrastive(features0, features1, match, match, pool0, pool1).loss.backward()
+    contrast_with_pools(features0, features1, match, match, pool0, pool1).loss.backward()
     assert features1.grad is not None
     assert features1.grad[1:].abs().sum(1).count_nonzero() == 1
 
@@ -289,10 +285,10 @@ def test_a_scene_without_pool_rows_has_no_hardest_negative() -> None:
 
 def test_row_order_does_not_matter() -> None:
     _, (features0, features1, correspondences, positives, pool0, pool1) = sampled(11)
-    expected = hardest_contrastive(
+    expected = contrast_with_pools(
         features0, features1, correspondences, positives, pool0, pool1
     ).loss
-    actual = hardest_contrastive(
+    actual = contrast_with_pools(
         features0, features1, correspondences.flip(0), positives.flip(0), pool0.flip(0), pool1
     ).loss
     torch.testing.assert_close(actual, expected)
@@ -301,8 +297,8 @@ def test_row_order_does_not_matter() -> None:
 def test_views_may_change_places() -> None:
     _, (features0, features1, correspondences, positives, pool0, pool1) = sampled(12)
     torch.testing.assert_close(
-        hardest_contrastive(features0, features1, correspondences, positives, pool0, pool1).loss,
-        hardest_contrastive(
+        contrast_with_pools(features0, features1, correspondences, positives, pool0, pool1).loss,
+        contrast_with_pools(
             features1, features0, correspondences.flip(1), positives.flip(1), pool1, pool0
         ).loss,
     )

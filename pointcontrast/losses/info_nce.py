@@ -13,7 +13,8 @@ key, which is then a negative of both.
 
 Deliberate differences: all randomness comes from one generator (there, two global ones); the
 n x n logits are never held at once, so memory grows with n and not with its square; half
-precision is computed in float32, also under autocast.
+precision is computed in float32, also under autocast; rows of another length are refused (there,
+the dot products of whatever the network returns are taken).
 """
 
 from __future__ import annotations
@@ -27,38 +28,106 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 
 from pointcontrast.errors import InputError
-from pointcontrast.losses.contract import NO_SCENE_ELSEWHERE, LossOutput, check_inputs
+from pointcontrast.losses.contract import LossOutput, check_inputs, check_negatives, unit_length
 from pointcontrast.losses.gathering import mean_over_ranks, rows_of_other_ranks, sum_over_ranks
 from pointcontrast.losses.sampling import choose_matches, choose_rows, scene_of_rows
 
 LEARNT_TEMPERATURE_RANGE = (0.01, 1.0)
-"""A learnt temperature is kept in this range: below it the exponentials are all but a hard
-maximum and training turns unstable; above it unit features cannot be told apart."""
+"""Range in which a learnt temperature is kept. Below it the exponentials are nearly a hard maximum
+and training turns unstable; above it unit features cannot be told apart."""
+
+
+def point_info_nce(
+    features0: torch.Tensor,
+    features1: torch.Tensor,
+    correspondences: torch.Tensor,
+    generator: torch.Generator | None = None,
+    *,
+    num_positives: int = 4096,
+    temperature: float | torch.Tensor = 0.4,
+    symmetric: bool = False,
+    same_scene_negatives: bool = False,
+    chunk_size: int = 512,
+    gather_negatives: bool = False,
+    normalize: bool = False,
+    offsets0: Sequence[int] | None = None,
+    offsets1: Sequence[int] | None = None,
+) -> LossOutput:
+    """Sample matches from a batch of pairs of views and contrast them; equation in this module.
+
+    Args:
+        features0: Features of view0, (N0, C) floating point, rows of unit length.
+        features1: Features of view1, (N1, C), same dtype and device.
+        correspondences: Rows of features0 and features1 that match, (M, 2) int64, sorted by
+            column 0.
+        generator: Source of randomness for the matches that take part; None: PyTorch's global
+            generator for the CPU.
+        num_positives: Largest number of matches that take part, from all pairs of the batch
+            together. The authors' scripts use 4096 for the four pairs of one GPU.
+        temperature: Divisor of the cosines, > 0; 0.4 in the authors' scripts (their YAML default,
+            0.07, is overridden there). A scalar tensor receives a gradient.
+        symmetric: Whether to average the loss with that of view1 asking and view0 answering.
+        same_scene_negatives: Whether a query is compared with keys of its own scene only; a query
+            alone in its scene then adds 0.
+        chunk_size: Rows of logits held at once; changes memory and speed, never the result.
+        gather_negatives: Whether the keys of all ranks' queries are negatives. The loss is then the
+            mean over all ranks' queries: under DDP its gradient is that of one process on the
+            joined batch. Batch norm still sees each rank's own batch, and each rank still chooses
+            ``num_positives`` matches of its own. The released code does not do this.
+        normalize: Whether to scale the rows to unit length first; otherwise rows of another
+            length are refused.
+        offsets0: B+1 row numbers; sample b owns rows ``offsets0[b]:offsets0[b + 1]``.
+        offsets1: B+1 row numbers of features1. Only same-scene negatives need both.
+
+    Returns:
+        The loss (float32 at least), and the terms ``accuracy`` (fraction of the queries whose own
+        match has the largest logit; ties count as right), ``positive_similarity`` (mean cosine of
+        the matches), ``temperature`` and ``num_positives``.
+
+    Raises:
+        InputError: A number is out of its range, negatives are to be of the own scene and of other
+            ranks, or rows are not of unit length.
+        ValueError: A tensor has a wrong shape, dtype or value
+            (:func:`~pointcontrast.losses.contract.check_inputs`), or offsets are missing.
+    """
+    _check_numbers(num_positives, temperature, chunk_size)
+    check_negatives(gather_negatives, same_scene_negatives)
+    check_inputs(
+        features0, features1, correspondences, offsets0, offsets1, may_be_empty=gather_negatives
+    )
+    if same_scene_negatives and offsets0 is None:
+        raise ValueError("same_scene_negatives needs offsets0 and offsets1: got None")
+    rows0, rows1 = sample_positives(correspondences, num_positives, generator).unbind(1)
+    own_scenes = same_scene_negatives and offsets0 is not None
+    return info_nce(
+        unit_length(features0, rows0, normalize)[rows0],
+        unit_length(features1, rows1, normalize)[rows1],
+        temperature,
+        symmetric=symmetric,
+        scenes=scene_of_rows(rows0, offsets0) if own_scenes else None,
+        chunk_size=chunk_size,
+        gather_negatives=gather_negatives,
+    )
 
 
 class PointInfoNCE(nn.Module):
-    """Sample matches from a batch and compute :func:`point_info_nce` on them.
+    """:func:`point_info_nce` as a module: it holds the numbers, and a temperature to learn.
 
     Args:
-        num_positives: at most this many matches take part, from all pairs of the batch together.
-            The authors' scripts use 4096 for the four pairs of one GPU.
-        temperature: divides the cosines; 0.4 in the authors' scripts (their YAML default, 0.07,
-            is overridden there). The starting value if ``learn_temperature``.
-        symmetric: average the loss with that of view1 asking and view0 answering.
-        learn_temperature: train the logarithm of 1 / temperature, ``log_inverse_temperature``. It
-            is set back into :data:`LEARNT_TEMPERATURE_RANGE` before each use, not clamped in the
-            graph, so that its gradient is alive at the border. Exclude it from weight decay,
-            which would draw the temperature to 1.
-        same_scene_negatives: a query is compared with keys of its own scene only; a query alone
-            in its scene then adds 0.
-        chunk_size: rows of logits held at once; changes memory and speed, never the result.
-        gather_negatives: the keys of all ranks' queries are negatives, and the loss is the mean
-            over all ranks' queries: under DDP the gradient is that of one process on the joined
-            batch. Batch norm still sees each rank's own batch, and each rank still chooses
-            ``num_positives`` matches of its own. The released code does not do this.
+        num_positives: Largest number of matches that take part in a batch.
+        temperature: Divisor of the cosines; the starting value if ``learn_temperature``.
+        symmetric: Whether to average the loss with that of view1 asking and view0 answering.
+        learn_temperature: Whether to train the logarithm of 1 / temperature,
+            ``log_inverse_temperature``. It is set back into :data:`LEARNT_TEMPERATURE_RANGE`
+            before each use, not clamped in the graph, so that its gradient does not vanish at the
+            border. Exclude it from weight decay, which would draw the temperature to 1.
+        same_scene_negatives: Whether negatives are of a query's own scene only.
+        chunk_size: Rows of logits held at once; changes memory and speed, never the result.
+        gather_negatives: Whether the keys of all ranks' queries are negatives.
+        normalize: Whether to scale the rows to unit length first, for a backbone that does not.
 
     Raises:
-        InputError: a number is out of its range, or negatives are to be of the own scene and of
+        InputError: A number is out of its range, or negatives are to be of the own scene and of
             other ranks.
     """
 
@@ -72,21 +141,18 @@ class PointInfoNCE(nn.Module):
         same_scene_negatives: bool = False,
         chunk_size: int = 512,
         gather_negatives: bool = False,
+        normalize: bool = False,
     ) -> None:
         super().__init__()
-        if num_positives < 1:
-            raise InputError(f"num_positives is {num_positives}; give at least 1")
-        if chunk_size < 1:
-            raise InputError(f"chunk_size is {chunk_size}; give at least 1")
-        if gather_negatives and same_scene_negatives:
-            raise InputError(NO_SCENE_ELSEWHERE)
-        _check_temperature(temperature)
+        _check_numbers(num_positives, temperature, chunk_size)
+        check_negatives(gather_negatives, same_scene_negatives)
         self.num_positives = num_positives
         self.temperature = temperature
         self.symmetric = symmetric
         self.same_scene_negatives = same_scene_negatives
         self.chunk_size = chunk_size
         self.gather_negatives = gather_negatives
+        self.normalize = normalize
         self.log_inverse_temperature: nn.Parameter | None = None
         if learn_temperature:
             low, high = LEARNT_TEMPERATURE_RANGE
@@ -101,54 +167,30 @@ class PointInfoNCE(nn.Module):
         features0: torch.Tensor,
         features1: torch.Tensor,
         correspondences: torch.Tensor,
-        generator: torch.Generator,
+        generator: torch.Generator | None = None,
         *,
         offsets0: Sequence[int] | None = None,
         offsets1: Sequence[int] | None = None,
     ) -> LossOutput:
-        """The loss of one batch.
-
-        Args:
-            features0: (N0, C) floating point, rows of unit length.
-            features1: (N1, C), same dtype and device.
-            correspondences: (M, 2) int64 rows of features0 and features1, sorted by column 0.
-            generator: chooses the matches that take part.
-            offsets0: B+1 row numbers; sample b owns rows ``offsets0[b]:offsets0[b + 1]``.
-            offsets1: the same for features1. Both are needed for same-scene negatives only.
-
-        Returns:
-            See :func:`point_info_nce`.
-
-        Raises:
-            ValueError: an argument has a wrong shape, dtype or value
-                (:func:`~pointcontrast.losses.contract.check_inputs`), or offsets are missing.
-        """
-        check_inputs(
+        """Compute the loss of one batch; arguments, result and errors: :func:`point_info_nce`."""
+        return point_info_nce(
             features0,
             features1,
             correspondences,
-            offsets0,
-            offsets1,
-            may_be_empty=self.gather_negatives,
-        )
-        positives = sample_positives(correspondences, self.num_positives, generator)
-        scenes = None
-        if self.same_scene_negatives:
-            if offsets0 is None:
-                raise ValueError("same_scene_negatives needs offsets0 and offsets1: got None")
-            scenes = scene_of_rows(positives[:, 0], offsets0)
-        return point_info_nce(
-            features0[positives[:, 0]],
-            features1[positives[:, 1]],
-            self.current_temperature(),
+            generator,
+            num_positives=self.num_positives,
+            temperature=self.current_temperature(),
             symmetric=self.symmetric,
-            scenes=scenes,
+            same_scene_negatives=self.same_scene_negatives,
             chunk_size=self.chunk_size,
             gather_negatives=self.gather_negatives,
+            normalize=self.normalize,
+            offsets0=offsets0,
+            offsets1=offsets1,
         )
 
     def current_temperature(self) -> float | torch.Tensor:
-        """The temperature: the number given, or a differentiable scalar if it is learnt."""
+        """Return the temperature: the number given, or a differentiable scalar if it is learnt."""
         if self.log_inverse_temperature is None:
             return self.temperature
         low, high = LEARNT_TEMPERATURE_RANGE
@@ -158,7 +200,7 @@ class PointInfoNCE(nn.Module):
 
 
 def sample_positives(
-    correspondences: torch.Tensor, num_positives: int, generator: torch.Generator
+    correspondences: torch.Tensor, num_positives: int, generator: torch.Generator | None
 ) -> torch.Tensor:
     """Choose the matches that take part in the loss.
 
@@ -167,17 +209,17 @@ def sample_positives(
 
     Args:
         correspondences: (M, 2) int64, sorted by column 0.
-        num_positives: the most to choose.
-        generator: source of randomness.
+        num_positives: Largest number of matches to choose.
+        generator: Source of randomness; None: PyTorch's global generator for the CPU.
 
     Returns:
-        (n, 2) int64, n <= num_positives, column 0 unique and rising.
+        (n, 2) int64, n <= num_positives, column 0 unique and ascending.
     """
     matches = choose_matches(correspondences, generator)
     return matches[choose_rows(len(matches), num_positives, generator, matches.device)]
 
 
-def point_info_nce(
+def info_nce(
     queries: torch.Tensor,
     keys: torch.Tensor,
     temperature: float | torch.Tensor = 0.4,
@@ -187,26 +229,26 @@ def point_info_nce(
     chunk_size: int = 512,
     gather_negatives: bool = False,
 ) -> LossOutput:
-    """Cross-entropy of every query finding its own key; see the head of this file.
+    """Compute the cross-entropy of every query finding its own key; the equation of this module.
 
     Args:
         queries: (n, C) floating point, rows of unit length.
         keys: (n, C); row i is the match of query i.
         temperature: > 0; a scalar tensor receives a gradient.
-        symmetric: average with the loss of the keys finding their queries.
-        scenes: (n,) integers; if given, only keys of a query's own scene take part in its sum.
-        chunk_size: rows of logits held at once.
-        gather_negatives: each query is also compared with all other ranks' keys (symmetric: and
-            each key with their queries), and all means are over all ranks' rows; not together
-            with scenes. n may then be 0.
+        symmetric: Whether to average with the loss of the keys finding their queries.
+        scenes: Scene of each query, (n,) integers; if given, only keys of a query's own scene take
+            part in its sum.
+        chunk_size: Rows of logits held at once.
+        gather_negatives: Whether each query is also compared with all other ranks' keys
+            (symmetric: and each key with their queries). All means are then over all ranks' rows,
+            and n may be 0. Not together with scenes.
 
     Returns:
-        The loss (float32 at least), and the terms ``accuracy`` (fraction whose own match has the
-        largest logit; equals count as right), ``positive_similarity`` (mean cosine of the
-        matches), ``temperature`` and ``num_positives``.
+        The output of :func:`point_info_nce`.
 
     Raises:
-        ValueError: there is no row, queries and keys differ in shape, or temperature <= 0.
+        InputError: The temperature is not above 0.
+        ValueError: There is no row, or queries and keys differ in shape.
     """
     is_empty = len(queries) == 0 and not gather_negatives
     if queries.shape != keys.shape or queries.ndim != 2 or is_empty:
@@ -253,7 +295,7 @@ def point_info_nce(
 def _with_rows_of_other_ranks(
     directions: list[tuple[torch.Tensor, torch.Tensor]],
 ) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Other ranks' rows below those that answer, gathered by one collective for all directions."""
+    """Append other ranks' rows to the answering ones, by one collective for all directions."""
     channels = directions[0][1].shape[1]
     others = rows_of_other_ranks(torch.cat([answering for _, answering in directions], dim=1))
     return [
@@ -263,11 +305,11 @@ def _with_rows_of_other_ranks(
 
 
 class _SummedCrossEntropy(torch.autograd.Function):
-    """Sum of the rows' cross-entropies, in chunks of rows, for label i in row i.
+    """Sum of the rows' cross-entropies, in chunks of rows, with label i in row i.
 
-    There may be more keys than queries; those behind are nobody's match.
+    There may be more keys than queries; keys past the last query match no query.
 
-    The gradient is made in the forward pass, while a chunk's softmax is at hand: nothing of size
+    The forward pass computes the gradient too, while it has a chunk's softmax: nothing of size
     n x n is kept, and nothing is computed twice. Differentiable once.
     """
 
@@ -283,7 +325,7 @@ class _SummedCrossEntropy(torch.autograd.Function):
         wants_gradient = any(ctx.needs_input_grad)
         losses, right = queries.new_empty(num_rows), queries.new_empty(num_rows)
         grad_queries, grad_keys = torch.zeros_like(queries), torch.zeros_like(keys)
-        # one buffer for all chunks: a fresh one each time costs as much as the product itself
+        # one buffer for all chunks: allocating one per chunk costs as much as the product itself
         buffer = queries.new_empty(min(chunk_size, num_rows), len(keys))
         for start in range(0, num_rows, chunk_size):
             rows = slice(start, min(start + chunk_size, num_rows))
@@ -322,6 +364,13 @@ def _rows_of_each_scene(scenes: torch.Tensor | None) -> list[torch.Tensor | slic
     if scenes is None:
         return [slice(None)]
     return [(scenes == scene).nonzero()[:, 0] for scene in scenes.unique()]
+
+
+def _check_numbers(num_positives: int, temperature: float | torch.Tensor, chunk_size: int) -> None:
+    for name, count in (("num_positives", num_positives), ("chunk_size", chunk_size)):
+        if count < 1:
+            raise InputError(f"{name} is {count}; give at least 1")
+    _check_temperature(temperature)
 
 
 def _check_temperature(temperature: float | torch.Tensor) -> None:

@@ -10,11 +10,7 @@ import torch
 
 from pointcontrast.errors import InputError
 from pointcontrast.losses import PointInfoNCE
-from pointcontrast.losses.point_info_nce import (
-    LEARNT_TEMPERATURE_RANGE,
-    point_info_nce,
-    sample_positives,
-)
+from pointcontrast.losses.info_nce import LEARNT_TEMPERATURE_RANGE, info_nce, sample_positives
 from pointcontrast.losses.sampling import scene_of_rows
 from tests.oracles import losses as oracle
 from tests.oracles.losses import random_batch, unit_rows
@@ -30,9 +26,9 @@ def features(seed: int, num_rows: int = 23, num_channels: int = 6) -> tuple[torc
 def test_equals_the_loops(temperature: float, num_rows: int) -> None:
     queries, keys = features(0, num_rows)
     expected = oracle.point_info_nce(queries, keys, temperature)
-    assert point_info_nce(queries, keys, temperature).loss.item() == pytest.approx(expected)
+    assert info_nce(queries, keys, temperature).loss.item() == pytest.approx(expected)
     both = (expected + oracle.point_info_nce(keys, queries, temperature)) / 2
-    symmetric = point_info_nce(queries, keys, temperature, symmetric=True)
+    symmetric = info_nce(queries, keys, temperature, symmetric=True)
     assert symmetric.loss.item() == pytest.approx(both)
 
 
@@ -40,7 +36,7 @@ def test_equals_the_loops_with_negatives_of_the_same_scene_in_any_order() -> Non
     queries, keys = features(1)
     scenes = torch.tensor(np.random.default_rng(1).integers(0, 4, len(queries)))
     expected = oracle.point_info_nce(queries, keys, 0.4, scenes.tolist())
-    assert point_info_nce(queries, keys, 0.4, scenes=scenes).loss.item() == pytest.approx(expected)
+    assert info_nce(queries, keys, 0.4, scenes=scenes).loss.item() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("same_scene", [False, True])
@@ -80,9 +76,7 @@ def test_loss_and_gradients_equal_the_dense_ones_for_any_chunk(chunk_size, symme
     expected = dense(queries, keys, temperature)
     if symmetric:
         expected = (expected + dense(keys, queries, temperature)) / 2
-    loss = point_info_nce(
-        queries, keys, temperature, symmetric=symmetric, chunk_size=chunk_size
-    ).loss
+    loss = info_nce(queries, keys, temperature, symmetric=symmetric, chunk_size=chunk_size).loss
     torch.testing.assert_close(loss, expected)
     actual_gradients = torch.autograd.grad(3 * loss, inputs)
     for actual, wanted in zip(
@@ -101,7 +95,7 @@ def test_gradcheck(chunk_size: int, grouped: bool) -> None:
 
     def loss(q: torch.Tensor, k: torch.Tensor, log_inverse: torch.Tensor) -> torch.Tensor:
         temperature = (-log_inverse).exp()
-        return point_info_nce(
+        return info_nce(
             q, k, temperature, symmetric=True, scenes=scenes, chunk_size=chunk_size
         ).loss
 
@@ -111,7 +105,7 @@ def test_gradcheck(chunk_size: int, grouped: bool) -> None:
 def test_second_derivatives_are_refused_not_wrong() -> None:
     queries, keys = features(5)
     queries.requires_grad_()
-    squared = point_info_nce(queries, keys).loss ** 2
+    squared = info_nce(queries, keys).loss ** 2
     (gradient,) = torch.autograd.grad(squared, queries, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         gradient.sum().backward()
@@ -120,7 +114,7 @@ def test_second_derivatives_are_refused_not_wrong() -> None:
 @pytest.mark.parametrize("num_rows", [1, 5, 64])
 def test_equal_features_cost_the_logarithm_of_their_number(num_rows: int) -> None:
     same = torch.ones(num_rows, 4, dtype=torch.float64) / 2
-    output = point_info_nce(same, same, 0.1, chunk_size=10)
+    output = info_nce(same, same, 0.1, chunk_size=10)
     assert output.loss.item() == pytest.approx(math.log(num_rows))
     assert output.terms["positive_similarity"].item() == pytest.approx(1)
 
@@ -129,7 +123,7 @@ def test_equal_features_cost_the_logarithm_of_their_number(num_rows: int) -> Non
 def test_orthonormal_features_have_a_closed_form(temperature: float) -> None:
     num_rows = 12
     eye = torch.eye(num_rows, dtype=torch.float64)
-    output = point_info_nce(eye, eye, temperature)
+    output = info_nce(eye, eye, temperature)
     expected = math.log1p((num_rows - 1) * math.exp(-1 / temperature))
     assert output.loss.item() == pytest.approx(expected, rel=1e-9)
     assert output.terms["accuracy"] == 1
@@ -138,7 +132,7 @@ def test_orthonormal_features_have_a_closed_form(temperature: float) -> None:
 
 def test_opposed_features_at_the_lowest_temperature_do_not_overflow() -> None:
     eye = torch.eye(4).requires_grad_()
-    output = point_info_nce(eye, -eye.detach(), 0.01)
+    output = info_nce(eye, -eye.detach(), 0.01)
     assert output.loss.item() == pytest.approx(100 + math.log(3))
     (gradient,) = torch.autograd.grad(output.loss, eye)
     assert gradient.isfinite().all()
@@ -147,12 +141,10 @@ def test_opposed_features_at_the_lowest_temperature_do_not_overflow() -> None:
 
 def test_symmetric_loss_does_not_ask_which_view_is_first() -> None:
     queries, keys = features(6)
-    assert not torch.isclose(
-        point_info_nce(queries, keys).loss, point_info_nce(keys, queries).loss, rtol=1e-4
-    )
+    assert not torch.isclose(info_nce(queries, keys).loss, info_nce(keys, queries).loss, rtol=1e-4)
     torch.testing.assert_close(
-        point_info_nce(queries, keys, symmetric=True).loss,
-        point_info_nce(keys, queries, symmetric=True).loss,
+        info_nce(queries, keys, symmetric=True).loss,
+        info_nce(keys, queries, symmetric=True).loss,
     )
 
 
@@ -160,14 +152,14 @@ def test_row_order_does_not_matter() -> None:
     queries, keys = features(7)
     order = torch.randperm(len(queries), generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(
-        point_info_nce(queries[order], keys[order]).loss, point_info_nce(queries, keys).loss
+        info_nce(queries[order], keys[order]).loss, info_nce(queries, keys).loss
     )
 
 
 def test_accuracy_counts_the_queries_nearest_to_their_own_key() -> None:
     keys = torch.eye(4)
     queries = keys[[0, 1, 3, 2]]
-    assert point_info_nce(queries, keys).terms["accuracy"] == 0.5
+    assert info_nce(queries, keys).terms["accuracy"] == 0.5
 
 
 def one_batch(*, same_scene: bool) -> tuple[torch.Tensor, torch.Tensor]:
@@ -202,11 +194,11 @@ def test_negatives_come_from_the_same_scene_only_when_asked() -> None:
 def test_same_scene_batch_is_the_weighted_mean_of_its_scenes() -> None:
     queries, keys = features(9)
     scenes = torch.tensor([0] * 8 + [1] * 15)
-    whole = point_info_nce(queries, keys, scenes=scenes).loss
-    parts = [8 * point_info_nce(queries[:8], keys[:8]).loss]
-    parts.append(15 * point_info_nce(queries[8:], keys[8:]).loss)
+    whole = info_nce(queries, keys, scenes=scenes).loss
+    parts = [8 * info_nce(queries[:8], keys[:8]).loss]
+    parts.append(15 * info_nce(queries[8:], keys[8:]).loss)
     torch.testing.assert_close(whole, sum(parts) / 23)
-    assert whole < point_info_nce(queries, keys).loss
+    assert whole < info_nce(queries, keys).loss
 
 
 def test_a_given_temperature_is_no_parameter() -> None:
@@ -258,7 +250,7 @@ def test_impossible_temperatures_are_refused(temperature: float) -> None:
     with pytest.raises(InputError, match=f"temperature is {temperature}"):
         PointInfoNCE(temperature=temperature)
     with pytest.raises(InputError, match=f"temperature is {temperature}"):
-        point_info_nce(*features(0), temperature)
+        info_nce(*features(0), temperature)
 
 
 def test_other_impossible_arguments_are_refused() -> None:
@@ -270,17 +262,17 @@ def test_other_impossible_arguments_are_refused() -> None:
         PointInfoNCE(temperature=5.0, learn_temperature=True)
     queries, keys = features(0)
     with pytest.raises(ValueError, match=r"\(22, 6\) and \(23, 6\)"):
-        point_info_nce(queries[1:], keys)
+        info_nce(queries[1:], keys)
     with pytest.raises(ValueError, match=r"\(0, 6\)"):
-        point_info_nce(queries[:0], keys[:0])
+        info_nce(queries[:0], keys[:0])
 
 
 MEASURE_PEAK = """
 import resource, sys, torch
-from pointcontrast.losses.point_info_nce import point_info_nce
+from pointcontrast.losses.info_nce import info_nce
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 rows = torch.nn.functional.normalize(torch.randn(2, int(sys.argv[1]), 32), dim=2).requires_grad_()
-point_info_nce(rows[0], rows[1]).loss.backward()
+info_nce(rows[0], rows[1]).loss.backward()
 assert rows.grad.isfinite().all()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
