@@ -1,6 +1,7 @@
-"""Raw releases of the benchmarks' data: how they lie on disk, and what is made of them.
+"""Readers of the raw releases of the benchmarks, one package each.
 
-A package each: ``layout`` or ``text`` reads the release's files, ``scenes`` or ``shapes`` turns
-them into what training reads, ``synthetic`` writes a small release of the same layout. ScanNet's
-is ``downstream.releases.scannet``, because pretraining reads it too.
+In a package, ``layout``, ``text`` and the like read the files of the release. ``rooms``,
+``scenes``, ``frames``, ``images`` or ``shapes`` convert them to labelled scenes or shape sets. The
+scripts in ``datasets/`` are their command lines. ``tests/releases`` generates small releases of the
+same layouts.
 """

@@ -1,7 +1,7 @@
-"""The ScanNet v2 release: what it holds, and its scans as labelled scenes.
+"""ScanNet v2: reconstructed scans with labels and objects.
 
-Read in this order: ``classes`` (NYU40 ids and the benchmark's 20), ``release`` (names, folders,
-splits), ``mesh`` (PLY), ``alignment`` (the scan's ``.txt``), ``annotations`` (labels and
-objects), ``labelling`` (both put on a scene), ``scenes`` (one scan -> one labelled scene),
-``downloads`` (what to fetch).
+Read in this order: ``classes`` (NYU40 ids and the 20 classes of the benchmark), ``release`` (file
+names, folders, splits), ``mesh`` (PLY), ``alignment`` (the ``.txt`` of a scan), ``annotations``
+(labels and objects), ``labelling`` (both applied to a scene), ``scenes`` (a scan to a labelled
+scene), ``downloads`` (files to download).
 """

@@ -1,6 +1,5 @@
-"""ShapeNetCore, v1 or v2, for classification: meshes of 55 categories, points sampled on them.
+"""ShapeNetCore v1 and v2, for classification: points sampled on meshes of 55 categories.
 
-Read in this order: ``categories`` (synsets and names), ``layout`` (where models and splits lie),
-``obj_mesh`` (faces of an OBJ), ``shapes`` (one category -> one shape set). ``synthetic`` writes a
-small release of the same layout.
+Read in this order: ``categories`` (synsets and names), ``layout`` (models and splits on disk),
+``obj_mesh`` (faces of an OBJ file), ``shapes`` (a category to a shape set).
 """

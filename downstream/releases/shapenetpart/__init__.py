@@ -1,6 +1,5 @@
-"""ShapeNetPart, the release with normals: shapes as text, a part for each point.
+"""ShapeNetPart, the release with normals: shapes as text, with a part label per point.
 
 Read in this order: ``categories`` (16 categories, 50 parts), ``layout`` (files and split lists),
-``text`` (one shape's file), ``shapes`` (one category -> one shape set). ``synthetic`` writes a
-small release of the same layout, of the shapes in ``parametric_*``.
+``text`` (the file of a shape), ``shapes`` (a category to a shape set).
 """

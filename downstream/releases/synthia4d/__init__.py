@@ -1,5 +1,5 @@
-"""Synthia4D: street scenes as a PLY a frame.
+"""Synthia4D: street scenes, one PLY file per frame.
 
-``classes`` (12 of the 16 labels), ``layout`` (where frames lie, and the split), ``frames`` (a frame
-to a labelled scene), ``synthetic`` (a small release of the same layout).
+Read in this order: ``classes`` (12 of the 16 labels), ``layout`` (frames on disk and the split),
+``frames`` (a frame to a labelled scene).
 """

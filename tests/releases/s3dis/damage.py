@@ -1,6 +1,7 @@
-r"""Damage to S3DIS rooms, by name: what the release itself has, and what copying does to files.
+"""Named damages to S3DIS rooms: defects of the release itself, and of copied files.
 
-``lost_*`` are the release's own (see ``text``): a character without its bit 0x20.
+``lost_space`` and ``lost_digit`` are the release's own (see ``downstream.releases.s3dis.text``): a
+character without its bit 0x20.
 """
 
 from __future__ import annotations
@@ -13,21 +14,21 @@ from downstream.releases.s3dis.rooms import ANNOTATIONS
 from pointcontrast.errors import InputError
 
 DAMAGED_FILE = "ceiling_1.txt"
-"""The annotation that is damaged: each generated room has a ceiling."""
+"""Annotation file to damage. Every generated room has a ceiling."""
 
 DAMAGED_LINE = 3
-"""The line of it, counted from 1."""
+"""Damaged line, counted from 1."""
 
 
 def damage_room(room: Path, how: str) -> None:
     """Damage a room in place.
 
     Args:
-        room: its folder.
-        how: a key of ``DAMAGES``.
+        room: Folder of the room.
+        how: Key of ``DAMAGES``.
 
     Raises:
-        InputError: no such damage, or the room lacks the file.
+        InputError: The damage is unknown, or the room lacks the file.
     """
     if how not in DAMAGES:
         raise InputError(f"{how!r} is no known damage; known are: {', '.join(DAMAGES)}")
@@ -41,9 +42,9 @@ def edit_line(path: Path, number: int, edit: Callable[[list[bytes]], bytes]) -> 
     """Replace a line of a file.
 
     Args:
-        path: the file.
-        number: of the line, from 1.
-        edit: makes the new line, without its end, from the old one's words.
+        path: The file.
+        number: Number of the line, from 1.
+        edit: Function from the words of the old line to the new line, without a line end.
     """
     lines = path.read_bytes().split(b"\n")
     lines[number - 1] = edit(lines[number - 1].split())
@@ -73,7 +74,7 @@ def _stray_byte(words: list[bytes]) -> bytes:
 
 
 def _far_digit(words: list[bytes]) -> bytes:
-    """A lost bit in a number that was wrong anyway: mended, it lies nowhere near."""
+    """Lose a bit in a number that was already wrong: restoring it gives a point far away."""
     words[2] = b"9" + _without_bit(b"9") + b"9.000"
     return b" ".join(words)
 
@@ -83,7 +84,7 @@ def _replace_word(index: int, word: bytes) -> Callable[[Path], None]:
 
 
 def _truncate(folder: Path) -> None:
-    """The file ends within its last line."""
+    """Cut the file within its last line."""
     path = folder / DAMAGED_FILE
     path.write_bytes(path.read_bytes().rstrip().rsplit(b" ", 1)[0])
 
@@ -110,7 +111,7 @@ def _rename(name: str) -> Callable[[Path], None]:
 
 
 def _hidden_files(folder: Path) -> None:
-    """What a Mac leaves behind."""
+    """Add the hidden files that macOS creates."""
     for name in (".DS_Store", f"._{DAMAGED_FILE}", "Icon\r"):
         (folder / name).write_bytes(b"\x00\x05\x16\x07")
 
@@ -140,5 +141,5 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "no_files": _remove_files,
     "no_folder": shutil.rmtree,
 }
-"""Name -> what it does to a room's annotations: first what is mended or noted, then, from
-``stray_byte``, what makes the room an error."""
+"""Name -> function that damages a folder of annotations. The reader fixes or notes the damages
+before ``stray_byte``; from there on they make the room an error."""

@@ -1,15 +1,14 @@
-"""A small S3DIS release of synthetic rooms: the stand-in for data that cannot be shipped.
+"""Write a small S3DIS release of synthetic rooms.
 
 python -m tests.releases.s3dis.release data/mini_s3dis --num-rooms 2
 
-Folders, file names and lines are those of Stanford3dDataset_v1.2. As there, a room lies somewhere
-in its building, z is up, and ``<room>.txt`` holds the points of all annotations. There are no
-beams, columns and stairs; boards are pictures and monitors.
+Folders, file names and lines follow Stanford3dDataset_v1.2. As in the real release, each room has
+a place in its building, z is up, and ``<room>.txt`` holds the points of all annotations. There are
+no beams, columns or stairs. Pictures and monitors are labelled as boards.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -25,6 +24,7 @@ from pointcontrast.files import atomic_folder
 from pointcontrast.synthetic.pieces import CLASS_NAMES as ROOM_CLASS_NAMES
 from pointcontrast.synthetic.render import Renderer, SurfacePoints
 from pointcontrast.synthetic.rooms import make_room
+from tests.releases.command import add_damage_option, release_parser
 from tests.releases.s3dis.damage import DAMAGES, damage_room
 
 _CLASS_OF = {
@@ -36,7 +36,7 @@ _CLASS_OF = {
     name: name
     for name in ("wall", "floor", "ceiling", "door", "window", "table", "chair", "sofa", "bookcase")
 }
-"""Class of the synthetic rooms -> class of S3DIS; all others are clutter."""
+"""Class of the synthetic rooms -> class of S3DIS. All other classes become clutter."""
 
 
 def write_s3dis_release(
@@ -52,20 +52,21 @@ def write_s3dis_release(
     """Write a release.
 
     Args:
-        output: gets ``Area_1/office_1/office_1.txt``, ``Area_1/office_1/Annotations/wall_1.txt``
-            and so on.
-        num_rooms: of each area.
-        seed: of the release; a room is a pure function of it, its area, its number and the density.
-        areas: which.
-        density: points a square metre of surface; a room has about 160 square metres.
-        damaged: room (``Area_1/office_1``) -> what to damage, a key of ``damage.DAMAGES``.
-        progress: show a progress bar.
+        output: Folder that receives ``Area_1/office_1/office_1.txt``,
+            ``Area_1/office_1/Annotations/wall_1.txt`` and so on.
+        num_rooms: Number of rooms per area.
+        seed: Seed of the release. A room is a pure function of the seed, its area, its number and
+            the density.
+        areas: Areas to write.
+        density: Points per square metre of surface; a room has about 160 square metres.
+        damaged: Room (``Area_1/office_1``) -> damage, a key of ``damage.DAMAGES``.
+        progress: Whether to show a progress bar.
 
     Returns:
-        The rooms' folders, in order.
+        Folders of the rooms, sorted by area and number.
 
     Raises:
-        InputError: a number is out of range, or a damage to a room that is not there.
+        InputError: A number is out of range, or a damage or its room is unknown.
     """
     damaged = damaged or {}
     if num_rooms < 1 or not areas or not set(areas) <= set(AREAS):
@@ -77,7 +78,7 @@ def write_s3dis_release(
     strange = sorted(set(damaged) - {room_name(room) for room in rooms})
     strange += sorted(set(damaged.values()) - set(DAMAGES))
     if strange:
-        raise InputError(f"damaged names {strange[0]!r}, no room of these and no known damage")
+        raise InputError(f"damaged: {strange[0]!r} is neither one of the rooms nor a damage")
     for room, task in zip(
         tqdm(rooms, "rooms", unit="room", disable=None if progress else True), tasks, strict=True
     ):
@@ -90,7 +91,7 @@ def write_s3dis_release(
 
 
 def _write_room(room: Path, points: SurfacePoints, corner: NDArray[np.float64]) -> None:
-    """Write the objects of a room, moved to its place in the building."""
+    """Write the objects of a room at its place in the building."""
     coord = points.points + corner
     numbers: Counter[str] = Counter()
     with atomic_folder(room) as partial:
@@ -115,32 +116,14 @@ def _text(coord: NDArray[np.float64], color: NDArray[np.uint8]) -> str:
     )
 
 
-def main() -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description="Write a small S3DIS release of synthetic rooms.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("output", type=Path, help="folder of the release")
-    parser.add_argument("--num-rooms", type=int, default=2, help="of each area")
-    parser.add_argument("--areas", type=int, nargs="+", default=AREAS, help="which areas")
-    parser.add_argument("--density", type=float, default=400.0, help="points a square metre")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--damage", nargs=2, action="append", default=[], metavar=("ROOM", "HOW"),
-        help=f"damage a room, such as Area_5/office_1; HOW is one of {', '.join(DAMAGES)}",
-    )  # fmt: skip
-    arguments = parser.parse_args()
-    write_s3dis_release(
-        arguments.output,
-        arguments.num_rooms,
-        arguments.seed,
-        areas=tuple(arguments.areas),
-        density=arguments.density,
-        damaged=dict(arguments.damage),
-        progress=True,
-    )
-    return 0
+def main() -> None:
+    """Write a release as the command line says."""
+    parser = release_parser(__doc__)
+    parser.add_argument("--num-rooms", type=int, default=2, help="number of rooms per area")
+    parser.add_argument("--areas", type=int, nargs="+", default=AREAS, help="areas to write")
+    parser.add_argument("--density", type=float, default=400.0, help="points per square metre")
+    add_damage_option(parser, "room", "Area_5/office_1", DAMAGES)
+    write_s3dis_release(**vars(parser.parse_args()), progress=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Damage to ScanNet scans, by name: what downloads, disks and the release itself do to them."""
+"""Named damages to ScanNet scans: defects of downloads, disks and the release itself."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def damage_scan(scan: Path, how: str) -> None:
     """Damage a scan in place.
 
     Args:
-        scan: its folder.
-        how: a key of ``DAMAGES``.
+        scan: Folder of the scan.
+        how: Key of ``DAMAGES``.
 
     Raises:
-        InputError: no such damage, or the scan lacks the file.
+        InputError: The damage is unknown, or the scan lacks the file.
     """
     if how not in DAMAGES:
         raise InputError(f"{how!r} is no known damage; known are: {', '.join(DAMAGES)}")
@@ -43,11 +43,11 @@ def damage_scan(scan: Path, how: str) -> None:
 
 
 def frame_offsets(content: bytes) -> list[tuple[int, int, int]]:
-    """Where the frames of a ``.sens`` of version 4 lie.
+    """Locate the frames in a ``.sens`` file of version 4.
 
     Returns:
-        For each frame the offset of its header, and the bytes of its colour and its depth, which
-        follow the header in this order.
+        For each frame the offset of its header and the sizes of its colour and depth data, bytes,
+        which follow the header in this order.
     """
     (name_length,) = struct.unpack_from("<Q", content, 4)
     # version and name; 4 matrices; 2 compressions; 4 sizes; depth shift; number of frames
@@ -81,7 +81,7 @@ def _corrupt_jpeg(scan: Path) -> None:
 
 
 def _overwrite_second_frame(scan: Path, place: Callable[[int, int], int]) -> None:
-    """Spoil the first bytes of the second frame's colour or depth."""
+    """Overwrite the first bytes of the second frame's colour or depth."""
     path = scan_file(scan, SENS)
     content = bytearray(path.read_bytes())
     offset, color, depth = frame_offsets(bytes(content))[1]
@@ -91,7 +91,7 @@ def _overwrite_second_frame(scan: Path, place: Callable[[int, int], int]) -> Non
 
 
 def _infinite_poses(scan: Path) -> None:
-    """The release marks frames whose pose was lost by -inf; here every third."""
+    """Set every third pose to -inf, as the release marks frames that lost tracking."""
     path = scan_file(scan, SENS)
     content = bytearray(path.read_bytes())
     for offset, _, _ in frame_offsets(bytes(content))[::3]:
@@ -110,12 +110,12 @@ def _truncated_ply(scan: Path) -> None:
 
 
 def _unlabelled_labels(scan: Path) -> None:
-    """The scan's mesh in place of its labels: a PLY without labels."""
+    """Replace the labels by the scan's mesh, a PLY file without labels."""
     scan_file(scan, LABELS).write_bytes(scan_file(scan, MESH).read_bytes())
 
 
 def _strange_label(scan: Path) -> None:
-    """The label 50 of every vertex that had 2 (floor)."""
+    """Give every floor vertex (label 2) the label 50, which does not exist."""
     path = scan_file(scan, LABELS)
     header, end, body = path.read_bytes().partition(b"end_header\n")
     count = int(header.split(b"element vertex ")[1].split()[0])
@@ -126,7 +126,7 @@ def _strange_label(scan: Path) -> None:
 
 
 def _missing_vertex(scan: Path) -> None:
-    """One vertex less in ``segs.json`` than in the mesh."""
+    """Remove one vertex of the mesh from ``segs.json``."""
     path = scan_file(scan, SEGMENTS)
     content = json.loads(path.read_text())
     content["segIndices"].pop()
@@ -159,4 +159,4 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "absent_segments": _absent_segments,
     "malformed_json": _malformed_json,
 }
-"""Name -> what it does to the scan in a folder."""
+"""Name -> function that damages the scan in a folder."""

@@ -1,4 +1,4 @@
-"""A room's mesh with vertices close together, as a reconstruction has them."""
+"""Mesh of a synthetic room with short edges, as in a reconstruction."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from pointcontrast.synthetic.textures import TextureTable
 
 @dataclass(frozen=True)
 class DenseMesh:
-    """A coloured triangle mesh with labels of its vertices. N vertices, T triangles.
+    """Coloured triangle mesh of N vertices and T triangles, with labels per vertex.
 
     Attributes:
-        vertices: (N, 3) float64 metres in the room's frame; the room's own come first.
-        colors: (N, 3) uint8 RGB, without light and shadow.
-        triangles: (T, 3) int64 rows of ``vertices``, counter-clockwise seen from outside.
-        semantic: (N,) int32, as in the room.
-        instance: (N,) int32, as in the room.
-        material: (N,) int32, as in the room: the vertices of one solid share it.
+        vertices: Positions (N, 3) float64, metres, in the room's frame. The room's own vertices
+            come first.
+        colors: RGB colours (N, 3) uint8, without light and shadow.
+        triangles: Rows of ``vertices`` (T, 3) int64, counter-clockwise seen from outside.
+        semantic: Classes (N,) int32, as in the room.
+        instance: Instance ids (N,) int32, as in the room.
+        material: Material ids (N,) int32, as in the room; the vertices of a solid share one.
     """
 
     vertices: NDArray[np.float64]
@@ -35,13 +36,13 @@ class DenseMesh:
 def dense_mesh(room: Room, longest_edge: float) -> DenseMesh:
     """Halve the edges of a room's mesh until none is longer than ``longest_edge`` metres.
 
-    Vertices that no triangle uses are left out.
+    Unused vertices are left out.
     """
     used, triangles = np.unique(room.triangles, return_inverse=True)
     triangles = triangles.reshape(-1, 3)
     labels = np.zeros((len(used), 3), dtype=np.int32)
     own = np.stack([room.semantic, room.instance, room.material], axis=1)
-    labels[triangles] = own[:, None]  # a vertex belongs to one solid, so to one of each
+    labels[triangles] = own[:, None]  # a vertex belongs to one solid, so it has one of each
     values = np.concatenate([room.vertices, room.texture_coordinates], axis=1)[used]
     values, labels, triangles = _halved(values.astype(np.float64), labels, triangles, longest_edge)
     texture = TextureTable(room.materials)
@@ -62,13 +63,13 @@ def _halved(
     triangles: NDArray[np.int64],
     longest_edge: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int64]]:
-    """Halve the longest edge of every triangle that has one too long, again and again.
+    """Halve the longest edge of each triangle repeatedly until all edges are short enough.
 
     Args:
-        values: (N, 6) position and texture coordinates.
-        labels: (N, 3).
-        triangles: (T, 3).
-        longest_edge: metres.
+        values: Positions and texture coordinates (N, 6).
+        labels: Semantic, instance and material labels (N, 3).
+        triangles: Rows of ``values`` (T, 3).
+        longest_edge: Longest edge allowed, metres.
     """
     while True:
         corners = values[triangles][..., :3]

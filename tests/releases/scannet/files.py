@@ -1,4 +1,4 @@
-"""The files of one synthetic ScanNet scan, but for its ``.sens``."""
+"""Writers of the files of a synthetic ScanNet scan, except its ``.sens``."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ ANNOTATIONS: dict[str, tuple[str, int]] = {
     "box": ("box", 29),
     "bin": ("trash can", 39),
 }
-"""Class of a synthetic room -> ScanNet's raw category and NYU40 id. The class "object" is absent:
-nobody annotated those, as in every real scan some vertices are not."""
+"""Class of a synthetic room -> raw category of ScanNet and NYU40 id. The class "object" is absent,
+so that some vertices remain unannotated, as in every real scan."""
 
 _MAP_COLUMNS: tuple[str, ...] = (
     *("id", "raw_category", "category", "count", "nyu40id", "eigen13id", "nyuClass"),
@@ -45,7 +45,7 @@ _SEGMENT_SIZE = 0.6  # metres
 
 
 def label_map_text() -> str:
-    """``scannetv2-labels.combined.tsv`` of the categories in use, and one without an id."""
+    """Return ``scannetv2-labels.combined.tsv`` for the categories used, and one without an id."""
     rows = [*ANNOTATIONS.values(), ("object", 40), ("stick", None)]
     lines = ["\t".join(_MAP_COLUMNS)]
     for number, (category, nyu40) in enumerate(rows, start=1):
@@ -64,11 +64,11 @@ def write_ply(
     """Write a binary little-endian PLY with the release's properties.
 
     Args:
-        path: the file.
-        vertices: (N, 3) metres.
-        colors: (N, 3) RGB.
-        triangles: (T, 3) rows of ``vertices``.
-        labels: (N,) the property ``label`` of ``_vh_clean_2.labels.ply``; None leaves it out.
+        path: The file.
+        vertices: Positions (N, 3), metres.
+        colors: RGB colours (N, 3).
+        triangles: Rows of ``vertices`` (T, 3).
+        labels: Property ``label`` (N,) of ``_vh_clean_2.labels.ply``. None leaves it out.
     """
     dtype = [(axis, "<f4") for axis in "xyz"]
     dtype += [(name, "u1") for name in ("red", "green", "blue", "alpha")]
@@ -96,9 +96,9 @@ def write_annotations(stem: Path, vertices: NDArray[np.float32], mesh: DenseMesh
     """Write a scan's ``labels.ply``, ``segs.json`` and both ``aggregation.json``.
 
     Args:
-        stem: the scan's folder and id.
-        vertices: (N, 3) of the mesh, in the frame of the scan.
-        mesh: its colours, triangles and labels.
+        stem: Path of the scan's files without the endings: its folder and id.
+        vertices: Vertices of the mesh (N, 3), metres, in the frame of the scan.
+        mesh: Mesh with colours, triangles and labels.
     """
     ids = np.array([ANNOTATIONS.get(name, ("", 0))[1] for name in CLASS_NAMES])
     labels = ids[mesh.semantic]
@@ -134,7 +134,7 @@ def write_info(
     color_size: tuple[int, int],
     num_frames: int,
 ) -> None:
-    """Write a scan's ``.txt``; without an alignment, as the test scans have none."""
+    """Write a scan's ``.txt``; test scans have no alignment."""
     values: dict[str, str] = {}
     if aligned_from_scan is not None:
         values["axisAlignment"] = _numbers(aligned_from_scan)
@@ -156,9 +156,9 @@ def write_info(
 
 
 def _segments(mesh: DenseMesh) -> NDArray[np.int64]:
-    """(N,) segments: what of one solid lies in one cell of a coarse grid.
+    """Return segments (N,): the vertices of a solid in each cell of a coarse grid.
 
-    A segment is named by its first vertex, so the ids have gaps, as the release's.
+    The id of a segment is its first vertex, so ids have gaps, as in the release.
     """
     cells = np.floor(mesh.vertices / _SEGMENT_SIZE).astype(np.int64)
     keys = np.concatenate([mesh.material[:, None], cells], axis=1)
@@ -167,7 +167,7 @@ def _segments(mesh: DenseMesh) -> NDArray[np.int64]:
 
 
 def _groups(mesh: DenseMesh, segments: NDArray[np.int64]) -> list[dict[str, object]]:
-    """``segGroups``: the annotated instances, numbered from 0 in the order of the room's."""
+    """Return ``segGroups``: the annotated instances, numbered from 0 in the room's order."""
     ids, first = np.unique(segments, return_index=True)
     groups: list[dict[str, object]] = []
     for instance in np.unique(mesh.instance):

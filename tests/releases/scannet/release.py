@@ -1,15 +1,14 @@
-"""A small ScanNet release of synthetic rooms: the stand-in for data that cannot be shipped.
-
-File names, PLY properties, JSON keys, and the keys and columns of the text files are those of
-the ScanNet v2 release (ScanNet/ScanNet, README.md and ScannerApp/README.md). The world of a scan
-is turned about z and shifted against its room, so that ``axisAlignment`` matters.
+"""Write a small ScanNet release of synthetic rooms.
 
 python -m tests.releases.scannet.release data/mini_scannet --num-scans 20
+
+File names, PLY properties, JSON keys, and the keys and columns of the text files follow the ScanNet
+v2 release (ScanNet/ScanNet, README.md and ScannerApp/README.md). The frame of a scan is rotated
+about z and shifted against its room, so that ``axisAlignment`` matters.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from pointcontrast.synthetic.camera_walk import walk
 from pointcontrast.synthetic.render import Renderer, pinhole
 from pointcontrast.synthetic.rooms import Room, make_room
 from pointcontrast.synthetic.solids import rotation_about
+from tests.releases.command import add_damage_option, release_parser
 from tests.releases.scannet.damage import DAMAGES, damage_scan
 from tests.releases.scannet.dense_mesh import dense_mesh
 from tests.releases.scannet.files import (
@@ -41,13 +41,13 @@ _NUM_PLACES, _FIRST_TEST_PLACE = 707, 707  # scene0000..scene0706 are train and 
 
 @dataclass(frozen=True)
 class ScanSettings:
-    """The size of a scan.
+    """Sizes of a scan.
 
     Attributes:
-        num_frames: of the .sens file; 0 leaves it out.
-        depth_size: width and height of the depth images, pixels.
-        color_size: of the colour images.
-        longest_edge: of the mesh, metres.
+        num_frames: Number of frames in the ``.sens`` file; 0 leaves the file out.
+        depth_size: Width and height of the depth images, pixels.
+        color_size: Width and height of the colour images, pixels.
+        longest_edge: Longest edge of the mesh, metres.
     """
 
     num_frames: int = 12
@@ -58,11 +58,11 @@ class ScanSettings:
 
 @dataclass(frozen=True)
 class ScanTruth:
-    """What a scan was made from.
+    """Ground truth of a scan.
 
     Attributes:
-        room: the room, in the aligned frame.
-        aligned_from_scan: (4, 4) float64, as ``axisAlignment`` says it, with its 6 decimals.
+        room: The room, in the aligned frame.
+        aligned_from_scan: ``axisAlignment`` (4, 4) float64, rounded to its 6 decimals.
     """
 
     room: Room
@@ -70,7 +70,7 @@ class ScanTruth:
 
 
 def scan_truth(seed: int, number: int) -> ScanTruth:
-    """What scan ``number`` of the release of ``seed`` shows; a pure function of the two."""
+    """Return the ground truth of scan ``number``, a pure function of ``seed`` and ``number``."""
     room_rng, world_rng = _streams(seed, number)[:2]
     matrix = np.eye(4)
     matrix[:3, :3] = rotation_about(2, float(world_rng.uniform(-np.pi, np.pi)))
@@ -94,23 +94,23 @@ def write_scannet_release(
     """Write a release.
 
     Args:
-        output: gets ``scans/scene0000_00`` and so on, ``scans_test/`` if asked for, and
-            ``scannetv2-labels.combined.tsv``.
-        num_scans: with labels, at most 707.
-        num_frames: of each ``.sens``; 0 writes none.
-        seed: of the release; a scan is a pure function of it, its number and the sizes.
-        num_test_scans: without labels and ``axisAlignment``, at most 100.
-        damaged: scan id -> what to damage, a key of ``scannet_damage.DAMAGES``.
-        depth_size: width and height of the depth images, pixels.
-        color_size: of the colour images.
-        longest_edge: of the meshes, metres.
-        progress: show a progress bar.
+        output: Folder that receives ``scans/scene0000_00`` and so on,
+            ``scannetv2-labels.combined.tsv`` and, with test scans, ``scans_test/``.
+        num_scans: Number of scans with labels, at most 707.
+        num_frames: Number of frames in each ``.sens`` file; 0 writes none.
+        seed: Seed of the release. A scan is a pure function of the seed, its number and the sizes.
+        num_test_scans: Number of scans without labels and ``axisAlignment``, at most 100.
+        damaged: Scan id -> damage, a key of ``damage.DAMAGES``.
+        depth_size: Width and height of the depth images, pixels.
+        color_size: Width and height of the colour images, pixels.
+        longest_edge: Longest edge of the meshes, metres.
+        progress: Whether to show a progress bar.
 
     Returns:
-        The scans' folders, in order.
+        Folders of the scans, sorted by id.
 
     Raises:
-        InputError: a number out of range, or a damage to a scan that is not there.
+        InputError: A number is out of range, or a damage or its scan is unknown.
     """
     damaged = damaged or {}
     if not (1 <= num_scans <= _NUM_PLACES and 0 <= num_test_scans <= 100 and num_frames >= 0):
@@ -124,7 +124,7 @@ def write_scannet_release(
     strange = sorted(set(damaged) - {scan.name for scan in scans})
     strange += sorted(set(damaged.values()) - set(DAMAGES))
     if strange:
-        raise InputError(f"damaged names {strange[0]!r}, no scan of these and no known damage")
+        raise InputError(f"damaged: {strange[0]!r} is neither one of the scans nor a damage")
     settings = ScanSettings(num_frames, depth_size, color_size, longest_edge)
     for scan in tqdm(scans, desc="scans", unit="scan", disable=None if progress else True):
         _write_scan(scan, int(scan.name[5:9]), seed, settings)
@@ -178,7 +178,7 @@ def _write_stream(
     settings: ScanSettings,
     streams: list[np.random.Generator],
 ) -> None:
-    """The ``.sens`` of a walk through the room: depth and colour of two unlike cameras."""
+    """Write the ``.sens`` file of a walk through the room; the two cameras differ."""
     from pointcontrast.recordings.rgbd.sens_writer import SensFrame, write_sens
 
     renderer = Renderer(room)
@@ -194,36 +194,22 @@ def _write_stream(
 
 
 def _streams(seed: int, number: int) -> list[np.random.Generator]:
-    """Randomness for the room, its place in the world, the camera's way, the sensor."""
+    """Generators for the room, the alignment, the camera path and the sensor noise."""
     return np.random.default_rng([seed, number]).spawn(4)
 
 
-def main() -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description="Write a small ScanNet release of synthetic rooms.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("output", type=Path, help="folder of the release")
-    parser.add_argument("--num-scans", type=int, default=20)
-    parser.add_argument("--num-test-scans", type=int, default=0)
-    parser.add_argument("--num-frames", type=int, default=12, help="0 writes no .sens")
-    parser.add_argument("--seed", type=int, default=0)
+def main() -> None:
+    """Write a release as the command line says."""
+    parser = release_parser(__doc__)
+    parser.add_argument("--num-scans", type=int, default=20, help="number of scans with labels")
     parser.add_argument(
-        "--damage", nargs=2, action="append", default=[], metavar=("SCAN", "HOW"),
-        help=f"damage a scan; HOW is one of {', '.join(DAMAGES)}",
-    )  # fmt: skip
-    arguments = parser.parse_args()
-    write_scannet_release(
-        arguments.output,
-        arguments.num_scans,
-        arguments.num_frames,
-        arguments.seed,
-        num_test_scans=arguments.num_test_scans,
-        damaged=dict(arguments.damage),
-        progress=True,
+        "--num-test-scans", type=int, default=0, help="number of test scans, without labels"
     )
-    return 0
+    parser.add_argument(
+        "--num-frames", type=int, default=12, help="frames per .sens file; 0 writes none"
+    )
+    add_damage_option(parser, "scan", "scene0001_00", DAMAGES)
+    write_scannet_release(**vars(parser.parse_args()), progress=True)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,13 @@
-"""A small ShapeNetCore release of parametric shapes: the stand-in for data that cannot be shipped.
-
-Its OBJ files vary as real ones do: with and without normals and texture coordinates, with indices
-that count back from the face, with polygons, and with a material library that is not there.
+"""Write a small ShapeNetCore release of parametric shapes.
 
 python -m tests.releases.shapenet.release data/mini_shapenet --num-shapes 20
+
+The OBJ files vary as real ones do: with and without normals and texture coordinates, with negative
+indices, with polygons, and with a material library that does not exist.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,8 +22,9 @@ from downstream.releases.shapenet.obj_mesh import ObjMesh
 from pointcontrast.errors import InputError, run_command
 from pointcontrast.files import atomic_file
 from pointcontrast.synthetic.solids import joined
-from tests.releases.shapenetpart.parametric import parametric_shape
+from tests.releases.command import release_parser
 from tests.releases.shapenetpart.release import SPLIT_OF, shape_id
+from tests.releases.shapenetpart.shapes import parametric_shape
 
 Version = Literal["v1", "v2"]
 
@@ -38,19 +38,19 @@ SHARES: dict[str, float] = {
     "04099429": 0.25,  # rocket
     "02954340": 0.25,  # cap
 }
-"""Synset -> how many shapes it has beside the largest category: a long tail, as ShapeNet has."""
+"""Synset -> size relative to the largest category. ShapeNet has a long tail as well."""
 
 _STYLES = ("{0}", "{0}//{1}", "{0}/{0}/{1}", "{0}/{0}")
 _SPLIT_WORDS = {"train": "train", "validation": "val", "test": "test"}
 
 
 def shape_counts(num_shapes: int) -> dict[str, int]:
-    """How many shapes each category has where the largest has ``num_shapes``: 5 at least."""
+    """Return the number of shapes per category, at least 5; the largest has ``num_shapes``."""
     return {synset: max(5, round(share * num_shapes)) for synset, share in SHARES.items()}
 
 
 def shape_mesh(seed: int, synset: str, number: int) -> ObjMesh:
-    """What model ``number`` of a category shows; a pure function of the three."""
+    """Return the mesh of model ``number`` of a category, a pure function of the arguments."""
     rng = np.random.default_rng([seed, int(synset), number])
     solid = joined([part for _, part in parametric_shape(synset, rng)])
     return ObjMesh(np.round(solid.vertices, 6), solid.triangles)
@@ -68,15 +68,16 @@ def write_shapenet_release(
     """Write a release.
 
     Args:
-        output: gets the folders of the categories and ``all.csv``.
-        num_shapes: of the largest category; of five, three train, one validates, one tests.
-        seed: of the release.
-        version: whose folders.
-        counts: synset -> number of its shapes, in place of :func:`shape_counts`.
-        progress: show a progress bar.
+        output: Folder that receives the folders of the categories and ``all.csv``.
+        num_shapes: Number of shapes of the largest category. Of every five shapes, three are for
+            training, one for validation and one for testing.
+        seed: Seed of the release.
+        version: Version whose layout is written.
+        counts: Synset -> number of shapes, in place of :func:`shape_counts`.
+        progress: Whether to show a progress bar.
 
     Raises:
-        InputError: no shapes are asked for.
+        InputError: ``num_shapes`` is less than 1.
     """
     if num_shapes < 1:
         raise InputError(f"num_shapes {num_shapes} must be 1 or more")
@@ -97,12 +98,12 @@ def write_shapenet_release(
 
 
 def obj_text(mesh: ObjMesh, style: int) -> str:
-    """A mesh as OBJ.
+    """Format a mesh as OBJ.
 
     Args:
-        mesh: the mesh; two triangles that make a quadrilateral are written as one.
-        style: of the faces, by its remainders: how a corner is written, whether its indices count
-            back, whether there are polygons.
+        mesh: The mesh.
+        style: Number whose remainders choose the form of a corner, whether indices are negative,
+            and whether two triangles that form a quadrilateral are written as one face.
     """
     back, polygons = style % 3 == 1, style % 2 == 0
     num_vertices = len(mesh.vertices)
@@ -119,7 +120,7 @@ def obj_text(mesh: ObjMesh, style: int) -> str:
 
 
 def _faces(triangles: NDArray[np.int64], *, polygons: bool) -> list[list[int]]:
-    """Triangles, or quadrilaterals where (a b c) is followed by (a c d)."""
+    """Return the triangles, or quadrilaterals where (a c d) follows (a b c)."""
     faces: list[list[int]] = []
     for a, b, c in triangles.tolist():
         before = faces[-1] if faces else []
@@ -130,25 +131,16 @@ def _faces(triangles: NDArray[np.int64], *, polygons: bool) -> list[list[int]]:
     return faces
 
 
-def main() -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description="Write a small ShapeNetCore release of parametric shapes.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+def main() -> None:
+    """Write a release as the command line says."""
+    parser = release_parser(__doc__)
+    parser.add_argument(
+        "--num-shapes", type=int, default=20, help="number of shapes of the largest category"
     )
-    parser.add_argument("output", type=Path, help="folder of the release")
-    parser.add_argument("--num-shapes", type=int, default=20, help="of the largest category")
-    parser.add_argument("--version", choices=("v1", "v2"), default="v2", help="whose folders")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    write_shapenet_release(
-        arguments.output,
-        arguments.num_shapes,
-        arguments.seed,
-        version=arguments.version,
-        progress=True,
+    parser.add_argument(
+        "--version", choices=("v1", "v2"), default="v2", help="version whose layout is written"
     )
-    return 0
+    write_shapenet_release(**vars(parser.parse_args()), progress=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
-"""A small ShapeNetPart release of parametric shapes: the stand-in for data that cannot be shipped.
+"""Write a small ShapeNetPart release of parametric shapes.
 
 python -m tests.releases.shapenetpart.release data/mini_shapenetpart --num-shapes 10
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import sys
 from collections.abc import Sequence
@@ -24,28 +23,30 @@ from downstream.shapes.shape_set import Shape
 from pointcontrast.errors import InputError, run_command
 from pointcontrast.files import atomic_file, write_json
 from pointcontrast.recordings.reconstruction.surface_points import sample_surface
-from tests.releases.shapenetpart.parametric import parametric_shape
+from tests.releases.command import release_parser
+from tests.releases.shapenetpart.shapes import parametric_shape
 
 SPLIT_OF = ("train", "train", "validation", "test", "train")
-"""The split of shape ``number`` of a category is that at ``number % 5``."""
+"""Splits by the remainder of a shape's number: shape ``i`` is in ``SPLIT_OF[i % 5]``."""
 
 
 def shape_id(seed: int, synset: str, number: int) -> str:
-    """32 hexadecimal digits, as the release has them."""
+    """Return an id of 32 hexadecimal digits, as in the release."""
     return hashlib.md5(f"{seed}/{synset}/{number}".encode(), usedforsecurity=False).hexdigest()
 
 
 def shape_truth(seed: int, synset: str, number: int, num_points: int) -> Shape:
-    """What shape ``number`` of a category shows, before it is rounded to text.
+    """Return shape ``number`` of a category, before it is rounded to text.
 
     Args:
-        seed: of the release.
-        synset: the category.
-        number: of the shape.
-        num_points: about so many points, by area; each solid has one at least.
+        seed: Seed of the release.
+        synset: Category.
+        number: Number of the shape.
+        num_points: Approximate number of points. They are spread by area, with at least one per
+            solid.
 
     Returns:
-        A pure function of all four.
+        Shape, a pure function of the arguments.
     """
     rng = np.random.default_rng([seed, int(synset), number])
     solids = parametric_shape(synset, rng)
@@ -60,7 +61,7 @@ def shape_truth(seed: int, synset: str, number: int, num_points: int) -> Shape:
         np.full(len(cloud), first + part, dtype=np.int32)
         for (part, _), cloud in zip(solids, clouds, strict=True)
     ]
-    order = rng.permutation(sum(map(len, parts)))  # the release's points are in no order
+    order = rng.permutation(sum(map(len, parts)))  # points of the release have no order
     normals = [cloud.normals for cloud in clouds if cloud.normals is not None]
     return Shape(
         id=shape_id(seed, synset, number),
@@ -82,15 +83,16 @@ def write_shapenetpart_release(
     """Write a release.
 
     Args:
-        output: gets the folders of the categories, their list and the split lists.
-        num_shapes: of each category; of five, three train, one validates, one tests.
-        seed: of the release.
-        num_points: about so many of each shape.
-        synsets: the categories.
-        progress: show a progress bar.
+        output: Folder that receives the folders of the categories, their list and the split lists.
+        num_shapes: Number of shapes per category. Of every five shapes, three are for training,
+            one for validation and one for testing.
+        seed: Seed of the release.
+        num_points: Approximate number of points per shape.
+        synsets: Categories to write.
+        progress: Whether to show a progress bar.
 
     Raises:
-        InputError: no shapes are asked for.
+        InputError: ``num_shapes`` or ``num_points`` is less than 1.
     """
     if min(num_shapes, num_points) < 1:
         raise InputError(f"num_shapes {num_shapes} and num_points {num_points} must be 1 or more")
@@ -110,38 +112,27 @@ def write_shapenetpart_release(
 
 
 def _area(corners: np.ndarray) -> float:
-    """Of triangles (T, 3 corners, 3)."""
+    """Area of triangles with corners (T, 3, 3)."""
     edges = corners[:, 1:] - corners[:, :1]
     return float(np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1).sum() / 2)
 
 
 def _text(shape: Shape) -> str:
-    """Seven numbers a line, six decimals each, as in the release."""
+    """Format seven numbers per line, with six decimals, as in the release."""
     arrays = shape.arrays()
     table = np.concatenate([arrays["coord"], arrays["normal"], arrays["part"][:, None]], axis=1)
     line = " ".join(["%.6f"] * table.shape[1]) + "\n"
     return (line * len(table)) % tuple(table.ravel())
 
 
-def main() -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description="Write a small ShapeNetPart release of parametric shapes.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+def main() -> None:
+    """Write a release as the command line says."""
+    parser = release_parser(__doc__)
+    parser.add_argument("--num-shapes", type=int, default=10, help="number of shapes per category")
+    parser.add_argument(
+        "--num-points", type=int, default=2500, help="approximate number of points per shape"
     )
-    parser.add_argument("output", type=Path, help="folder of the release")
-    parser.add_argument("--num-shapes", type=int, default=10, help="of each category")
-    parser.add_argument("--num-points", type=int, default=2500, help="of each shape, about")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    write_shapenetpart_release(
-        arguments.output,
-        arguments.num_shapes,
-        arguments.seed,
-        num_points=arguments.num_points,
-        progress=True,
-    )
-    return 0
+    write_shapenetpart_release(**vars(parser.parse_args()), progress=True)
 
 
 if __name__ == "__main__":

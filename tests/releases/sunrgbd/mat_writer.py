@@ -1,6 +1,6 @@
-"""Plain Python values as MATLAB's files, in both of its forms: the inverse of ``mat_files``.
+"""Writer of MATLAB files of versions 5 and 7.3, the inverse of ``sunrgbd.mat_files``.
 
-For generated releases: text, struct arrays (lists of dicts), cells (lists of text) and numbers.
+Values are text, struct arrays (lists of dictionaries), cells (lists of text) and numbers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _REFERENCE = h5py.special_dtype(ref=h5py.Reference)
 
 
 def write_mat(path: Path, variables: Mapping[str, Any], version: MatVersion = "5") -> None:
-    """Write the variables of a file, atomically."""
+    """Write variables to a file, atomically."""
     with atomic_file(path) as partial:
         if version == "5":
             with open(partial, "wb") as file:
@@ -31,12 +31,12 @@ def write_mat(path: Path, variables: Mapping[str, Any], version: MatVersion = "5
             hidden = file.create_group("#refs#")
             for name, value in variables.items():
                 _to_hdf5(file, name, value, hidden)
-        with open(partial, "r+b") as raw:  # what MATLAB looks for before the HDF5 part
+        with open(partial, "r+b") as raw:  # header that MATLAB requires before the HDF5 data
             raw.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
 
 
 def _for_scipy(value: Any) -> Any:
-    """Structured arrays for struct arrays, object arrays for cells."""
+    """Convert struct arrays to structured arrays, cells to object arrays."""
     if isinstance(value, list) and value and isinstance(value[0], dict):
         rows = np.empty((1, len(value)), dtype=[(name, object) for name in value[0]])
         for column, record in enumerate(value):
@@ -52,7 +52,7 @@ def _for_scipy(value: Any) -> Any:
 
 
 def _to_hdf5(place: Any, name: str, value: Any, hidden: Any) -> None:
-    """Write one value under ``place[name]``; what structs and cells refer to goes to ``hidden``."""
+    """Write a value as ``place[name]``; ``hidden`` receives what structs and cells refer to."""
     if isinstance(value, str):
         made = place.create_dataset(
             name, data=np.array([ord(c) for c in value], np.uint16)[:, None]
@@ -74,7 +74,7 @@ def _to_hdf5(place: Any, name: str, value: Any, hidden: Any) -> None:
         made.attrs["MATLAB_class"] = np.bytes_("cell")
     else:
         array = np.asarray(value, dtype=np.float64)
-        if isinstance(value, list) or not array.size:  # MATLAB stores the shape of what is empty
+        if isinstance(value, list) or not array.size:  # MATLAB stores the shape of an empty array
             made = place.create_dataset(name, data=np.zeros(2, np.uint64))
             made.attrs["MATLAB_empty"] = np.uint8(1)
         else:

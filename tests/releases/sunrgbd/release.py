@@ -1,15 +1,14 @@
-"""A small SUN RGB-D release of synthetic rooms: the stand-in for data that cannot be shipped.
+"""Write a small SUN RGB-D release of synthetic rooms.
 
 python -m tests.releases.sunrgbd.release data/mini_sunrgbd --num-train 8 --num-validation 4
 
-Folders, files, fields and bits are those of the release. Furniture stands for its classes;
-wardrobes and sideboards are dressers. There are no toilets, night stands and bathtubs. The v1 box
-of every third object is a tenth larger than the v2 one: the older annotations are less tight.
+Folders, files, fields and bit layout follow the release. Cabinets are labelled as dressers. There
+are no toilets, night stands or bathtubs. The v1 box of every third object is 10 % larger than its
+v2 box, as the older annotations are less tight.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from pointcontrast.synthetic.camera_walk import walk
 from pointcontrast.synthetic.pieces import CLASS_NAMES as ROOM_CLASS_NAMES
 from pointcontrast.synthetic.render import LabelledFrame, Renderer, pinhole
 from pointcontrast.synthetic.rooms import Room, make_room
+from tests.releases.command import release_parser
 from tests.releases.sunrgbd.mat_writer import MatVersion, write_mat
 
 _CLASS_OF = {
@@ -41,23 +41,23 @@ _CLASS_OF = {
     "monitor": "monitor",
     "lamp": "lamp",
 }
-"""Class of the synthetic rooms -> class of SUN RGB-D; the last two are none of the ten."""
+"""Class of the synthetic rooms -> class of SUN RGB-D. The last two are not among the ten."""
 
-_MIN_PIXELS = 60  # of an object that is annotated
-_MACHINE = "/n/fs/sun3d/data/"  # the paths of the release's authors begin so
+_MIN_PIXELS = 60  # smaller objects are not annotated
+_MACHINE = "/n/fs/sun3d/data/"  # prefix of all paths in the release
 
 
 @dataclass(frozen=True)
 class WrittenImage:
-    """What was put into one image, to hold the converter against.
+    """Ground truth of one image.
 
     Attributes:
-        sequence: its folder below ``SUNRGBD``.
-        boxes: (K, 8) float64, columns ``BOX_COLUMNS``, class a row of ``names``.
-        names: (K,) classes of the objects.
-        depth: (H, W) metres as rendered.
-        tilt: (3, 3) ``Rtilt``.
-        intrinsics: (3, 3), pixels counted from 1.
+        sequence: Folder below ``SUNRGBD``.
+        boxes: Boxes (K, 8) float64 with columns ``BOX_COLUMNS``; the class is a row of ``names``.
+        names: Classes of the K objects.
+        depth: Rendered depth (H, W), metres.
+        tilt: ``Rtilt`` (3, 3).
+        intrinsics: Camera matrix (3, 3), with pixels counted from 1.
     """
 
     sequence: str
@@ -81,19 +81,19 @@ def write_sunrgbd_release(
     """Write a release.
 
     Args:
-        output: gets ``SUNRGBD/``, the meta data and ``SUNRGBDtoolbox/``.
-        num_train: images of the training split; they come after the others, as in the release.
-        num_validation: images of the other.
-        seed: of the release.
-        size: width and height, pixels.
-        mat_version: of the ``.mat`` files.
-        progress: show a progress bar.
+        output: Folder that receives ``SUNRGBD/``, the metadata and ``SUNRGBDtoolbox/``.
+        num_train: Number of training images. They follow the validation images, as in the release.
+        num_validation: Number of validation images.
+        seed: Seed of the release.
+        size: Width and height, pixels.
+        mat_version: Version of the ``.mat`` files.
+        progress: Whether to show a progress bar.
 
     Returns:
-        What each image holds, in the order of the meta data.
+        Ground truth of each image, in the order of the metadata.
 
     Raises:
-        InputError: there is no image to write.
+        InputError: A split has no image.
     """
     if num_train < 1 or num_validation < 1:
         raise InputError(
@@ -116,7 +116,7 @@ def write_sunrgbd_release(
 
 
 def _write_image(output: Path, number: int, seed: int, size: tuple[int, int]) -> WrittenImage:
-    """The folder of one image: the view of a new room that shows most furniture, of a few."""
+    """Write the folder of one image: of 12 views of a new room, the one with most objects."""
     room_rng, walk_rng, sensor_rng = np.random.default_rng([seed, number]).spawn(3)
     room = make_room(room_rng)
     renderer = Renderer(room)
@@ -144,7 +144,10 @@ def _write_image(output: Path, number: int, seed: int, size: tuple[int, int]) ->
 def _upright_frame(
     world_from_camera: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """``Rtilt`` (3, 3), and (3, 3) from the world to the frame whose y is where it looks."""
+    """Return ``Rtilt`` (3, 3), and the rotation (3, 3) from the world to the upright frame.
+
+    The y axis of the upright frame is the viewing direction.
+    """
     # right, forward, up of the camera in its own axes: x right, y down, z forward
     axes = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]).T
     world_from_axes = world_from_camera[:3, :3] @ axes
@@ -156,7 +159,7 @@ def _upright_frame(
 
 
 def _seen_objects(frame: LabelledFrame, room: Room) -> list[int]:
-    """Rows of the room's boxes of annotated classes that enough pixels show."""
+    """Return rows of the room's boxes of annotated classes that enough pixels show."""
     pixels = np.bincount(frame.instance[frame.instance >= 0], minlength=room.instance.max() + 1)
     return [
         row
@@ -167,7 +170,7 @@ def _seen_objects(frame: LabelledFrame, room: Room) -> list[int]:
 
 
 def _upright_boxes(frame: LabelledFrame, room: Room) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """The boxes of what is seen, in the upright frame, and their classes."""
+    """Return the boxes of visible objects, in the upright frame, and their classes."""
     _, turn = _upright_frame(frame.frame.world_from_camera)
     rows = _seen_objects(frame, room)
     boxes = room.boxes[rows].astype(np.float64)
@@ -178,7 +181,7 @@ def _upright_boxes(frame: LabelledFrame, room: Room) -> tuple[NDArray[np.float64
 
 
 def _record(image: WrittenImage, prefix: str, scale: float) -> dict[str, Any]:
-    """One element of the meta data."""
+    """Return the metadata of one image."""
     folder = f"{_MACHINE}{prefix}{image.sequence}"
     stem = f"{int(image.sequence.split('/')[-1][:6]) - 1:06d}"
     objects, rectangles = [], []
@@ -212,13 +215,13 @@ def _record(image: WrittenImage, prefix: str, scale: float) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Read the command line and write the release."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("output", type=Path)
-    parser.add_argument("--num-train", type=int, default=8)
-    parser.add_argument("--num-validation", type=int, default=4)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--mat-version", choices=("5", "7.3"), default="5")
+    """Write a release as the command line says."""
+    parser = release_parser(__doc__)
+    parser.add_argument("--num-train", type=int, default=8, help="number of training images")
+    parser.add_argument("--num-validation", type=int, default=4, help="number of validation images")
+    parser.add_argument(
+        "--mat-version", choices=("5", "7.3"), default="5", help="version of the .mat files"
+    )
     write_sunrgbd_release(**vars(parser.parse_args()), progress=True)
 
 

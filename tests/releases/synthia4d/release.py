@@ -1,11 +1,10 @@
-"""A small Synthia4D release of generated streets, in the layout of the real one.
+"""Write a small Synthia4D release of generated streets.
 
 python -m tests.releases.synthia4d.release data/mini_synthia4d --num-frames 6
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from downstream.releases.synthia4d.classes import LABELS
 from downstream.releases.synthia4d.layout import frame_files
 from pointcontrast.errors import InputError, run_command
 from pointcontrast.files import atomic_file
+from tests.releases.command import release_parser
 
 SEQUENCES = (
     "SYNTHIA-SEQS-01-DAWN",
@@ -26,23 +26,23 @@ SEQUENCES = (
     "SYNTHIA-SEQS-05-FOG",
     "SYNTHIA-SEQS-06-SPRING",
 )
-"""Of each split at least one."""
+"""Sequences, at least one of each split."""
 
 _LABEL_OF = {name: label for label, name in LABELS.items()} | {"void": 0}
-_LENGTH = 60.0  # of the street, metres
+_LENGTH = 60.0  # length of the street, metres
 
 
 @dataclass(frozen=True)
 class Box:
-    """A box or, where it is round, the ellipsoid in it.
+    """Box, or the ellipsoid inscribed in it.
 
     Attributes:
-        name: of its class.
-        low: (x, y, z) metres; y is up.
-        high: the opposite corner.
-        color: RGB.
-        speed: along x, metres a frame.
-        is_round: an ellipsoid.
+        name: Name of its class.
+        low: Lower corner (x, y, z), metres; y is up.
+        high: Upper corner.
+        color: RGB colour.
+        speed: Speed along x, metres per frame.
+        is_round: Whether it is an ellipsoid.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Box:
 
 
 def make_street(rng: np.random.Generator) -> list[Box]:
-    """A street along x with houses and what stands and moves between them."""
+    """Create a street along x with houses, static objects and traffic."""
     gray = int(rng.integers(60, 110))
     boxes = [
         Box("road", (0, -0.1, -4), (_LENGTH, 0, 4), (gray, gray, gray + 5)),
@@ -129,19 +129,20 @@ def write_synthia4d_release(
     """Write a release.
 
     Args:
-        output: gets ``SYNTHIA-SEQS-01-DAWN/point_clouds/000000.ply`` and ``000000_label.ply``
-            and so on.
-        num_frames: of each sequence; in them cars, people and bicycles move.
-        seed: of the release; a frame is a pure function of it, its sequence and its number.
-        sequences: their names.
-        points_per_frame: about so many.
-        progress: show a progress bar.
+        output: Folder that receives ``SYNTHIA-SEQS-01-DAWN/point_clouds/000000.ply``,
+            ``000000_label.ply`` and so on.
+        num_frames: Number of frames per sequence; cars, pedestrians and bicycles move.
+        seed: Seed of the release. A frame is a pure function of the seed, its sequence and its
+            number.
+        sequences: Names of the sequences.
+        points_per_frame: Approximate number of points per frame.
+        progress: Whether to show a progress bar.
 
     Returns:
-        The files of points.
+        Files of points.
 
     Raises:
-        InputError: a number is out of range.
+        InputError: A number is out of range.
     """
     if num_frames < 1 or points_per_frame < 1000:
         raise InputError(
@@ -164,7 +165,7 @@ def write_synthia4d_release(
 def _sample(
     street: list[Box], frame: int, num_points: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint8]]:
-    """Points on the surfaces, centimetres, with small things seen as densely as they need."""
+    """Sample surface points, centimetres; small objects are sampled more densely."""
     areas = []
     for box in street:
         dx, dy, dz = np.subtract(box.high, box.low)
@@ -188,7 +189,7 @@ def _sample(
 
 
 def _on_ball(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
-    """(count, 3) on the ball in the unit cube."""
+    """Sample points (count, 3) on the sphere inscribed in the unit cube."""
     direction = rng.standard_normal((count, 3))
     return 0.5 + 0.5 * direction / np.linalg.norm(direction, axis=1, keepdims=True)
 
@@ -196,7 +197,7 @@ def _on_ball(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
 def _on_cube(
     rng: np.random.Generator, low: NDArray[np.float64], high: NDArray[np.float64], count: int
 ) -> NDArray[np.float64]:
-    """(count, 3) in the unit cube, on its faces by their areas once it is stretched."""
+    """Sample points (count, 3) on the faces of the unit cube by their areas after scaling."""
     size = high - low
     areas = np.repeat([size[1] * size[2], size[0] * size[2], size[0] * size[1]], 2)
     faces = rng.choice(6, count, p=areas / areas.sum())
@@ -216,25 +217,14 @@ def _write_ply(path: Path, coord: NDArray[np.float32], more: dict[str, NDArray[n
         PlyData([PlyElement.describe(vertices, "vertex")]).write(str(partial))
 
 
-def main() -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description="Write a small Synthia4D release of generated streets.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+def main() -> None:
+    """Write a release as the command line says."""
+    parser = release_parser(__doc__)
+    parser.add_argument("--num-frames", type=int, default=6, help="number of frames per sequence")
+    parser.add_argument(
+        "--points-per-frame", type=int, default=20_000, help="approximate number of points"
     )
-    parser.add_argument("output", type=Path, help="folder of the release")
-    parser.add_argument("--num-frames", type=int, default=6, help="of each sequence")
-    parser.add_argument("--points-per-frame", type=int, default=20_000)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    write_synthia4d_release(
-        arguments.output,
-        arguments.num_frames,
-        arguments.seed,
-        points_per_frame=arguments.points_per_frame,
-        progress=True,
-    )
-    return 0
+    write_synthia4d_release(**vars(parser.parse_args()), progress=True)
 
 
 if __name__ == "__main__":

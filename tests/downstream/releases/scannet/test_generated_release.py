@@ -197,6 +197,6 @@ def test_bad_numbers(tmp_path: Path, settings: dict):
 
 @pytest.mark.parametrize("damaged", [{"scene0009_00": "no_txt"}, {"scene0000_00": "hammer"}])
 def test_damage_that_cannot_be_done(tmp_path: Path, damaged: dict):
-    with pytest.raises(InputError, match="damaged names"):
+    with pytest.raises(InputError, match="damaged: "):
         write_scannet_release(tmp_path, 1, 0, damaged=damaged)
     assert not list(tmp_path.iterdir())

@@ -65,11 +65,11 @@ def test_what_is_left_out_is_named(
 
 
 def test_the_generators(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    words = ["generate", str(tmp_path / "a"), "--num-shapes", "1", "--version", "v1"]
+    words = ["release.py", str(tmp_path / "a"), "--num-shapes", "1", "--version", "v1"]
     monkeypatch.setattr(sys, "argv", words)
-    assert generate() == 0
+    generate()
     assert len(list((tmp_path / "a").glob("*/*/model.obj"))) == 8 * 5
-    words = ["generate", str(tmp_path / "b"), "--num-shapes", "1", "--num-points", "60"]
+    words = ["release.py", str(tmp_path / "b"), "--num-shapes", "1", "--num-points", "60"]
     monkeypatch.setattr(sys, "argv", words)
-    assert generate_parts() == 0
+    generate_parts()
     assert len(list((tmp_path / "b").glob("*/*.txt"))) == 16

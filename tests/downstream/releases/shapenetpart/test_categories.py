@@ -8,7 +8,7 @@ from downstream.releases.shapenetpart.categories import (
     PARTS_OF_CATEGORY,
     SYNSETS,
 )
-from tests.releases.shapenetpart.parametric import BUILDERS
+from tests.releases.shapenetpart.shapes import BUILDERS
 
 # charlesq34/pointnet2, part_seg/evaluate.py: seg_classes
 PUBLISHED = {

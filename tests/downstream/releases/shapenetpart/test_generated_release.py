@@ -10,12 +10,12 @@ import pytest
 from downstream.releases.shapenetpart.categories import PARTS_OF_CATEGORY, SYNSETS
 from pointcontrast.errors import InputError
 from tests.helpers.shape_commands import contents
-from tests.releases.shapenetpart.parametric import parametric_shape
-from tests.releases.shapenetpart.parametric_tools import arc, plate
 from tests.releases.shapenetpart.release import (
     shape_truth,
     write_shapenetpart_release,
 )
+from tests.releases.shapenetpart.shapes import parametric_shape
+from tests.releases.shapenetpart.solids import arc, plate
 
 
 @pytest.mark.parametrize("synset", SYNSETS)

@@ -1,7 +1,7 @@
-"""Shapes of all 16 categories from a few random numbers: stand-ins for CAD models.
+"""Parametric shapes of all 16 categories of ShapeNetPart.
 
-A shape is turned as ShapeNetCore v2 says of its own, y up and front towards -z, and its bounding
-box lies about the origin with a diagonal of 1.
+The frame is that of ShapeNetCore v2: y up, front towards -z, the bounding box centred at the origin
+with a diagonal of length 1.
 """
 
 from __future__ import annotations
@@ -11,39 +11,38 @@ from dataclasses import replace
 
 import numpy as np
 
-from tests.releases.shapenetpart import parametric_things as things
-from tests.releases.shapenetpart import parametric_vehicles as vehicles
-from tests.releases.shapenetpart.parametric_tools import PartSolid
+from tests.releases.shapenetpart import household, vehicles
+from tests.releases.shapenetpart.solids import PartSolid
 
 _FROM_PIECE = np.array([[0.0, -1, 0], [0, 0, 1], [-1, 0, 0]])  # x front, y left, z up -> ShapeNet
 
 BUILDERS: dict[str, Callable[[np.random.Generator], list[PartSolid]]] = {
     "02691156": vehicles.airplane,
-    "02773838": things.bag,
-    "02954340": things.cap,
+    "02773838": household.bag,
+    "02954340": household.cap,
     "02958343": vehicles.car,
-    "03001627": things.chair,
-    "03261776": things.earphone,
-    "03467517": things.guitar,
-    "03624134": things.knife,
-    "03636649": things.lamp,
-    "03642806": things.laptop,
+    "03001627": household.chair,
+    "03261776": household.earphone,
+    "03467517": household.guitar,
+    "03624134": household.knife,
+    "03636649": household.lamp,
+    "03642806": household.laptop,
     "03790512": vehicles.motorbike,
-    "03797390": things.mug,
+    "03797390": household.mug,
     "03948459": vehicles.pistol,
     "04099429": vehicles.rocket,
     "04225987": vehicles.skateboard,
-    "04379243": things.table,
+    "04379243": household.table,
 }
-"""Synset -> a function that draws a shape: solids, each with the number of its part."""
+"""Synset -> function that draws a random shape: solids, each with the number of its part."""
 
 
 def parametric_shape(synset: str, rng: np.random.Generator) -> list[PartSolid]:
-    """Draw a shape of a category, in ShapeNet's frame and size.
+    """Draw a random shape of a category, in the frame and size of ShapeNet.
 
     Args:
-        synset: a key of ``BUILDERS``.
-        rng: the source of randomness.
+        synset: Key of ``BUILDERS``.
+        rng: Source of randomness.
 
     Returns:
         Solids, each with the number of its part within the category.

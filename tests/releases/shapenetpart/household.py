@@ -1,11 +1,11 @@
-"""Household things: functions ``(rng) -> parts``, numbered as ShapeNetPart numbers them."""
+"""Household objects: functions ``(rng) -> solids`` with the part numbers of ShapeNetPart."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from pointcontrast.synthetic.solids import cushion, rotation_about, turned
-from tests.releases.shapenetpart.parametric_tools import (
+from tests.releases.shapenetpart.solids import (
     PLAIN,
     PartSolid,
     arc,
@@ -50,7 +50,7 @@ def cap(rng: np.random.Generator) -> list[PartSolid]:
 
 
 def chair(rng: np.random.Generator) -> list[PartSolid]:
-    """Back (0), seat (1), four legs (2) and, on some, arms (3)."""
+    """Back (0), seat (1), four legs (2) and sometimes arms (3)."""
     depth, width, height = rng.uniform((0.4, 0.4, 0.4), (0.5, 0.55, 0.48))
     rise, thick, leg = rng.uniform((0.35, 0.03, 0.012), (0.6, 0.08, 0.025))
     parts = [
@@ -68,7 +68,7 @@ def chair(rng: np.random.Generator) -> list[PartSolid]:
 
 
 def earphone(rng: np.random.Generator) -> list[PartSolid]:
-    """Two cups (0), a headband (1) and, on some, a wire (2)."""
+    """Two cups (0), a headband (1) and sometimes a wire (2)."""
     reach, radius, thick = rng.uniform((0.08, 0.03, 0.02), (0.1, 0.045, 0.035))
     parts = [(1, tube(arc((0, 0, 0), reach, 0, np.pi, (1, 2)), 0.007))]
     for side in (-1, 1):
@@ -82,7 +82,7 @@ def earphone(rng: np.random.Generator) -> list[PartSolid]:
 
 
 def guitar(rng: np.random.Generator) -> list[PartSolid]:
-    """Head (0), neck (1) and a body (2) with a waist; it stands upright, its front forward."""
+    """Head (0), neck (1) and a body (2) with a waist, upright and facing forward."""
     length, width, thick = rng.uniform((0.45, 0.3, 0.06), (0.52, 0.4, 0.1))
     angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     radius = 1 + 0.18 * np.cos(2 * angle) - 0.1 * np.sin(angle)
@@ -99,7 +99,7 @@ def guitar(rng: np.random.Generator) -> list[PartSolid]:
 
 
 def knife(rng: np.random.Generator) -> list[PartSolid]:
-    """A blade (0) with a point and a handle (1), lying along x."""
+    """A pointed blade (0) and a handle (1), along x."""
     blade, handle, height = rng.uniform((0.15, 0.1, 0.02), (0.25, 0.13, 0.04))
     point = rng.uniform(0.5, 0.85) * blade
     outline = [(0, 0), (point, 0), (blade, 0.8 * height), (blade, height), (0, height)]
@@ -108,7 +108,7 @@ def knife(rng: np.random.Generator) -> list[PartSolid]:
 
 
 def lamp(rng: np.random.Generator) -> list[PartSolid]:
-    """Base (0), shade (1) and stem (3); or a bracket (2) at the ceiling, shade and stem."""
+    """Base (0), shade (1) and stem (3), or shade, ceiling bracket (2) and stem."""
     radius, height = rng.uniform((0.1, 0.3), (0.25, 1.2))
     tall, narrow = rng.uniform((0.12, 0.4), (0.25, 0.9))
     shade = [
@@ -165,7 +165,7 @@ def mug(rng: np.random.Generator) -> list[PartSolid]:
 
 
 def table(rng: np.random.Generator) -> list[PartSolid]:
-    """A top (0), legs (1) and, on some, a drawer (2)."""
+    """A top (0), legs (1) and sometimes a drawer (2)."""
     depth, width, height = rng.uniform((0.6, 0.8, 0.4), (0.9, 1.8, 0.78))
     thick, leg = rng.uniform((0.02, 0.02), (0.06, 0.04))
     under = height - thick

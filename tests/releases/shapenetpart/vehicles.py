@@ -1,11 +1,11 @@
-"""Things that move, and pistols: functions ``(rng) -> parts``, numbered as ShapeNetPart does."""
+"""Vehicles and pistols: functions ``(rng) -> solids`` with the part numbers of ShapeNetPart."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from pointcontrast.synthetic.solids import rotation_about, turned
-from tests.releases.shapenetpart.parametric_tools import (
+from tests.releases.shapenetpart.solids import (
     PLAIN,
     PartSolid,
     bar,
@@ -123,7 +123,7 @@ def rocket(rng: np.random.Generator) -> list[PartSolid]:
 
 
 def skateboard(rng: np.random.Generator) -> list[PartSolid]:
-    """Wheels (0), a deck (1) and, on some, a belt (2) over it."""
+    """Wheels (0), a deck (1) and sometimes a belt (2) over it."""
     length, width = rng.uniform((0.7, 0.18), (0.9, 0.25))
     angle = np.linspace(0, 2 * np.pi, 32, endpoint=False)
     round_off = np.stack([np.cos(angle), np.sin(angle)], axis=1)

@@ -1,6 +1,6 @@
-"""What parametric shapes are built of: solids with the number of their part, and two more solids.
+"""Solids that parametric shapes are built of.
 
-The frame is that of ``pointcontrast.synthetic.solids``: x to the front, y left, z up.
+The frame is that of ``pointcontrast.synthetic.solids``: x forward, y left, z up.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ from pointcontrast.synthetic.solids import Part, block, extruded, joined, rod, r
 from pointcontrast.synthetic.textures import Material
 
 PLAIN = Material("plain", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-"""Shapes have no colour."""
+"""Material of all solids: shapes have no colour."""
 
 PartSolid = tuple[int, Part]
-"""The number of a part within its category, and a solid of it."""
+"""Number of a part within its category, and a solid of that part."""
 
 
 def box(center: ArrayLike, size: ArrayLike) -> Part:
-    """A box about ``center`` (3,), of ``size`` (3,)."""
+    """Create a box with centre (3,) and size (3,)."""
     return block(center, size, PLAIN)
 
 
 def bar(start: ArrayLike, end: ArrayLike, radius: float, end_radius: float | None = None) -> Part:
-    """A round bar."""
+    """Create a round bar, conical with ``end_radius``."""
     return rod(start, end, radius, PLAIN, end_radius)
 
 
 def tube(points: NDArray[np.float64], radius: float) -> Part:
-    """Round bars from each of ``points`` (P, 3) to the next."""
+    """Join consecutive ``points`` (P, 3) by round bars."""
     return joined([bar(start, end, radius) for start, end in pairwise(points)])
 
 
 def arc(
     center: ArrayLike, radius: float, first: float, last: float, axes: tuple[int, int]
 ) -> NDArray[np.float64]:
-    """(13, 3) points of an arc from angle ``first`` to ``last``, from the first of two axes."""
+    """Return 13 points (13, 3) of an arc between two angles, measured from the first axis."""
     angles = np.linspace(first, last, 13)
     points = np.tile(np.asarray(center, dtype=np.float64), (len(angles), 1))
     points[:, axes[0]] += radius * np.cos(angles)
@@ -47,13 +47,12 @@ def arc(
 
 
 def plate(outline: ArrayLike, bottom: float, top: float) -> Part:
-    """A plate between two heights.
+    """Create a plate between two heights.
 
     Args:
-        outline: (P, 2) x and y, counter-clockwise seen from above; all of it can be seen from its
-            mean.
-        bottom: of the plate.
-        top: of the plate.
+        outline: Corners (P, 2), counter-clockwise seen from above; star-shaped about their mean.
+        bottom: Height of the lower face.
+        top: Height of the upper face.
     """
     line = np.asarray(outline, dtype=np.float64)
     number = np.arange(len(line))
@@ -68,22 +67,22 @@ def plate(outline: ArrayLike, bottom: float, top: float) -> Part:
 
 
 def upright(part: Part, offset: ArrayLike = (0, 0, 0)) -> Part:
-    """A plate stood up, its outline's x forward and y up; then shifted."""
+    """Stand a plate up, with its x forward and its y up, and shift it."""
     return part.moved(offset, rotation_about(0, np.pi / 2))
 
 
 def lying(part: Part, offset: ArrayLike = (0, 0, 0)) -> Part:
-    """A part with its z turned forward, such as a hull that was made upright; then shifted."""
+    """Rotate a solid so that its z points forward, and shift it."""
     return part.moved(offset, rotation_about(1, np.pi / 2))
 
 
 def wheel(center: ArrayLike, radius: float, width: float) -> Part:
-    """A disc that rolls forward."""
+    """Create a wheel that rolls forward."""
     middle = np.asarray(center, dtype=np.float64)
     half = np.array([0.0, width / 2, 0.0])
     return bar(middle - half, middle + half, radius)
 
 
 def corners(depth: float, width: float) -> list[tuple[float, float]]:
-    """The four corners of a rectangle about the origin: x and y."""
+    """Return the four corners (x, y) of a rectangle centred at the origin."""
     return [(x * depth / 2, y * width / 2) for x in (-1, 1) for y in (-1, 1)]
