@@ -109,7 +109,7 @@ class PretrainCLI(RunCLI):
             print(f"picture     {picture}")
 
     def _draw(self, metrics: list[dict[str, Any]]) -> list[Path]:
-        from pointcontrast.pictures.visualize import draw_features
+        from pointcontrast.pictures.feature_picture import draw_features
 
         curves, features = self.folder / "curves.png", self.folder / "features.png"
         draw_curves(curves, {self.config.name: metrics})

@@ -17,7 +17,7 @@ from pointcontrast.files import atomic_file
 from pointcontrast.pictures.cameras import Camera, look_at, look_from_behind
 from pointcontrast.pictures.colored_points import ColoredPoints, write_ply
 from pointcontrast.pictures.drawing import Window, draw
-from pointcontrast.pictures.visualize import below_ceiling
+from pointcontrast.pictures.scene_clouds import below_ceiling
 
 UP = np.array([0.0, 0.0, 1.0])
 LINES_PER_BOX = len(EDGES) + 1

@@ -13,7 +13,7 @@ from downstream.types import LabelledCloud
 from pointcontrast.pictures.cameras import look_at
 from pointcontrast.pictures.colored_points import ColoredPoints
 from pointcontrast.pictures.drawing import Window, draw
-from pointcontrast.pictures.visualize import below_ceiling
+from pointcontrast.pictures.scene_clouds import below_ceiling
 
 UP = np.array([0.0, 0.0, 1.0])
 _SIZE = (640, 480)

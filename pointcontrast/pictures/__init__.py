@@ -1,4 +1,6 @@
-"""Coloured points as pictures, without a display where there is none.
+"""Pictures of point clouds and of what a network makes of them, with or without a display.
 
-``drawing`` opens a window, or has ``splatting`` draw ``colored_points`` as ``cameras`` see them.
+``feature_picture`` and ``correspondence_picture`` are the two commands of ``visualize_cli``. Both
+make ``colored_points`` and hand them to ``drawing``, which opens a window or has ``splatting``
+render them as ``cameras`` see them.
 """

@@ -1,4 +1,4 @@
-"""Virtual cameras that have a whole cloud in their picture."""
+"""Virtual cameras placed so that a whole cloud is in the picture."""
 
 from __future__ import annotations
 
@@ -15,12 +15,49 @@ class Camera:
     """A pinhole camera whose axis goes through the centre of the picture.
 
     Attributes:
-        world_from_camera: (4, 4) float64 rigid transform, metres; x right, y down, z forward.
-        focal: focal length as a fraction of the picture's height.
+        world_from_camera: Rigid transform (4, 4), float64, metres; x right, y down, z forward.
+        focal: Focal length as a fraction of the picture's height.
     """
 
     world_from_camera: NDArray[np.float64]
     focal: float = 1.2
+
+
+@dataclass(frozen=True)
+class Viewpoint:
+    """The choice between :func:`look_from_behind` and :func:`look_at` for the panels of a picture.
+
+    Attributes:
+        up: Up direction of the scene in the world frame (3,).
+        aspect: Width of the picture divided by its height.
+        azimuth: See :func:`look_at`. None looks at a view from slightly behind the camera that
+            took it, and at a cloud without a camera from azimuth 0.
+        elevation: See :func:`look_at`.
+        focal: See :class:`Camera`.
+    """
+
+    up: NDArray[np.float64]
+    aspect: float
+    azimuth: float | None
+    elevation: float
+    focal: float = 1.2
+
+    def camera(
+        self, points: NDArray[np.floating], world_from_camera: NDArray[np.float64] | None
+    ) -> Camera:
+        """Place a camera for a cloud (N, 3), taken by a camera of the given pose, if known."""
+        if world_from_camera is not None and self.azimuth is None:
+            return look_from_behind(
+                world_from_camera, points, self.up, aspect=self.aspect, focal=self.focal
+            )
+        return look_at(
+            points,
+            self.up,
+            self.azimuth or 0.0,
+            self.elevation,
+            aspect=self.aspect,
+            focal=self.focal,
+        )
 
 
 def look_at(
@@ -32,27 +69,27 @@ def look_at(
     aspect: float = 4 / 3,
     focal: float = 1.2,
 ) -> Camera:
-    """The camera outside a cloud that sees all of it, as large as possible.
+    """Place a camera outside a cloud so that the cloud fills the picture.
 
     Args:
-        points: (N, 3) world metres, N >= 1. The outermost 0.5 % on each side may leave the
-            picture, so that stray points do not shrink the rest.
-        up: (3,) the scene's up direction in the world frame, of any length.
-        azimuth: degrees about ``up``. At 0 the camera looks along the shorter horizontal side of
+        points: World coordinates (N, 3) in metres, N >= 1. The outermost 0.5 % on each side may
+            leave the picture, so that stray points do not shrink the rest.
+        up: Up direction of the scene in the world frame (3,), of any length.
+        azimuth: Degrees about ``up``. At 0 the camera looks along the shorter horizontal side of
             the cloud, so that the longer one fills the width.
-        elevation: degrees above the horizon that the camera stands at, -90..90.
-        aspect: width of the picture divided by its height.
-        focal: see :class:`Camera`.
+        elevation: Degrees of the camera above the horizon, -90 to 90.
+        aspect: Width of the picture divided by its height.
+        focal: See :class:`Camera`.
 
     Raises:
-        InputError: the cloud is empty, or ``up`` is zero.
+        InputError: The cloud is empty, or ``up`` is zero.
     """
     points, vertical = _points_and_vertical(points, up)
     ahead = _shorter_horizontal_axis(points, vertical)
     turn, tilt = np.radians(azimuth), np.radians(elevation)
     ahead = np.cos(turn) * ahead + np.sin(turn) * np.cross(vertical, ahead)
     forward = np.cos(tilt) * ahead - np.sin(tilt) * vertical
-    right = np.cross(ahead, vertical)  # holds straight from above too
+    right = np.cross(ahead, vertical)  # also defined for a view from straight above
     return _fitting_camera(points, forward, right, aspect, focal, percentile=99.5)
 
 
@@ -65,18 +102,19 @@ def look_from_behind(
     aspect: float = 4 / 3,
     focal: float = 1.2,
 ) -> Camera:
-    """A camera slightly behind and above the one that took a view, upright, that sees all of it.
+    """Place an upright camera slightly behind and above the one that took a view.
 
     Args:
-        world_from_camera: (4, 4) pose of the camera that saw the points, metres.
-        points: (N, 3) world metres, N >= 1; the outermost 0.2 % may leave the picture.
-        up: (3,) the scene's up direction in the world frame, of any length.
-        tilt: degrees that the new camera looks further down than the old one.
-        aspect: width of the picture divided by its height.
-        focal: see :class:`Camera`.
+        world_from_camera: Pose (4, 4) of the camera that took the view, metres.
+        points: World coordinates (N, 3) in metres, N >= 1. The outermost 0.2 % may leave the
+            picture.
+        up: Up direction of the scene in the world frame (3,), of any length.
+        tilt: Degrees by which the new camera looks further down.
+        aspect: Width of the picture divided by its height.
+        focal: See :class:`Camera`.
 
     Raises:
-        InputError: the cloud is empty, or ``up`` is zero.
+        InputError: The cloud is empty, or ``up`` is zero.
     """
     points, vertical = _points_and_vertical(points, up)
     axis = world_from_camera[:3, 2]
@@ -103,7 +141,7 @@ def _points_and_vertical(
 def _shorter_horizontal_axis(
     points: NDArray[np.float64], vertical: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The horizontal direction (3,) in which the points spread least, of fixed sign."""
+    """Horizontal direction (3,) of the smallest variance, with a fixed sign."""
     first = np.cross(vertical, np.eye(3)[np.argmin(np.abs(vertical))])
     first /= np.linalg.norm(first)
     basis = np.stack([first, np.cross(vertical, first)], axis=1)
@@ -120,12 +158,12 @@ def _fitting_camera(
     focal: float,
     percentile: float,
 ) -> Camera:
-    """The camera of given direction, nearest to the points, that has them in its picture.
+    """Place the camera of a given direction as near as the points allow.
 
-    A few per thousand may stay outside: what is beyond ``percentile`` on each side.
+    Points beyond ``percentile`` on each side may stay outside the picture.
 
     In the camera's axes a point at (x, z) is within the left and right edges of a camera at
-    (cx, cz) where |x - cx| <= t (z - cz), t being the tangent of half the field of view; so the
+    (cx, cz) if |x - cx| <= t (z - cz), where t is the tangent of half the field of view. So the
     largest x - t z and the largest -x - t z give cx and cz, and likewise for y.
     """
     rotation = np.stack([right, np.cross(forward, right), forward], axis=1)

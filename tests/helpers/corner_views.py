@@ -37,7 +37,7 @@ class CornerViews:
         return PointCloud(points.astype(np.float32), (200 * points).astype(np.uint8))
 
 
-def write_checkpoint_and_scene(folder: Path) -> tuple[Path, Path]:
+def write_network_and_scene(folder: Path) -> tuple[Path, Path]:
     """A real backbone file of a tiny network and a real view store of two corners."""
     with torch.random.fork_rng():
         torch.manual_seed(5)

@@ -12,12 +12,11 @@ import pytest
 from PIL import Image
 from plyfile import PlyData
 
-from pointcontrast.pictures import visualize, visualize_cli
-from pointcontrast.pictures.visualize import merge_views
+from pointcontrast.pictures.scene_clouds import merge_views
 from pointcontrast.pictures.visualize_cli import main
 from pointcontrast.types import PointCloud
 from pointcontrast.weights.encoder import Encoder
-from tests.helpers.corner_views import CornerViews, write_checkpoint_and_scene
+from tests.helpers.corner_views import CornerViews, write_network_and_scene
 
 Run = Callable[..., tuple[int, list[int | None]]]
 
@@ -37,21 +36,23 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         seeds: list[int | None] = []
 
         def load(
-            checkpoint: Path,
+            network: Path,
             meta: Any,
             untrained_seed: int | None = None,
             calibration_views: Sequence[PointCloud] = (),
         ) -> Encoder:
             # the untrained network, and only that, is calibrated
             assert bool(calibration_views) == (untrained_seed is not None)
-            assert checkpoint == tmp_path / "run" / "backbone.safetensors"
+            assert network == tmp_path / "run" / "backbone.safetensors"
             assert meta.up.tolist() == [0.0, 0.0, 1.0]
             seeds.append(untrained_seed)
             return Encoder(encode, voxel_size=0.1)
 
-        monkeypatch.setattr(visualize, "load_encoder", load)
-        monkeypatch.setattr(visualize, "ViewStore", lambda _: CornerViews(num_views))
-        shared = ["--checkpoint", str(tmp_path / "run" / "backbone.safetensors")]
+        for module in ("feature_picture", "correspondence_picture"):
+            path = f"pointcontrast.pictures.{module}"
+            monkeypatch.setattr(f"{path}.load_encoder", load)
+            monkeypatch.setattr(f"{path}.ViewStore", lambda _: CornerViews(num_views))
+        shared = ["--network", str(tmp_path / "run" / "backbone.safetensors")]
         shared += ["--views", str(tmp_path / "corner")]
         return main([*arguments, *shared]), seeds
 
@@ -61,14 +62,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def test_features_writes_png_and_ply_where_there_is_no_display(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(visualize_cli, "has_display", lambda: False)
     monkeypatch.setattr("pointcontrast.pictures.drawing.has_display", lambda: False)
     status, seeds = run("features", "--compare-untrained", "--view", "3", "1", "--size", "80", "60")
     assert (status, seeds) == (0, [None, 0])
     png = tmp_path / "run" / "corner_features.png"
     width, height = np.asarray(Image.open(png)).shape[1::-1]
     assert width > 3 * 80
-    assert 2 * 60 < height < 4 * 60  # a row a view
+    assert 2 * 60 < height < 4 * 60  # one row per view
     plys = sorted(path.name for path in png.parent.glob("*.ply"))
     assert plys == sorted(
         f"corner_features_view_{view}_{what}.ply"
@@ -138,20 +138,28 @@ def test_correspondences_draws_right_matches_green(
 
 
 @pytest.fixture(scope="module")
-def checkpoint_and_scene(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return write_checkpoint_and_scene(tmp_path_factory.mktemp("real"))
+def network_and_scene(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return write_network_and_scene(tmp_path_factory.mktemp("real"))
 
 
 @pytest.mark.parametrize("command", ["features", "correspondences"])
-def test_the_command_line_on_a_real_checkpoint(
-    command: str, checkpoint_and_scene: tuple[Path, Path], tmp_path: Path
+def test_the_command_line_on_a_real_network(
+    command: str, network_and_scene: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    checkpoint, scene = checkpoint_and_scene
-    arguments = [command, "--checkpoint", str(checkpoint), "--views", str(scene)]
+    network, scene = network_and_scene
+    arguments = [command, "--network", str(network), "--views", str(scene)]
     arguments += ["--output", str(tmp_path), "--window", "never", "--size", "64", "48"]
     assert main(arguments) == 0
     picture = np.asarray(Image.open(tmp_path / f"corner_{command}.png"))
     assert (picture != 255).any()
+
+
+def test_the_old_name_of_the_network_answers_with_the_new_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["features", "--checkpoint", "b.safetensors", "--views", "scene"]) == 2
+    error = capsys.readouterr().err
+    assert error == "error: --checkpoint is now --network: a backbone file, or its run's folder\n"
 
 
 @pytest.mark.parametrize(

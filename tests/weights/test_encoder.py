@@ -13,12 +13,12 @@ from pointcontrast.data.collate import collate_views
 from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.scenes.view_store import ViewStore
 from pointcontrast.weights.encoder import load_encoder
-from tests.helpers.corner_views import write_checkpoint_and_scene
+from tests.helpers.corner_views import write_network_and_scene
 
 
 @pytest.fixture(scope="module")
 def checkpoint_and_scene(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return write_checkpoint_and_scene(tmp_path_factory.mktemp("real"))
+    return write_network_and_scene(tmp_path_factory.mktemp("real"))
 
 
 def test_a_checkpoint_gives_the_features_of_its_network(

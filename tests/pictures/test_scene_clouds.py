@@ -1,13 +1,10 @@
-"""What the panels of a picture hold."""
-
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
 from pointcontrast.errors import InputError
-from pointcontrast.pictures.feature_colors import pca_colors
-from pointcontrast.pictures.visualize import below_ceiling, feature_panels, merge_views
+from pointcontrast.pictures.scene_clouds import below_ceiling, merge_views
 from pointcontrast.types import PointCloud
 
 
@@ -47,14 +44,3 @@ def test_the_ceiling_comes_off_along_the_up_direction() -> None:
     assert below_ceiling(points, np.array([0.0, -1.0, 0.0]), 0).all()
     with pytest.raises(InputError, match="--cut-ceiling 1"):
         below_ceiling(points, np.array([0.0, -1.0, 0.0]), 1)
-
-
-def test_every_point_shows_the_colour_of_its_nearest_voxel(rng: np.random.Generator) -> None:
-    view = PointCloud(np.array([[0, 0, 0], [0.4, 0, 0], [0.6, 0, 0]], dtype=np.float32))
-    voxels = np.array([[0.0, 0, 0], [1.0, 0, 0]], dtype=np.float32)
-    features = np.array([[0.0, 1.0], [1.0, 0.0]], dtype=np.float32)
-    panels = feature_panels([view], ["v"], {"net": lambda _: (voxels, features)})
-    assert [panel.caption for panel in panels] == ["v: colour", "v: net"]
-    expected = pca_colors(features)[[0, 0, 1]]
-    np.testing.assert_array_equal(panels[1].colors, expected)
-    assert (expected[0] != expected[2]).any()
