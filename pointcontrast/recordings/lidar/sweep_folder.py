@@ -1,7 +1,7 @@
 """Folders of posed LiDAR sweeps: KITTI odometry, SemanticKITTI, and own data in their manner.
 
 The sweeps are the files of one folder in the order of their names, in the formats of
-``pointcontrast.recordings.lidar.point_files``; a text file holds one pose a row for each, of 12
+``pointcontrast.recordings.lidar.sweep_files``; a text file holds one pose a row for each, of 12
 numbers (the upper 3 x 4 of the matrix) or 16. Where ``calib.txt`` is there, the poses are KITTI's:
 of the left camera, which looks forward, with y down.
 """
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import rigid_problem
-from pointcontrast.recordings.lidar.point_files import READERS, read_points
+from pointcontrast.recordings.lidar.sweep_files import SUFFIXES, read_sweep_file
 from pointcontrast.recordings.sequence import FrameError, Layout
 from pointcontrast.types import Sweep
 
@@ -56,7 +56,7 @@ class _PosedSweeps(Layout):
         pose = self._pose(range(len(self))[index])
         return Sweep(
             frame_id=self.frame_ids[index],
-            cloud=read_points(self._sweeps[index]),
+            cloud=read_sweep_file(self._sweeps[index]),
             world_from_sensor=self._world_from_sensor(pose),
         )
 
@@ -173,10 +173,10 @@ def _sweep_files(folder: Path) -> list[Path]:
     files = [
         path
         for path in sorted(folder.iterdir())
-        if path.suffix.lower() in READERS and not path.name.startswith(".")
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
     ]
     if not files:
-        raise InputError(f"{folder} holds no sweep ({', '.join(READERS)})")
+        raise InputError(f"{folder} holds no sweep ({', '.join(SUFFIXES)})")
     first: dict[str, Path] = {}
     for path in files:
         if first.setdefault(path.stem, path) is not path:

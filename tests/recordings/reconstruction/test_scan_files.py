@@ -104,7 +104,7 @@ def test_other_damage_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="NaN or infinite"):
         read_scan_file(path)
     path = vertices_file(tmp_path / "xy.ply", x=one, y=one)
-    with pytest.raises(InputError, match=r"xy\.ply is damaged or no scan"):
+    with pytest.raises(InputError, match=r"xy\.ply: its vertices have x, y, but no x y z"):
         read_scan_file(path)
     path = vertices_file(tmp_path / "none.ply", x=[], y=[], z=[])
     with pytest.raises(InputError, match="holds no points"):
@@ -113,7 +113,7 @@ def test_other_damage_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="NaN or infinite"):
         read_scan_file(tmp_path / "nan.xyz")
     for name in ("gone.ply", "gone.obj"):
-        with pytest.raises(InputError, match=f"{name} cannot be read"):
+        with pytest.raises(InputError, match=f"{name} does not exist"):
             read_scan_file(tmp_path / name)
     mesh = PlyData.read(str(write_ply_mesh(tmp_path / "m.ply")))
     mesh["face"].data["vertex_indices"][0] = [0, 1, 999]
