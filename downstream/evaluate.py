@@ -19,13 +19,13 @@ from torchmetrics import Metric
 from tqdm import tqdm
 
 from downstream.benchmarks import Benchmark, Split
-from downstream.detection.detector import Detector
-from downstream.detection.task import Detection
+from downstream.detector import Detector
 from downstream.metrics.confusion_picture import draw_confusion
 from downstream.network_file import FinetunedNetwork
 from downstream.predictor import CloudPrediction, Predictor
 from downstream.samples import SampleMaker
 from downstream.tasks import ClassTask, Task
+from downstream.tasks.detection import Detection
 from downstream.types import IGNORE, DetectedBoxes, LabelledCloud
 from pointcontrast.errors import InputError
 from pointcontrast.files import write_json

@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME=VALUE",
         help="how proposals become detections and are scored, where not as in training, such as "
-        "per_class=false suppression=none interpolation=11_point (downstream/detection/task.py)",
+        "per_class=false suppression=none interpolation=11_point (downstream/tasks/detection.py)",
     )
     parser.add_argument(
         "--predictions",

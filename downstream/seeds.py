@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from downstream.evaluate import SCORES, main_figures
-from downstream.score_table import mean_std_table
+from downstream.metrics.tables import mean_std_table
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file, read_json
 

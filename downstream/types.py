@@ -223,7 +223,7 @@ class Proposals:
         seeds: (B, S) int64 rows of the batch's voxels.
         votes: (B, S, 3) float32 metres, where each seed sees the centre of its object.
         centers: (B, P, 3) float32 metres, the votes that clusters are made about.
-        outputs: (B, P, K) what :class:`downstream.detection.coding.BoxCoding` reads.
+        outputs: (B, P, K) what :class:`downstream.tasks.box_coding.BoxCoding` reads.
     """
 
     seeds: torch.Tensor

@@ -24,7 +24,7 @@ class BoxAugmentation(Augmentation):
     Sources: PointContrast ``downstream/votenet_det_new/datasets/{sunrgbd,scannet}/..dataset.py``,
     the same as VoteNet's. ScanNet there: ``flip_probabilities: [0.5, 0.5]``,
     ``max_turn: 0.0873`` (5 degrees), ``scale: [1.0, 1.0]``. Sizes grow with the points; the turned
-    boxes of a benchmark without headings are enclosed again by :class:`downstream.detection.coding.
+    boxes of a benchmark without headings are enclosed again by :class:`downstream.tasks.box_coding.
     BoxCoding`, as VoteNet does.
 
     Attributes:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from downstream.benchmarks.benchmark import Benchmark, Split
 from downstream.benchmarks.labelled_scenes import LabelledScenes, SceneBenchmark, upright_cloud
-from downstream.detection.coding import BoxCoding
-from downstream.detection.statistics import STATISTICS, measure_boxes, read_box_statistics
-from downstream.detection.task import Detection, DetectionSettings
-from downstream.detection.votes import NUM_VOTES, box_rows
+from downstream.boxes.statistics import STATISTICS, measure_boxes, read_box_statistics
+from downstream.boxes.votes import NUM_VOTES, box_rows
+from downstream.tasks.box_coding import BoxCoding
+from downstream.tasks.detection import Detection, DetectionSettings
 from downstream.types import LabelledCloud
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import LabelledScene, read_labelled_scene

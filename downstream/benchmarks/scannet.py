@@ -11,9 +11,9 @@ from downstream.benchmarks.benchmark import Split
 from downstream.benchmarks.detection import DetectionBenchmark
 from downstream.benchmarks.labelled_scenes import SceneBenchmark, existing_folders
 from downstream.benchmarks.split_files import split_folder
-from downstream.detection.task import DetectionSettings
 from downstream.releases.scannet.classes import CLASS_NAMES, DETECTION_CLASS_NAMES
 from downstream.releases.scannet.release import read_split
+from downstream.tasks.detection import DetectionSettings
 
 
 class ScanNet(SceneBenchmark):

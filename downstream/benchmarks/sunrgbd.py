@@ -7,9 +7,9 @@ import numpy as np
 from downstream.benchmarks.benchmark import Split
 from downstream.benchmarks.detection import DetectionBenchmark
 from downstream.benchmarks.labelled_scenes import SceneBenchmark, existing_folders
-from downstream.detection.task import DetectionSettings
 from downstream.label_lists.scenes import read_scene_list
 from downstream.releases.sunrgbd.classes import CLASS_NAMES
+from downstream.tasks.detection import DetectionSettings
 
 
 class SUNRGBD(DetectionBenchmark):

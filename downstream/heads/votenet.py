@@ -16,14 +16,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from downstream.detection.point_sets import (
+from downstream.heads.head import Head
+from downstream.heads.point_sets import (
     ball_query,
     farthest_points,
     group,
     interpolate,
     three_nearest,
 )
-from downstream.heads.head import Head
 from downstream.types import LabelledBatch, Proposals
 from pointcontrast.errors import InputError
 from pointcontrast.sparse import SparseTensor

@@ -125,7 +125,7 @@ def keep_boxes(cloud: LabelledCloud, rows: NDArray[np.int64]) -> LabelledCloud:
     """The cloud as if only some of its boxes had been labelled.
 
     Points that voted for the others vote for nothing, or for what is kept of several boxes, in
-    the order of :func:`downstream.detection.votes.box_rows`. (Of a point in four boxes or more only
+    the order of :func:`downstream.boxes.votes.box_rows`. (Of a point in four boxes or more only
     three are known: what it votes for is then kept of these.)
 
     Args:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from downstream.boxes import iou
+from downstream.boxes.geometry import iou
 from downstream.types import DetectedBoxes
 from pointcontrast.errors import InputError
 

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from downstream.benchmarks import Benchmark, ScanNet
-from downstream.detection.picture import show_boxes, write_boxes_ply
-from downstream.detection.task import likeliest_of_each
+from downstream.predictions.box_picture import show_boxes, write_boxes_ply
 from downstream.predictions.files import (
     write_prediction_ply,
     write_scannet_submission,
@@ -15,6 +14,7 @@ from downstream.predictions.files import (
 )
 from downstream.predictions.picture import draw_prediction
 from downstream.predictor import CloudPrediction
+from downstream.tasks.detection import likeliest_of_each
 from downstream.types import DetectedBoxes, LabelledCloud
 from pointcontrast.errors import InputError
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from downstream.benchmarks import DetectionScenes, ScanNetDetection
-from downstream.boxes import points_in_boxes
-from downstream.detection.task import DetectionSettings
+from downstream.boxes.geometry import points_in_boxes
 from downstream.releases.scannet.classes import CLASS_NAMES
+from downstream.tasks.detection import DetectionSettings
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import LabelledScene, read_labelled_scene, write_labelled_scene
 from pointcontrast.synthetic.source import write_labelled_rooms

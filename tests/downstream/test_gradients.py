@@ -12,11 +12,11 @@ import torch
 from torch.nn.parallel import DistributedDataParallel
 
 from downstream.collate import collate_samples
-from downstream.detection.coding import BoxCoding
-from downstream.detection.task import Detection
 from downstream.heads import Head, HierarchicalHead, LinearHead, PoolingHead, VoteNet
 from downstream.network import Mode, Network
 from downstream.tasks import Classification, Segmentation, Task
+from downstream.tasks.box_coding import BoxCoding
+from downstream.tasks.detection import Detection
 from downstream.types import LabelledBatch, LabelledSample
 from pointcontrast.backbones import Backbone, Res16UNet
 from pointcontrast.runs.batch_norm import measure_batch_norm

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import torch
 
-from downstream.detection.point_set_kernels import set_kernels, without_set_kernels
-from downstream.detection.point_sets import ball_query, farthest_points, group
+from downstream.heads.point_set_kernels import set_kernels, without_set_kernels
+from downstream.heads.point_sets import ball_query, farthest_points, group
 from pointcontrast.errors import InputError
 from tools.speed.timing import Figures, interleaved, spread
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from downstream.boxes import points_in_boxes
+from downstream.boxes.geometry import points_in_boxes
 from downstream.releases.sunrgbd.classes import CLASS_NAMES
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from downstream.detection.statistics import STATISTICS, measure_boxes, write_box_statistics
+from downstream.boxes.statistics import STATISTICS, measure_boxes, write_box_statistics
 from downstream.label_lists.scenes import write_scene_list
 from downstream.releases.sunrgbd import layout, matlab_folder
 from downstream.releases.sunrgbd.annotations import boxes_of, has_boxes

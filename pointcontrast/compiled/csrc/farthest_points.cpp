@@ -1,6 +1,6 @@
 // Farthest-point sampling. A plain C function on the caller's arrays, called through ctypes by
-// downstream/point_set_kernels.py, which checks the arguments. The rows are those of the torch form in
-// downstream/point_sets.py, to the bit: squared distances are (dx * dx + dy * dy) + dz * dz in float32,
+// downstream/heads/point_set_kernels.py, which checks the arguments. The rows are those of the torch form in
+// downstream/heads/point_sets.py, to the bit: squared distances are (dx * dx + dy * dy) + dz * dz in float32,
 // without fused multiply-adds.
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // Balls and nearest neighbours in sets of points. Plain C functions on the caller's arrays,
-// called through ctypes by downstream/point_set_kernels.py, which checks the arguments. The results
-// are those of the torch forms in downstream/point_sets.py, to the bit: squared distances are
+// called through ctypes by downstream/heads/point_set_kernels.py, which checks the arguments. The results
+// are those of the torch forms in downstream/heads/point_sets.py, to the bit: squared distances are
 // (dx * dx + dy * dy) + dz * dz in float32, without fused multiply-adds.
 
 #include <algorithm>

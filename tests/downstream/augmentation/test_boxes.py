@@ -8,7 +8,7 @@ import pytest
 
 from downstream.augmentation.boxes import BoxAugmentation
 from downstream.augmentation.recipes import SceneAugmentation
-from downstream.boxes import corners, points_in_boxes
+from downstream.boxes.geometry import corners, points_in_boxes
 from downstream.samples import SampleMaker
 from downstream.types import LabelledCloud
 from pointcontrast.data.network_input import NetworkInput

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from downstream.boxes import points_in_boxes
-from downstream.detection.votes import box_rows
+from downstream.boxes.geometry import points_in_boxes
+from downstream.boxes.votes import box_rows
 from downstream.label_lists.boxes import (
     NUM_BOXES,
     BoxList,

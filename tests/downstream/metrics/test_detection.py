@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.multiprocessing.spawn import spawn
 
-from downstream.boxes import iou
+from downstream.boxes.geometry import iou
 from downstream.metrics.detection import (
     AveragePrecision,
     Interpolation,

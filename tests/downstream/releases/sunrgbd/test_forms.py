@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.io import savemat
 
-from downstream.boxes import corners, points_in_boxes
+from downstream.boxes.geometry import corners, points_in_boxes
 from downstream.releases.sunrgbd import matlab_folder
 from downstream.releases.sunrgbd.annotations import boxes_of
 from downstream.releases.sunrgbd.images import (

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from downstream.benchmarks import SUNRGBD
-from downstream.boxes import points_in_boxes
-from downstream.detection.votes import box_rows
+from downstream.boxes.geometry import points_in_boxes
+from downstream.boxes.votes import box_rows
 from downstream.releases.sunrgbd import layout, matlab_folder
 from downstream.releases.sunrgbd.annotations import Annotation, boxes_of
 from downstream.releases.sunrgbd.classes import CLASS_NAMES

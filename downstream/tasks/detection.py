@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torchmetrics import Metric
 
-from downstream.boxes import points_in_boxes, suppress
-from downstream.detection.coding import BoxCoding
-from downstream.detection.loss import detection_loss
+from downstream.boxes.geometry import points_in_boxes, suppress
 from downstream.metrics.detection import AveragePrecision, detection_scores
-from downstream.score_table import format_detection
-from downstream.tasks import Task, named
+from downstream.metrics.tables import format_detection
+from downstream.tasks.box_coding import BoxCoding
+from downstream.tasks.detection_loss import detection_loss
+from downstream.tasks.task import Task, named
 from downstream.types import IGNORE, DetectedBoxes, LabelledBatch, Proposals
 from pointcontrast.errors import InputError
 from pointcontrast.losses import LossOutput

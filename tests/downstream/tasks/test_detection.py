@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from downstream.detection.coding import BoxCoding
-from downstream.detection.task import Detection, DetectionSettings, likeliest_of_each
+from downstream.tasks.box_coding import BoxCoding
+from downstream.tasks.detection import Detection, DetectionSettings, likeliest_of_each
 from downstream.types import DetectedBoxes, Proposals
 from pointcontrast.errors import InputError
 from tests.helpers.plain_batch import plain_batch

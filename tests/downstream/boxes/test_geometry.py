@@ -5,7 +5,7 @@ import pytest
 import shapely
 from numpy.typing import NDArray
 
-from downstream.boxes import (
+from downstream.boxes.geometry import (
     EDGES,
     corners,
     enclosing_boxes,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from downstream.boxes import EDGES, corners
+from downstream.boxes.geometry import EDGES, corners
 from downstream.predictions.class_colors import UNLABELLED, palette_of
 from downstream.types import DetectedBoxes, LabelledCloud
 from pointcontrast.files import atomic_file

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from downstream.detection.coding import BoxCoding
+from downstream.tasks.box_coding import BoxCoding
 
 MEAN_SIZES = [[0.6, 0.5, 0.9], [2.0, 1.0, 0.8]]
 

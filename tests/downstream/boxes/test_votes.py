@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from downstream.detection.votes import box_rows
+from downstream.boxes.votes import box_rows
 
 
 def by_loops(points: np.ndarray, boxes: np.ndarray) -> list[list[int]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from downstream.detection.coding import BoxCoding, RawProposals
+from downstream.tasks.box_coding import BoxCoding, RawProposals
 from downstream.types import IGNORE, LabelledBatch, Proposals
 from pointcontrast.losses import LossOutput
 

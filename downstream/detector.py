@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 
 from downstream.collate import collate_samples
-from downstream.detection.task import Detection
 from downstream.network import Network
 from downstream.samples import SampleMaker
+from downstream.tasks.detection import Detection
 from downstream.types import DetectedBoxes, LabelledCloud
 
 

@@ -1,7 +1,7 @@
 """The compiled operations on sets of points, where they could be built, through ctypes.
 
 ``pointcontrast/csrc/{farthest_points,point_sets}.cpp``, in the library of
-:mod:`pointcontrast.compiled.points`. :mod:`downstream.detection.point_sets` asks here first and has
+:mod:`pointcontrast.compiled.points`. :mod:`downstream.heads.point_sets` asks here first and has
 the same result without, to the bit. Each cloud is a task of its own, so the number of threads
 changes nothing but the time.
 """

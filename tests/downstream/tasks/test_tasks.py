@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from downstream.tasks import Classification, PartSegmentation, Segmentation, mean_cross_entropy
+from downstream.tasks import Classification, PartSegmentation, Segmentation
+from downstream.tasks.task import mean_cross_entropy
 from downstream.types import LabelledBatch
 
 PARTS = [[0, 1], [2, 3, 4]]

@@ -13,7 +13,7 @@ from PIL import Image
 from plyfile import PlyData
 
 from downstream.benchmarks import SUNRGBD
-from downstream.detection.picture import box_lines, show_boxes, write_boxes_ply
+from downstream.predictions.box_picture import box_lines, show_boxes, write_boxes_ply
 from downstream.predictions.class_colors import UNLABELLED, class_colors
 from downstream.types import DetectedBoxes, LabelledCloud
 from pointcontrast.errors import InputError

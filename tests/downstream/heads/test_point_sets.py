@@ -13,9 +13,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from downstream.detection import point_sets
-from downstream.detection.point_set_kernels import set_kernels, without_set_kernels
-from downstream.detection.point_sets import (
+from downstream.heads import point_sets
+from downstream.heads.point_set_kernels import set_kernels, without_set_kernels
+from downstream.heads.point_sets import (
     ball_query,
     farthest_points,
     group,
@@ -260,8 +260,8 @@ def test_gradients() -> None:
 def test_the_switch_leaves_the_kernels_out() -> None:
     code = """
 import torch
-from downstream.detection.point_set_kernels import set_kernels
-from downstream.detection.point_sets import farthest_points
+from downstream.heads.point_set_kernels import set_kernels
+from downstream.heads.point_sets import farthest_points
 print(set_kernels(), farthest_points(torch.eye(3), (0, 3), 2).tolist())
 """
     run = subprocess.run(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from downstream.detection.statistics import (
+from downstream.boxes.statistics import (
     STATISTICS,
     measure_boxes,
     read_box_statistics,

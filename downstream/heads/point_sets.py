@@ -2,7 +2,7 @@
 
 Sampling, grouping and interpolation of PointNet++ (facebookresearch/votenet ``pointnet2/_ext_src``,
 which needs a CUDA compiler). Everything is PyTorch; on the CPU what searches is compiled where it
-could be (:mod:`downstream.detection.point_set_kernels`). Squared distances are
+could be (:mod:`downstream.heads.point_set_kernels`). Squared distances are
 ``(dx*dx + dy*dy) + dz*dz`` in float32, every operation rounded, and ties go to the lowest row, so
 that all forms, devices and numbers of threads find the same rows.
 """
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from downstream.detection import point_set_kernels
+from downstream.heads import point_set_kernels
 
 MAX_PAIRS = 1 << 24
 """Distances that are held at once without kernels: 64 MB of float32, a few times that in all."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from downstream.boxes import points_in_boxes
+from downstream.boxes.geometry import points_in_boxes
 
 NUM_VOTES = 3
 """Boxes that a point may vote for (VoteNet's ``GT_VOTE_FACTOR``)."""

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from downstream.detection.coding import BoxCoding
-from downstream.detection.loss import detection_loss, vote_loss
+from downstream.tasks.box_coding import BoxCoding
+from downstream.tasks.detection_loss import detection_loss, vote_loss
 from downstream.types import LabelledBatch, Proposals
 from tests.oracles.votenet_loss import votenet_loss
 

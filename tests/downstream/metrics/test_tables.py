@@ -7,7 +7,7 @@ import torch
 
 from downstream.metrics.confusion import segmentation_scores
 from downstream.metrics.parts import PartIoU, part_scores
-from downstream.score_table import format_parts, format_segmentation, mean_std_table
+from downstream.metrics.tables import format_parts, format_segmentation, mean_std_table
 from pointcontrast.errors import InputError
 
 
