@@ -22,7 +22,7 @@ def as_uint8_colors(colors: ArrayLike, what: str) -> NDArray[np.uint8]:
     ======================== ================= ==================================
     dtype                    largest value     taken for
     ======================== ================= ==================================
-    any integer              at most 255       0..255
+    any integer              2 to 255          0..255
     uint16                   beyond 255        0..65535, divided by 257
     floating                 at most 1         0..1, multiplied by 255
     floating                 2 to 255          0..255
@@ -61,6 +61,10 @@ def as_uint8_colors(colors: ArrayLike, what: str) -> NDArray[np.uint8]:
 def _scaled(array: NDArray[Any], high: float, what: str) -> NDArray[Any]:
     """Bring non-negative colours to 0..255, rounded but still of a wider dtype."""
     if high <= 255 and array.dtype.kind in "iu":
+        if high == 1:  # a list such as [[1, 0, 0]]: red, or nearly black
+            raise InputError(
+                f"{what}: integer colours of 0 and 1 are 0..1 or 0..255; give floats, or uint8"
+            )
         return array
     if array.dtype == np.uint16:
         return np.rint(array / 257)

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pointcontrast.errors import InputError
+
 # Pose files round: to 4e-4 in the 7-Scenes' tracker output (float32 products), 1e-6 elsewhere.
 # A scaled or sheared matrix that matters (1 cm at 2 m) is off by more than this.
 RIGID_TOLERANCE = 5e-3
@@ -92,6 +94,29 @@ def rotation_about(axis: ArrayLike, angle: float) -> NDArray[np.float64]:
     x, y, z = np.asarray(axis, dtype=np.float64) / np.linalg.norm(axis)
     cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
     return np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * (cross @ cross)
+
+
+def unit_vector(vector: ArrayLike, what: str) -> NDArray[np.float64]:
+    """Scale a direction that a user gave to unit length.
+
+    Args:
+        vector: Three finite numbers, not all zero.
+        what: Name of the argument or file, for the message.
+
+    Returns:
+        (3,) float64.
+
+    Raises:
+        InputError: It is not such a vector.
+    """
+    try:
+        direction = np.asarray(vector, dtype=np.float64)
+    except (TypeError, ValueError):
+        direction = np.zeros(0)
+    length = float(np.linalg.norm(direction)) if direction.shape == (3,) else 0.0
+    if not (np.isfinite(length) and length > 0):
+        raise InputError(f"{what} must be three numbers, not all zero; got {vector}")
+    return direction / length
 
 
 def rotation_between(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:

@@ -20,7 +20,7 @@ from pointcontrast.errors import InputError
 from pointcontrast.geometry import rotation_between
 from pointcontrast.scenes.depth.cloud import DepthCloud
 from pointcontrast.types import Cloud, PointCloud, VoxelizedView
-from pointcontrast.voxelize import voxelize
+from pointcontrast.voxelize import voxelize, voxelize_with_inverse
 
 FeatureName = Literal["ones", "color", "normal", "height"]
 NUM_CHANNELS: dict[str, int] = {"ones": 3, "color": 3, "normal": 3, "height": 1}
@@ -175,6 +175,30 @@ class NetworkInput:
         features = self._features(kept, rotation, up, floor_height, rng)
         return VoxelizedView(coordinates=coordinates, features=features, points=kept.points)
 
+    def with_inverse(
+        self, cloud: PointCloud, up: NDArray[np.float64], floor_height: float
+    ) -> tuple[VoxelizedView, NDArray[np.int64]]:
+        """The input of inference, and the voxel of each point.
+
+        Args:
+            cloud: Points in world metres.
+            up: (3,) unit vector, the up direction.
+            floor_height: Height of the floor along ``up``, metres.
+
+        Returns:
+            The voxels that :meth:`__call__` makes without ``rng``, and (N,) int64 rows of them.
+
+        Raises:
+            InputError: as of :meth:`__call__`.
+        """
+        rotation = self._draw_rotation(up, None)
+        rows, coordinates, inverse = voxelize_with_inverse(
+            _turned(cloud.points, rotation), self.voxel_size
+        )
+        kept = cloud[rows]
+        features = self._features(kept, rotation, up, floor_height, None)
+        return VoxelizedView(coordinates, features, kept.points), inverse
+
     def _draw_rotation(
         self, up: NDArray[np.float64], rng: np.random.Generator | None
     ) -> NDArray[np.float64]:
@@ -217,10 +241,15 @@ def _turn_and_voxelize(
     """Turn a cloud about its mean, as the released code does (translation = -R @ mean)."""
     if isinstance(cloud, DepthCloud):
         return cloud.voxelize(rotation, voxel_size)
-    rotated = rotation.astype(np.float32) @ cloud.points.T  # (3, N): quicker than (N, 3)
-    rotated -= rotated.mean(axis=1, dtype=np.float64, keepdims=True).astype(np.float32)
-    rows, coordinates = voxelize(rotated.T, voxel_size)
+    rows, coordinates = voxelize(_turned(cloud.points, rotation), voxel_size)
     return cloud[rows], coordinates
+
+
+def _turned(points: NDArray[np.float32], rotation: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Points (N, 3) rotated about their mean, which moves to the origin."""
+    rotated = rotation.astype(np.float32) @ points.T  # (3, N): quicker than (N, 3)
+    rotated -= rotated.mean(axis=1, dtype=np.float64, keepdims=True).astype(np.float32)
+    return rotated.T
 
 
 def _missing(feature: str, what: str) -> str:

@@ -12,9 +12,9 @@ from pointcontrast.pictures.colored_points import ColoredPoints
 from pointcontrast.pictures.drawing import Window, draw
 from pointcontrast.pictures.feature_matches import Matches, match_features
 from pointcontrast.pictures.scene_clouds import check_view, true_colors
+from pointcontrast.pictures.scene_encoder import load_encoder
 from pointcontrast.scenes.view_store import ViewStore
 from pointcontrast.types import PointCloud
-from pointcontrast.weights.encoder import load_encoder
 
 RIGHT_COLOR, WRONG_COLOR = (0, 150, 60), (215, 30, 30)
 

@@ -19,9 +19,9 @@ from pointcontrast.pictures.scene_clouds import (
     merge_views,
     true_colors,
 )
+from pointcontrast.pictures.scene_encoder import Encode, load_encoder
 from pointcontrast.scenes.view_store import ViewStore
 from pointcontrast.types import PointCloud
-from pointcontrast.weights.encoder import Encode, load_encoder
 
 
 def draw_features(

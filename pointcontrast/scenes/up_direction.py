@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pointcontrast.errors import InputError
+from pointcontrast.geometry import unit_vector
 
 # Half-angles of the shrinking cone, degrees: wide enough at first for cameras that look down,
 # narrow at last so that furniture and slopes have no say.
@@ -53,11 +54,8 @@ def given_up(
     Raises:
         InputError: not three finite numbers, or all zero.
     """
-    up = np.asarray(direction, dtype=np.float64)
-    length = float(np.linalg.norm(up)) if up.shape == (3,) else 0.0
-    if not (np.isfinite(length) and length > 0):
-        raise InputError(f"the up direction must be three numbers, not all zero; got {direction}")
-    return UpDirection(up / length, _support(up / length, normals), how)
+    up = unit_vector(direction, "the up direction")
+    return UpDirection(up, _support(up, normals), how)
 
 
 def estimate_up(sensor_ups: NDArray[np.float64], normals: NDArray[np.floating[Any]]) -> UpDirection:

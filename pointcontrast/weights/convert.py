@@ -14,6 +14,7 @@ from pointcontrast.data.augment import Rotation
 from pointcontrast.data.network_input import FeatureName, NetworkInput
 from pointcontrast.errors import InputError
 from pointcontrast.files import sha256
+from pointcontrast.sparse import EngineName
 from pointcontrast.weights.architecture import infer_arguments
 from pointcontrast.weights.backbone_file import (
     CONVERTED_FROM,
@@ -55,7 +56,7 @@ class Converted:
     """A network with its weights, and what is known of it.
 
     Attributes:
-        backbone: on the native engine, in evaluation mode.
+        backbone: The network, in evaluation mode.
         metadata: as its backbone file says it.
         weights: as they were read.
     """
@@ -100,13 +101,16 @@ def _words(value: Any) -> str:
     return "none" if value == "" else f"{value}"
 
 
-def read_network(path: Path, kernel_order: KernelOrder, said: InputSaid) -> Converted:
+def read_network(
+    path: Path, kernel_order: KernelOrder, said: InputSaid, engine: EngineName = "native"
+) -> Converted:
     """Read weights of any origin as a network.
 
     Args:
         path: a file of weights, or a run's folder.
         kernel_order: see :func:`pointcontrast.weights.backbone_file.read_weights`.
         said: for files that do not say it themselves.
+        engine: Sparse engine of the network.
 
     Raises:
         InputError: the file cannot be read, is of no known network, or lacks what was not said;
@@ -119,10 +123,9 @@ def read_network(path: Path, kernel_order: KernelOrder, said: InputSaid) -> Conv
         metadata = weights.metadata
         given = [name for name, value in vars(said).items() if value is not None]
         if given:
-            option = "--" + given[0].replace("_", "-")
-            raise InputError(f"{path} says itself how it is fed; leave {option} out")
+            raise InputError(f"{path} records how the network is fed; leave {given[0]} out")
     with torch.random.fork_rng(devices=[]):
-        backbone = build_backbone(metadata, "native")
+        backbone = build_backbone(metadata, engine)
     try:
         backbone.load_state_dict(weights.state_dict, strict=True)
     except RuntimeError as error:
@@ -142,7 +145,7 @@ def _new_metadata(path: Path, weights: Weights, said: InputSaid) -> BackboneMeta
     if network_input.in_channels != arguments["in_channels"]:
         raise InputError(
             f"{path} takes {arguments['in_channels']} input channels, the features "
-            f"{', '.join(network_input.features)} make {network_input.in_channels}; give --features"
+            f"{', '.join(network_input.features)} make {network_input.in_channels}; give features"
         )
     source = {"file": path.name, "sha256": sha256(path), **weights.source}
     return BackboneMetadata(
@@ -159,8 +162,8 @@ def _network_input(path: Path, program: str, said: InputSaid) -> NetworkInput:
         lacking = [name for name in ("voxel_size", "features") if getattr(said, name) is None]
         if lacking:
             raise InputError(
-                f"{path} does not say what it was trained on; give --voxel-size (metres) and "
-                "--features (ones, color, normal, height; in the order of the channels)"
+                f"{path} does not say what it was trained on; give voxel_size (metres) and "
+                "features (ones, color, normal, height; in the order of the channels)"
             )
         released = NetworkInput(rotation="vertical", feature_noise=0.0)
     return NetworkInput(

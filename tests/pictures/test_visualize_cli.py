@@ -13,9 +13,9 @@ from PIL import Image
 from plyfile import PlyData
 
 from pointcontrast.pictures.scene_clouds import merge_views
+from pointcontrast.pictures.scene_encoder import Encoder
 from pointcontrast.pictures.visualize_cli import main
 from pointcontrast.types import PointCloud
-from pointcontrast.weights.encoder import Encoder
 from tests.helpers.corner_views import CornerViews, write_network_and_scene
 
 Run = Callable[..., tuple[int, list[int | None]]]

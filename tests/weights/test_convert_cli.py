@@ -150,8 +150,8 @@ def test_bad_calls_are_one_line_and_change_nothing(tmp_path: Path, capsys) -> No
     for arguments, message in (
         ((original, "--output", taken), "is there already; give another --output, or --force"),
         ((original, "--output", tmp_path / "b.pth"), "must end in .safetensors"),
-        ((original, "--output", output, "--voxel-size", "0.1"), "leave --voxel-size out"),
-        ((foreign, "--output", output), "give --voxel-size (metres) and --features"),
+        ((original, "--output", output, "--voxel-size", "0.1"), "leave voxel_size out"),
+        ((foreign, "--output", output), "give voxel_size (metres) and features"),
         ((foreign, "--output", output, "--voxel-size", "0.02", "--features", "height"),
          "takes 3 input channels, the features height make 1"),
         ((page, "--output", output), "it is a web page"),

@@ -11,8 +11,8 @@ import torch
 from pointcontrast.backbones import Res16UNet
 from pointcontrast.data.collate import collate_views
 from pointcontrast.data.network_input import NetworkInput
+from pointcontrast.pictures.scene_encoder import load_encoder
 from pointcontrast.scenes.view_store import ViewStore
-from pointcontrast.weights.encoder import load_encoder
 from tests.helpers.corner_views import write_network_and_scene
 
 

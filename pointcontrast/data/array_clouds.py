@@ -1,0 +1,195 @@
+"""Point clouds given as arrays: lists, NumPy arrays or tensors, one cloud or several, checked.
+
+What :func:`pointcontrast.load` and ``downstream.load`` accept. Every fault is one line that names
+the argument and the fix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from pointcontrast.colors import as_uint8_colors
+from pointcontrast.errors import InputError
+from pointcontrast.types import PointCloud
+
+FARTHEST = 1000.0
+"""Metres from the origin up to which float32 coordinates keep a tenth of a millimetre."""
+
+Array = ArrayLike | torch.Tensor
+Arrays = Array | Sequence[Array]
+
+
+@dataclass(frozen=True)
+class ArrayClouds:
+    """The clouds of one call.
+
+    Attributes:
+        clouds: Clouds with points relative to their origins, float32 metres.
+        origins: (3,) float64 metres, one per cloud: zero, or whole metres near the middle of a
+            cloud that lies farther than ``FARTHEST`` from zero. float32 holds a millimetre only
+            up to 8 km; coordinates in UTM are thousands of kilometres.
+        is_single: Whether one cloud was given, not a sequence of clouds.
+        devices: Device of each cloud's points, or None where they were no tensor.
+    """
+
+    clouds: list[PointCloud]
+    origins: list[NDArray[np.float64]]
+    is_single: bool
+    devices: list[torch.device | None]
+
+    def in_input_frame(self, index: int, points: NDArray[np.float32]) -> NDArray[np.floating]:
+        """Points of cloud ``index`` in the frame they were given in.
+
+        Returns:
+            float32, or float64 where an origin was taken off.
+        """
+        origin = self.origins[index]
+        return points + origin if origin.any() else points
+
+    def like_input(self, index: int, values: NDArray[Any]) -> Any:
+        """``values`` as a tensor on the device of the points, if these were a tensor."""
+        device = self.devices[index]
+        return values if device is None else torch.from_numpy(values).to(device)
+
+
+def read_clouds(points: Arrays, colors: Arrays | None, normals: Arrays | None) -> ArrayClouds:
+    """Check the clouds of one call.
+
+    Args:
+        points: (N, 3) metres, or a sequence of such arrays: several clouds.
+        colors: (N, 3) RGB of the points: uint8, other integers 0..255, or floats, which are taken
+            for 0..1 or 0..255 by their range over all clouds of the call; or None.
+        normals: (N, 3) unit vectors of the points, or None.
+
+    Raises:
+        InputError: an array is not of numbers or not (N, 3), is empty, not finite, in half
+            precision, or of another length than its points; or the range of the colours cannot
+            be told.
+    """
+    is_single = not _is_several(points)
+    given = [points] if is_single else list(points)  # pyright: ignore[reportArgumentType]
+    if not given:
+        raise InputError("points is an empty sequence; give (N, 3) metres, or several such arrays")
+    names = ["points"] if is_single else [f"points[{i}]" for i in range(len(given))]
+    places = [_points(name, value) for name, value in zip(names, given, strict=True)]
+    lengths = [len(place) for place in places]
+    all_normals = _beside(normals, "normals", lengths, is_single)
+    all_colors = _beside(colors, "colors", lengths, is_single)
+    origins = [_origin(place) for place in places]
+    clouds = [
+        PointCloud((place - origin).astype(np.float32) if origin.any() else _float32(place))
+        for place, origin in zip(places, origins, strict=True)
+    ]
+    if all_colors is not None:
+        whole = as_uint8_colors(np.concatenate(all_colors), "colors")
+        parts = np.split(whole, np.cumsum(lengths)[:-1])
+        clouds = [PointCloud(c.points, part) for c, part in zip(clouds, parts, strict=True)]
+    if all_normals is not None:
+        clouds = [
+            PointCloud(c.points, c.colors, _unit(name, value))
+            for c, value, name in zip(clouds, all_normals, names, strict=True)
+        ]
+    devices = [p.device if isinstance(p, torch.Tensor) else None for p in given]
+    return ArrayClouds(clouds, origins, is_single, devices)
+
+
+def _is_several(points: Any) -> bool:
+    """Whether ``points`` is a sequence of clouds: its first element has rows of its own."""
+    if not isinstance(points, list | tuple) or not len(points):
+        return isinstance(points, list | tuple)
+    first = points[0]
+    if isinstance(first, np.ndarray | torch.Tensor):
+        return first.ndim == 2
+    return isinstance(first, list | tuple) and bool(first) and np.ndim(first[0]) > 0
+
+
+def _array(name: str, value: Any) -> NDArray[Any]:
+    """``value`` as an array of numbers; tensors are copied to the CPU."""
+    if isinstance(value, torch.Tensor):
+        if value.dtype == torch.bfloat16:
+            value = value.float()
+        return value.detach().cpu().numpy()
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise InputError(f"{name} has rows of different lengths; give (N, 3) numbers") from None
+    if array.dtype.kind not in "fiu" and array.size:
+        raise InputError(f"{name} is an array of {array.dtype}; give (N, 3) numbers")
+    return array
+
+
+def _points(name: str, value: Any) -> NDArray[np.floating]:
+    half = isinstance(value, torch.Tensor) and value.dtype == torch.bfloat16
+    array = _array(name, value)
+    if array.size == 0:
+        raise InputError(f"{name} holds no point; leave empty clouds out")
+    if array.ndim != 2 or array.shape[1] != 3:
+        rest = "; pass what follows x y z as colors= or normals=" if array.shape[-1] > 3 else ""
+        raise InputError(f"{name} has the shape {array.shape}; give (N, 3) metres{rest}")
+    if half or array.dtype == np.float16:
+        raise InputError(
+            f"{name} is in half precision, which keeps no centimetre beyond 16 m; give float32"
+        )
+    _check_finite(name, array)
+    return array if array.dtype.kind == "f" else array.astype(np.float64)
+
+
+def _beside(
+    value: Any, name: str, lengths: list[int], is_single: bool
+) -> list[NDArray[Any]] | None:
+    """The arrays of one property, one per cloud, each with a row per point."""
+    if value is None:
+        return None
+    values = [value] if is_single else list(value)
+    if len(values) != len(lengths):
+        raise InputError(f"{name} holds {len(values)} arrays for {len(lengths)} clouds")
+    arrays = []
+    for index, (each, length) in enumerate(zip(values, lengths, strict=True)):
+        title = name if is_single else f"{name}[{index}]"
+        array = _array(title, each)
+        if array.shape != (length, 3):
+            hint = "; drop the alpha column" if array.shape == (length, 4) else ""
+            raise InputError(
+                f"{title} has the shape {array.shape}; give ({length}, 3), a row per point{hint}"
+            )
+        _check_finite(title, array)
+        arrays.append(array.astype(np.float32) if array.dtype == np.float16 else array)
+    return arrays
+
+
+def _check_finite(name: str, array: NDArray[Any]) -> None:
+    bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
+    if len(bad):
+        raise InputError(
+            f"{name} holds NaN or infinity in {len(bad)} of {len(array)} rows, first in row "
+            f"{bad[0]}; remove these points"
+        )
+
+
+def _origin(points: NDArray[np.floating]) -> NDArray[np.float64]:
+    low, high = points.min(axis=0).astype(np.float64), points.max(axis=0).astype(np.float64)
+    if max(-low.min(), high.max()) <= FARTHEST:
+        return np.zeros(3)
+    return np.rint((low + high) / 2)
+
+
+def _float32(points: NDArray[np.floating]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(points, dtype=np.float32)
+
+
+def _unit(name: str, normals: NDArray[Any]) -> NDArray[np.float32]:
+    lengths = np.linalg.norm(normals.astype(np.float64), axis=1)
+    wrong = (np.abs(lengths - 1) > 0.01) & (lengths > 0)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise InputError(
+            f"normals of {name} have the length {lengths[row]:.3g} in row {row}; give unit "
+            "vectors, or zeros where a normal is not known"
+        )
+    return normals.astype(np.float32)
