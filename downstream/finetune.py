@@ -1,7 +1,7 @@
-"""Finetuning: the LightningModule, and the command line that runs it.
+"""Finetuning: the LightningModule.
 
-From the command to the loss in two hops: ``tools/finetune.py`` calls :func:`main`, the step of
-:class:`Finetune` calls the task's loss.
+From the command to the loss in two hops: ``tools/finetune.py`` calls
+:func:`downstream.finetune_cli.main`, and the step of :class:`Finetune` calls the task's loss.
 """
 
 from __future__ import annotations
@@ -290,22 +290,3 @@ class Finetune(ReproducibleModule):
         """Go on from what was remembered."""
         self.best_score = checkpoint["best_score"]
         self._num_dropped = checkpoint["num_dropped"]
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run the command line; see ``tools/finetune.py --help``.
-
-    Args:
-        argv: the arguments; None takes those of the process.
-
-    Returns:
-        The exit status.
-    """
-    from downstream.finetune_cli import run_command_line
-    from pointcontrast.errors import run_command
-
-    return run_command(lambda: run_command_line(argv))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

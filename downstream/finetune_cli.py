@@ -14,7 +14,7 @@ from downstream.finetune import Finetune
 from downstream.network_file import BEST, LAST, read_network, save_network
 from downstream.seeds import run_seeds, take_seeds
 from pointcontrast.data.network_input import num_channels
-from pointcontrast.errors import InputError
+from pointcontrast.errors import InputError, run_command
 from pointcontrast.files import write_json
 from pointcontrast.losses.gathering import part_ways
 from pointcontrast.runs.checkpoints import CHECKPOINT
@@ -123,3 +123,19 @@ def run_command_line(argv: list[str] | None) -> int:
 
 def _no_output(_: object) -> None:
     """The head takes the place of the backbone's output layer."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; see ``tools/finetune.py --help``.
+
+    Args:
+        argv: Arguments of the command; None takes those of the process.
+
+    Returns:
+        The exit status.
+    """
+    return run_command(lambda: run_command_line(argv))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

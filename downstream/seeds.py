@@ -70,7 +70,7 @@ def run_seeds(seeds: list[int], argv: list[str]) -> int:
         if (run / SCORES).exists():
             print(f"seed {seed}: finished before in {run}")
             continue
-        command = [sys.executable, "-m", "downstream.finetune", *rest]
+        command = [sys.executable, "-m", "downstream.finetune_cli", *rest]
         command += ["--seed_everything", str(seed), "--run_dir", str(run), "--ckpt_path", "auto"]
         print(f"seed {seed}: {run}", flush=True)
         status = subprocess.run(command, check=False).returncode

@@ -1,7 +1,7 @@
-"""Pretraining: the LightningModule, and the command line that runs it.
+"""Pretraining: the LightningModule.
 
-From the command to the loss in two hops: ``tools/pretrain.py`` calls :func:`main`, the step of
-:class:`PointContrast` calls the loss.
+From the command to the loss in two hops: ``tools/pretrain.py`` calls
+:func:`pointcontrast.pretrain_cli.main`, and the step of :class:`PointContrast` calls the loss.
 """
 
 from __future__ import annotations
@@ -284,22 +284,3 @@ class PointContrast(ReproducibleModule):
             rank_zero_warn(f"collapse at step {self.global_step}: {problem}")
         if self.on_scored is not None:
             self.on_scored(figures)
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run the command line; see ``tools/pretrain.py --help``.
-
-    Args:
-        argv: the arguments; None takes those of the process.
-
-    Returns:
-        The exit status.
-    """
-    from pointcontrast.errors import run_command
-    from pointcontrast.pretrain_cli import PretrainCLI
-
-    return run_command(lambda: PretrainCLI(argv).run())
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

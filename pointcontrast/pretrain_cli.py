@@ -10,7 +10,7 @@ from pytorch_lightning.cli import LightningArgumentParser
 from pointcontrast.data.module import PairDataModule
 from pointcontrast.data.network_input import num_channels
 from pointcontrast.data.pair_readers import StoredPairs
-from pointcontrast.errors import InputError
+from pointcontrast.errors import InputError, run_command
 from pointcontrast.pretrain import PointContrast
 from pointcontrast.runs.checkpoints import CHECKPOINT
 from pointcontrast.runs.cli import RunCLI
@@ -137,3 +137,19 @@ def _scores(metrics: list[dict[str, Any]]) -> tuple[dict[str, float], dict[str, 
     ]
     scored = [figures for figures in scored if figures]
     return (scored[0], scored[-1]) if scored else ({}, {})
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; see ``tools/pretrain.py --help``.
+
+    Args:
+        argv: Arguments of the command; None takes those of the process.
+
+    Returns:
+        The exit status.
+    """
+    return run_command(lambda: PretrainCLI(argv).run())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

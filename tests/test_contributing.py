@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from downstream.evaluate_cli import main as evaluate
-from downstream.finetune import main as finetune
+from downstream.finetune_cli import main as finetune
 from downstream.network_file import read_network
-from pointcontrast.pretrain import main
+from pointcontrast.pretrain_cli import main
 from pointcontrast.runs.folder import read_metrics
 from pointcontrast.synthetic.source import write_labelled_rooms
 from pointcontrast.weights.backbone_file import load_backbone

@@ -12,7 +12,7 @@ import yaml
 from PIL import Image
 
 from pointcontrast.backbones import Res16UNet
-from pointcontrast.pretrain import main
+from pointcontrast.pretrain_cli import main
 from pointcontrast.runs.folder import read_metrics
 from pointcontrast.weights.backbone_file import load_backbone
 from tests.helpers.repository import REPOSITORY

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from downstream.finetune import main
+from downstream.finetune_cli import main
 
 DEMO = Path(__file__).resolve().parents[1] / "configs" / "downstream" / "demo.yaml"
 

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from pointcontrast.pretrain import main
+from pointcontrast.pretrain_cli import main
 
 DEMO = Path(__file__).resolve().parents[1] / "configs" / "pretrain" / "demo.yaml"
 

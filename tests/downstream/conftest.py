@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from downstream.finetune import main
+from downstream.finetune_cli import main
 from tests.helpers.downstream_small import SMALL
 from tests.helpers.repository import REPOSITORY
 
@@ -19,7 +19,7 @@ Finetune = Callable[..., Path]
 @pytest.fixture(scope="session")
 def pretrained(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of a real pretraining, two steps long, on generated rooms."""
-    from pointcontrast.pretrain import main as pretrain
+    from pointcontrast.pretrain_cli import main as pretrain
 
     folder = tmp_path_factory.mktemp("pretrained") / "run"
     status = pretrain([

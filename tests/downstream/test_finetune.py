@@ -17,7 +17,7 @@ import torch
 from downstream.augmentation.recipes import SceneAugmentation
 from downstream.benchmarks import S3DIS
 from downstream.data import FinetuneDataModule
-from downstream.finetune import main
+from downstream.finetune_cli import main
 from downstream.label_lists.point_choice import limited_points, points_rng
 from downstream.label_lists.points import PointList, write_point_list
 from downstream.label_lists.scenes import write_scene_list
@@ -135,14 +135,14 @@ def test_an_interrupted_run_goes_on_to_the_same_end(finetune: Any, s3dis_scenes:
 
 KILL = """
 import os, signal, sys
-from downstream import finetune
+from downstream import finetune, finetune_cli
 step = finetune.Finetune.training_step
 def training_step(self, batch, batch_idx):
     if self.global_step == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     return step(self, batch, batch_idx)
 finetune.Finetune.training_step = training_step
-finetune.main(sys.argv[1:])
+finetune_cli.main(sys.argv[1:])
 """
 
 

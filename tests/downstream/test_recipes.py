@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from downstream.finetune import main
+from downstream.finetune_cli import main
 from tests.helpers.repository import REPOSITORY
 
 RECIPES = REPOSITORY / "configs" / "downstream"

@@ -1,4 +1,4 @@
-"""Running the tools as processes of their own, and killing a worker of theirs."""
+"""Runs of the tools as separate processes, and a worker of one that is killed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,9 @@ from pathlib import Path
 
 import psutil
 
-TESTS = Path(__file__).resolve().parent
-REPOSITORY = TESTS.parent
-_PATHS = [str(REPOSITORY), str(TESTS), os.environ.get("PYTHONPATH", "")]
-ENVIRONMENT = {
-    **os.environ,
-    "PYTHONPATH": os.pathsep.join(filter(None, _PATHS)),
-    "OMP_NUM_THREADS": "1",
-}
+from tests.helpers.repository import REPOSITORY
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
 
 
 def contents(folder: Path) -> dict[Path, bytes]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from pathlib import Path
 
 import torch
 
 from pointcontrast.data.collate import collate_pairs
-from pointcontrast.pretrain import PointContrast, main
+from pointcontrast.pretrain import PointContrast
+from pointcontrast.pretrain_cli import main
 
 plain_step = PointContrast.training_step
 empty = json.loads(os.environ.get("EMPTY", "null"))
@@ -32,5 +31,4 @@ def training_step(self: PointContrast, batch, batch_idx: int) -> torch.Tensor:
 PointContrast.training_step = training_step
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parent))
     raise SystemExit(main())

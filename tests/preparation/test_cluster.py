@@ -24,7 +24,8 @@ from pointcontrast.preparation.cluster import (
 from pointcontrast.preparation.prepare import prepare
 from pointcontrast.scenes.pairs import read_pairs
 from tests.helpers import scene_tasks
-from tests.helpers.cluster_runs import ENVIRONMENT, REPOSITORY, contents, kill_a_worker_at_work
+from tests.helpers.cluster_runs import ENVIRONMENT, contents, kill_a_worker_at_work
+from tests.helpers.repository import REPOSITORY
 from tests.helpers.small_scenes import walk, write_seven_scenes
 
 

@@ -12,7 +12,8 @@ from torch import nn
 
 from pointcontrast.errors import InputError
 from pointcontrast.losses import LossOutput, PointInfoNCE
-from pointcontrast.pretrain import PointContrast, main
+from pointcontrast.pretrain import PointContrast
+from pointcontrast.pretrain_cli import main
 from pointcontrast.runs.bad_batch import BadBatch, not_finite, read_bad_batch, write_bad_batch
 from pointcontrast.runs.checkpoints import read_facts
 from pointcontrast.runs.folder import read_metrics

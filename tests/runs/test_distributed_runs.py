@@ -13,14 +13,14 @@ import pytest
 import yaml
 
 from pointcontrast.data.module import PairDataModule
-from pointcontrast.pretrain import main
+from pointcontrast.pretrain_cli import main
 from pointcontrast.runs.folder import read_metrics
 from tests.helpers.gloo import by_hand, ended, start
 from tests.helpers.repository import REPOSITORY
 from tests.helpers.small_run import CONFIG
 
 TOOL = REPOSITORY / "tools" / "pretrain.py"
-RECORDED = REPOSITORY / "tests" / "recorded_pretraining.py"
+RECORDED = REPOSITORY / "tests" / "helpers" / "recorded_pretraining.py"
 
 
 @pytest.fixture

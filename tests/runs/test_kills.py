@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pointcontrast.pretrain import main
+from pointcontrast.pretrain_cli import main
 from pointcontrast.weights.backbone_file import read_weights
 from tests.helpers.killed_runs import (
     THREE,

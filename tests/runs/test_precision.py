@@ -13,7 +13,7 @@ from pointcontrast.backbones import Res16UNet
 from pointcontrast.compiled.library import BFLOAT16_SWITCH
 from pointcontrast.errors import InputError
 from pointcontrast.losses import HardestContrastive, LossOutput, PointInfoNCE
-from pointcontrast.pretrain import main
+from pointcontrast.pretrain_cli import main
 from pointcontrast.retrieval import score_pair
 from pointcontrast.runs.folder import read_metrics
 from pointcontrast.runs.precision import check_precision

@@ -14,7 +14,7 @@ import torch
 
 from pointcontrast.backbones import Res16UNet
 from pointcontrast.data.network_input import NetworkInput
-from pointcontrast.pretrain import main
+from pointcontrast.pretrain_cli import main
 from pointcontrast.runs.checkpoints import FACTS
 from pointcontrast.runs.folder import read_metrics
 from pointcontrast.weights.backbone_file import save_backbone

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from pointcontrast.errors import RunFailed
-from pointcontrast.pretrain import main
+from pointcontrast.pretrain_cli import main
 from pointcontrast.runs.checkpoints import read_facts
 from pointcontrast.runs.slurm import requeue, requeue_signal
 from tests.helpers.killed_runs import assert_same_runs, finish, losses, start, wait_for_lines

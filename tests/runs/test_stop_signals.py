@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pointcontrast.pretrain import main
+from pointcontrast.pretrain_cli import main
 from pointcontrast.runs.checkpoints import read_facts
 from tests.helpers.gloo import free_port
 from tests.helpers.killed_runs import (

@@ -14,7 +14,7 @@ from pointcontrast.data.pair_dataset import PairDataset
 from pointcontrast.data.pair_readers import AuthorsPairs, StoredPairs
 from pointcontrast.preparation.prepare import prepare
 from pointcontrast.preparation.prepare_scene import Settings
-from pointcontrast.pretrain import main
+from pointcontrast.pretrain_cli import main
 from pointcontrast.recordings.layouts import open_sequence
 from pointcontrast.recordings.rgbd.sens_writer import SensFrame, write_sens
 from pointcontrast.runs.folder import read_metrics

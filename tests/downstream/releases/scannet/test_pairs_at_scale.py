@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pointcontrast.scenes.pairs import read_pairs
-from tests.helpers.cluster_runs import ENVIRONMENT, REPOSITORY, contents, kill_a_worker_at_work
+from tests.helpers.cluster_runs import ENVIRONMENT, contents, kill_a_worker_at_work
+from tests.helpers.repository import REPOSITORY
 from tests.releases.scannet.release import write_scannet_release
 
 SCRIPT = REPOSITORY / "datasets" / "scannet.py"

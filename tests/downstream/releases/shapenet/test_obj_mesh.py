@@ -9,7 +9,7 @@ import pytest
 
 from downstream.releases.shapenet.obj_mesh import read_obj
 from pointcontrast.errors import InputError
-from tests.helpers.slow_obj import slow_obj
+from tests.oracles import obj_mesh
 from tests.releases.shapenet.release import obj_text, shape_mesh
 
 CORNERS = "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nv 0.5 2 0\n"
@@ -23,7 +23,7 @@ def write(folder: Path, text: str) -> Path:
 
 def check(path: Path) -> None:
     found = read_obj(path)
-    vertices, triangles = slow_obj(path)
+    vertices, triangles = obj_mesh.read_obj(path)
     assert (found.vertices.dtype, found.triangles.dtype) == (np.float64, np.int64)
     np.testing.assert_array_equal(found.vertices, vertices)
     np.testing.assert_array_equal(found.triangles, triangles)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def slow_obj(path: Path) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def read_obj(path: Path) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """(V, 3) vertices and (T, 3) triangles: polygons as fans about their first corner."""
     vertices: list[list[float]] = []
     triangles: list[list[int]] = []
