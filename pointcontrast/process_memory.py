@@ -1,9 +1,9 @@
-"""The most memory that processes ever held, and work in a process that holds nothing else."""
+"""Peak memory of processes, and work in a process that holds nothing else."""
 
 from __future__ import annotations
 
+import math
 import multiprocessing
-import resource
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -20,10 +20,13 @@ Result = TypeVar("Result")
 def in_process_of_its_own(
     function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
 ) -> Result:
-    """What ``function`` returns in a fresh interpreter, whose memory is its alone.
+    """Run ``function`` in a fresh interpreter, so that its peak memory is its own.
+
+    Returns:
+        The result of the function, pickled back.
 
     Raises:
-        RunFailed: the process was killed.
+        RunFailed: The process was killed.
     """
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=fresh) as pool:
@@ -36,18 +39,25 @@ def in_process_of_its_own(
 
 
 def peak_of_process() -> float:
-    """Of this process, bytes."""
+    """Return the peak memory of this process, bytes; NaN where the system does not tell."""
     status = Path("/proc/self/status")  # of this program alone; getrusage keeps its parent's too
     if status.exists():
         return 1024 * float(status.read_text().split("VmHWM:")[1].split()[0])
-    return _bytes(resource.RUSAGE_SELF)
+    return _peak("RUSAGE_SELF")
 
 
 def peak_of_children() -> float:
-    """Of the largest process that this one started and that has ended, bytes; 0 for none."""
-    return _bytes(resource.RUSAGE_CHILDREN)
+    """Return the peak memory of the largest child process that has ended, bytes.
+
+    0 if no child has ended, NaN where the system does not tell.
+    """
+    return _peak("RUSAGE_CHILDREN")
 
 
-def _bytes(who: int) -> float:
-    peak = resource.getrusage(who).ru_maxrss
+def _peak(who: str) -> float:
+    try:
+        import resource  # absent on Windows
+    except ImportError:
+        return math.nan
+    peak = resource.getrusage(getattr(resource, who)).ru_maxrss
     return float(peak if sys.platform == "darwin" else 1024 * peak)

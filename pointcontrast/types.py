@@ -24,11 +24,18 @@ Arrays
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # preparation does without torch, which takes a second to import
+    import torch
+
+OVERLAP_VOXEL_SIZE = 0.05
+"""Voxel size of the clouds whose overlap is measured, metres; the authors' value."""
+OVERLAP_THRESHOLD = 0.3
+"""Smallest overlap of a pair; the authors' value."""
 
 
 @dataclass(frozen=True)

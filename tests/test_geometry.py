@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointcontrast.geometry import (
+    point_spacing,
     rigid_problem,
     rotation_about,
     rotation_between,
@@ -109,3 +110,10 @@ def test_sort_by_cell_of_nothing_and_of_too_much():
     assert len(order) == len(starts) == 0
     with pytest.raises(ValueError, match="span"):
         sort_by_cell(np.array([[0.0, 0, 0], [1e9, 0, 0]]), 0.01)
+
+
+@pytest.mark.parametrize("side", [0.01, 0.05])
+def test_point_spacing_is_the_side_of_a_grid(side: float) -> None:
+    grid = np.stack(np.meshgrid(np.arange(30), np.arange(30), [0]), axis=-1).reshape(-1, 3)
+    assert point_spacing(grid * side) == pytest.approx(side)
+    assert point_spacing(np.zeros((3, 3))) > 0

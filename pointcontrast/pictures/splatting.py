@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from scipy.spatial import KDTree
 
+from pointcontrast.geometry import point_spacing
 from pointcontrast.pictures.cameras import Camera
 from pointcontrast.pictures.colored_points import ColoredPoints
 
@@ -36,7 +36,7 @@ def render(
             the camera's axis meets the picture at (width / 2, height / 2).
         size: width and height, pixels.
         point_radius: of the discs, metres, seen smaller further away and never less than half a
-            pixel; None takes 0.9 of :func:`point_spacing`.
+            pixel; None takes 0.9 of :func:`~pointcontrast.geometry.point_spacing`.
 
     Returns:
         (height, width, 3) uint8 RGB.
@@ -56,21 +56,6 @@ def render(
         image = _overlay(image, cloud.segments, cloud.segment_colors, camera)
     blocks = image.reshape(size[1], SUPERSAMPLING, size[0], SUPERSAMPLING, 3)
     return np.rint(blocks.mean(axis=(1, 3))).astype(np.uint8)
-
-
-def point_spacing(points: NDArray[np.floating]) -> float:
-    """The side of the grid that points on a surface would have, metres (0.01 for under 5 points).
-
-    It is the median distance to the fourth neighbour, which on a square grid is its side.
-
-    Args:
-        points: (N, 3) world metres; about 2,000 of them, evenly spread over the rows, are asked.
-    """
-    if len(points) < 5:
-        return 0.01
-    asking = points[:: max(1, len(points) // 2000)]
-    distances = KDTree(points, balanced_tree=False).query(asking, k=5)[0][:, 4]
-    return float(np.median(distances)) or 0.01
 
 
 def _project(

@@ -22,9 +22,8 @@ from tqdm import tqdm
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_folder, sweep_leftovers
 from pointcontrast.recordings.sequence import PosedSequence
-from pointcontrast.scenes.overlap import VOXEL_SIZE, OverlapMode, Overlaps, new_overlaps
+from pointcontrast.scenes.overlap import OverlapMode, Overlaps
 from pointcontrast.scenes.pairs import (
-    OVERLAP_THRESHOLD,
     PAIRS_FILE,
     choose_pair_table,
     read_pair_settings,
@@ -32,8 +31,15 @@ from pointcontrast.scenes.pairs import (
     write_pairs,
 )
 from pointcontrast.scenes.scene_meta import SceneMeta, file_facts, write_meta
-from pointcontrast.scenes.view_store import STORAGE_GRID, Storage, ViewStore, fill_view_store
+from pointcontrast.scenes.view_store import (
+    STORAGE_GRID,
+    SceneSource,
+    Storage,
+    ViewStore,
+    fill_view_store,
+)
 from pointcontrast.scenes.views import MAX_DEPTH, SkippedFrame, View, read_views
+from pointcontrast.types import OVERLAP_THRESHOLD, OVERLAP_VOXEL_SIZE
 
 _RECIPE = 2  # raised when the code comes to make other scenes from the same settings
 
@@ -62,7 +68,7 @@ class Settings:
     storage: Storage = "depth"
     storage_grid: float = STORAGE_GRID
     overlap: OverlapMode = "fast"
-    overlap_voxel_size: float = VOXEL_SIZE
+    overlap_voxel_size: float = OVERLAP_VOXEL_SIZE
     overlap_threshold: float = OVERLAP_THRESHOLD
     up: tuple[float, float, float] | None = None
     intrinsics: tuple[float, float, float, float] | None = None
@@ -164,19 +170,16 @@ def _fill_scene(
     up, how = settings.up, "given"
     if up is None and sequence.up is not None:
         up, how = sequence.up, "stated by the source"
-    overlaps = new_overlaps(settings.overlap, settings.overlap_voxel_size)
+    overlaps = Overlaps(settings.overlap, settings.overlap_voxel_size)
     frames = read_views(sequence, settings.frame_skip, settings.max_depth)
     count = len(range(0, len(sequence), settings.frame_skip))
     meta = fill_view_store(
         folder,
         _noting(_bar(frames, count, title, "frame"), overlaps),
-        source={"layout": sequence.layout, "folder": str(sequence.folder)},
+        SceneSource(sequence.layout, str(sequence.folder), sequence.problem, up, how),
         storage=settings.storage,
         storage_grid=settings.storage_grid,
         settings=wanted,
-        problem=sequence.problem,
-        up=up,
-        up_how=how,
     )
     if len(overlaps) < 2:
         reason = f"; the first that was left out: {meta.skipped[0].reason}" if meta.skipped else ""

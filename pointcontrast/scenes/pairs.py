@@ -20,11 +20,10 @@ from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file
-from pointcontrast.types import Pair
+from pointcontrast.types import OVERLAP_THRESHOLD, Pair
 
 FORMAT_VERSION = 1
 PAIRS_FILE = "pairs.parquet"
-OVERLAP_THRESHOLD = 0.3
 _SCHEMA = pa.schema(
     [
         pa.field("scene", pa.string(), nullable=False),

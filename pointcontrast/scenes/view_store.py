@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -118,68 +119,75 @@ class ViewStore(Sequence[PointCloud]):
                 )
 
 
+@dataclass(frozen=True)
+class SceneSource:
+    """Facts about a recording that go into the scene's ``meta.json``.
+
+    Attributes:
+        layout: Name of the layout of the raw frames.
+        folder: Place of the raw frames, for people.
+        problem: Damage of the recording as a whole (``PosedSequence.problem``), or None.
+        up: (3,) up direction of the world; None estimates it from the views.
+        up_how: Origin of ``up``: "given" or "stated by the source".
+    """
+
+    layout: str
+    folder: str
+    problem: str | None = None
+    up: ArrayLike | None = None
+    up_how: str = "given"
+
+
 def write_view_store(
     path: Path,
     views: Iterable[View | SkippedFrame],
+    source: SceneSource,
     *,
-    source: dict[str, str],
     storage: Storage = "depth",
     storage_grid: float = STORAGE_GRID,
     settings: dict[str, Any] | None = None,
-    problem: str | None = None,
-    up: ArrayLike | None = None,
-    up_how: str = "given",
 ) -> SceneMeta:
-    """Write the views of one scene; the folder is there whole or not at all.
+    """Write the views of one scene to a folder that appears whole or not at all.
 
     One view at a time is in memory.
 
     Args:
-        path: the folder; an older one is replaced.
-        views: the views in order, and the frames that were skipped.
-        source: layout and place of the frames, for people.
-        storage: "depth" keeps the depth images of views that are such, and points of others;
+        path: Folder of the store; an older one is replaced.
+        views: Views in order, and the frames that were skipped.
+        source: Origin of the views.
+        storage: "depth" keeps the depth images of views that have one, and points of the others;
             "points" keeps points of all.
-        storage_grid: points are thinned to one a cell of this side, metres; 0 keeps all.
-        settings: what the views were made with.
-        problem: what is wrong with the recording as a whole (``PosedSequence.problem``).
-        up: (3,) the up direction; None estimates it.
-        up_how: where ``up`` comes from.
+        storage_grid: Points are thinned to one per cell of this side, metres; 0 keeps all.
+        settings: Settings that the views were made with, as JSON values.
 
     Returns:
         The content of ``meta.json``.
 
     Raises:
-        InputError: no usable view, or views of different kinds mixed: depth images and sweeps,
+        InputError: No usable view, or views of different kinds mixed: depth images and sweeps,
             with and without colours or normals.
     """
     with atomic_folder(path) as partial:
         return fill_view_store(
             partial,
             views,
-            source=source,
+            source,
             storage=storage,
             storage_grid=storage_grid,
             settings=settings,
-            problem=problem,
-            up=up,
-            up_how=up_how,
         )
 
 
 def fill_view_store(
     folder: Path,
     views: Iterable[View | SkippedFrame],
+    source: SceneSource,
     *,
-    source: dict[str, str],
     storage: Storage = "depth",
     storage_grid: float = STORAGE_GRID,
     settings: dict[str, Any] | None = None,
-    problem: str | None = None,
-    up: ArrayLike | None = None,
-    up_how: str = "given",
 ) -> SceneMeta:
-    """:func:`write_view_store` into an existing folder, for a caller that makes it atomic."""
+    """Write as :func:`write_view_store`, into an empty folder that the caller makes atomic."""
     packer = _Packer(folder, storage, storage_grid)
     with packer:
         for view in views:
@@ -191,12 +199,12 @@ def fill_view_store(
     points, normals = packer.sample()
     known = (
         estimate_up(np.stack(packer.sensor_ups), normals)
-        if up is None
-        else given_up(up, normals, up_how)
+        if source.up is None
+        else given_up(source.up, normals, source.up_how)
     )
     meta = SceneMeta(
         format_version=FORMAT_VERSION,
-        source=source,
+        source={"layout": source.layout, "folder": source.folder},
         storage=packer.storage,
         content=packer.content,
         frame_ids=tuple(packer.frame_ids),
@@ -208,7 +216,7 @@ def fill_view_store(
         up_how=known.how,
         floor_height=round(float(np.percentile(points @ known.direction, 1)), 4),
         skipped=tuple(packer.skipped),
-        problem=problem,
+        problem=source.problem,
         settings=settings or {},
         files={each.name: file_facts(each) for each in sorted(folder.iterdir())},
     )

@@ -10,7 +10,7 @@ import torch
 
 from pointcontrast.backbones import Res16UNet
 from pointcontrast.data.network_input import NetworkInput
-from pointcontrast.scenes.view_store import write_view_store
+from pointcontrast.scenes.view_store import SceneSource, write_view_store
 from pointcontrast.scenes.views import View
 from pointcontrast.types import PointCloud
 from pointcontrast.weights.backbone_file import save_backbone
@@ -46,6 +46,6 @@ def write_network_and_scene(folder: Path) -> tuple[Path, Path]:
     save_backbone(folder / "backbone.safetensors", backbone, recipe, {})
     corners = CornerViews(2)
     views = [View(str(i), corners.meta.camera_pose(i), corners[i]) for i in range(2)]
-    source = {"layout": "test", "folder": "nowhere"}
-    write_view_store(folder / "corner", views, source=source, storage_grid=0, up=corners.meta.up)
+    source = SceneSource("test", "nowhere", up=corners.meta.up)
+    write_view_store(folder / "corner", views, source, storage_grid=0)
     return folder / "backbone.safetensors", folder / "corner"

@@ -7,7 +7,7 @@ import pytest
 
 from pointcontrast.pictures.cameras import Camera, look_at
 from pointcontrast.pictures.colored_points import ColoredPoints
-from pointcontrast.pictures.splatting import point_spacing, render
+from pointcontrast.pictures.splatting import render
 from tests.helpers.small_clouds import AHEAD, BLUE, RED, UP, cloud, project_slowly, room
 
 WHITE = np.array([255, 255, 255])
@@ -99,13 +99,6 @@ def test_the_same_cloud_gives_the_same_bytes_in_any_row_order() -> None:
     np.testing.assert_array_equal(image, render(target, camera, (160, 120), 0.03))
     shuffled = target[rng.permutation(len(target.points))]
     np.testing.assert_array_equal(image, render(shuffled, camera, (160, 120), 0.03))
-
-
-@pytest.mark.parametrize("side", [0.01, 0.05])
-def test_point_spacing_is_the_side_of_a_grid(side: float) -> None:
-    grid = np.stack(np.meshgrid(np.arange(30), np.arange(30), [0]), axis=-1).reshape(-1, 3)
-    assert point_spacing(grid * side) == pytest.approx(side)
-    assert point_spacing(np.zeros((3, 3))) > 0
 
 
 def test_segments_are_drawn_over_the_points() -> None:

@@ -17,7 +17,7 @@ from pointcontrast.compiled.overlap import load_overlap_kernels
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.layouts import open_sequence
 from pointcontrast.scenes import overlap_exact, overlap_fast, voxel_means
-from pointcontrast.scenes.overlap import OverlapMode, new_overlaps, overlap_matrix
+from pointcontrast.scenes.overlap import OverlapMode, Overlaps, overlap_matrix
 from pointcontrast.scenes.overlap_exact import count_matched
 from pointcontrast.scenes.overlap_fast import CELLS, REACH, count_nearly_matched
 from pointcontrast.scenes.views import to_view
@@ -238,7 +238,7 @@ def test_voxel_means_of_a_view_into_another_array() -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_progress_is_told_of_every_view(mode: OverlapMode, monkeypatch: pytest.MonkeyPatch) -> None:
-    overlaps = new_overlaps(mode)
+    overlaps = Overlaps(mode)
     for cloud in make_clouds("uniform", 0, 5):
         overlaps.add(cloud)
     calls: list[int] = []
@@ -249,7 +249,7 @@ def test_progress_is_told_of_every_view(mode: OverlapMode, monkeypatch: pytest.M
 
 
 def test_no_views_have_no_overlaps() -> None:
-    assert new_overlaps().matrix().shape == (0, 0)
+    assert Overlaps().matrix().shape == (0, 0)
 
 
 @pytest.mark.parametrize("plain", [False, True])
@@ -267,17 +267,17 @@ def test_bad_views(
     if plain:
         monkeypatch.setattr(voxel_means, "load_overlap_kernels", lambda: None)
     with pytest.raises(InputError, match=message):
-        new_overlaps().add(points)
+        Overlaps().add(points)
 
 
 def test_bad_settings() -> None:
     with pytest.raises(InputError, match="above 0 m; got 0"):
-        new_overlaps("fast", 0)
+        Overlaps("fast", 0)
     with pytest.raises(InputError, match=r"got 0\.05, nan"):
-        new_overlaps("exact", 0.05, float("nan"))
-    with pytest.raises(InputError, match="no overlap mode 'quick'"):
-        new_overlaps("quick")  # pyright: ignore[reportArgumentType]
-    overlaps = new_overlaps()
+        Overlaps("exact", 0.05, float("nan"))
+    with pytest.raises(InputError, match="'quick' is no overlap mode"):
+        Overlaps("quick")  # pyright: ignore[reportArgumentType]
+    overlaps = Overlaps()
     overlaps.add(np.zeros((1, 3), np.float32))
     overlaps.add(np.full((1, 3), 1e5, np.float32))
     with pytest.raises(InputError, match="span 100000 m"):

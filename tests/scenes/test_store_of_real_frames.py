@@ -7,12 +7,12 @@ from pointcontrast.data.correspondences import find_correspondences
 from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.geometry import transform_points
 from pointcontrast.recordings.layouts import open_sequence
-from pointcontrast.scenes.view_store import ViewStore, write_view_store
+from pointcontrast.scenes.view_store import SceneSource, ViewStore, write_view_store
 from pointcontrast.scenes.views import to_view
 from pointcontrast.types import PointCloud
 from tests.oracles.depth import unproject
 
-SOURCE = {"layout": "test", "folder": "nowhere"}
+SOURCE = SceneSource("test", "nowhere")
 
 
 @pytest.fixture(scope="module", params=["redkitchen", "hololens", "sun3d_studyroom/fragment-1"])
@@ -24,7 +24,7 @@ def frames(request, real_data):
 @pytest.fixture(scope="module")
 def store(frames, tmp_path_factory):
     folder = tmp_path_factory.mktemp("store") / "scene"
-    write_view_store(folder, [to_view(frame) for frame in frames], source=SOURCE)
+    write_view_store(folder, [to_view(frame) for frame in frames], SOURCE)
     return ViewStore(folder)
 
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from pointcontrast.errors import InputError
-from pointcontrast.scenes.view_store import ViewStore, write_view_store
+from pointcontrast.scenes.view_store import SceneSource, ViewStore, write_view_store
 from pointcontrast.scenes.views import SkippedFrame, thin, to_view
 from pointcontrast.types import PointCloud, Sweep
 from tests.helpers.edited_meta import edit_meta
 from tests.helpers.small_scenes import LOW, look, walk
 
-SOURCE = {"layout": "test", "folder": "nowhere"}
+SOURCE = SceneSource("test", "nowhere")
 
 
 def _views(count=4, storage="depth"):
@@ -22,8 +22,8 @@ def _views(count=4, storage="depth"):
     return views if storage == "depth" else [replace(v, cloud=v.cloud[:]) for v in views]
 
 
-def _write(path, views, **options):
-    return write_view_store(path, views, source=SOURCE, **options)
+def _write(path, views, up=None, **options):
+    return write_view_store(path, views, replace(SOURCE, up=up), **options)
 
 
 @pytest.fixture(params=["depth", "points"])

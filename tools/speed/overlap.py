@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from pointcontrast.errors import InputError
-from pointcontrast.scenes.overlap import RADIUS_IN_VOXELS, VOXEL_SIZE, OverlapMode, new_overlaps
-from pointcontrast.scenes.pairs import OVERLAP_THRESHOLD
+from pointcontrast.scenes.overlap import RADIUS_IN_VOXELS, OverlapMode, Overlaps
+from pointcontrast.types import OVERLAP_THRESHOLD, OVERLAP_VOXEL_SIZE
 from tools.speed.overlap_scene import SHIFT, TURN, read_scene
 from tools.speed.store_size import store_disk_ratio
 from tools.speed.timing import Figures
@@ -97,7 +97,7 @@ def _measure(
 
 def _overlaps(clouds: Clouds, mode: OverlapMode, times: Times) -> NDArray[np.float32]:
     start = time.perf_counter()
-    overlaps = new_overlaps(mode)
+    overlaps = Overlaps(mode)
     for cloud in clouds:
         overlaps.add(cloud)
     middle = time.perf_counter()
@@ -113,12 +113,12 @@ def _authors_overlap(
 ) -> float:
     from tests.oracles import overlap as authors  # on the path of tools/benchmark.py
 
-    radius = RADIUS_IN_VOXELS * VOXEL_SIZE
+    radius = RADIUS_IN_VOXELS * OVERLAP_VOXEL_SIZE
     down, trees = [], []
     for points in (points0, points1):
         full = np.ascontiguousarray(points, dtype=np.float64)  # as their files hold them
         start = time.perf_counter()
-        down.append(authors.down_sample(full, VOXEL_SIZE))
+        down.append(authors.down_sample(full, OVERLAP_VOXEL_SIZE))
         trees.append(authors.make_tree(down[-1]))
         times["authors_view"].append(time.perf_counter() - start)
     start = time.perf_counter()

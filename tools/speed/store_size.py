@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pointcontrast.recordings.sequence import PosedSequence
-from pointcontrast.scenes.view_store import write_view_store
+from pointcontrast.scenes.view_store import SceneSource, write_view_store
 from pointcontrast.scenes.views import View, read_views
 from tools.speed.timing import Figures
 
@@ -37,8 +37,8 @@ def store_disk_ratio(sequence: PosedSequence) -> Figures:
             return views
 
         store = Path(folder) / "store"
-        source = {"layout": sequence.layout, "folder": str(sequence.folder)}
-        write_view_store(store, weighed(), source=source)
+        source = SceneSource(sequence.layout, str(sequence.folder))
+        write_view_store(store, weighed(), source)
         sizes = {file.name: file.stat().st_size for file in store.iterdir()}
     ours, theirs = sum(sizes.values()), sum(written)
     colors = sizes.get("colors.bin", 0) + sizes.get("colors.npy", 0)

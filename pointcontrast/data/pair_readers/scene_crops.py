@@ -17,8 +17,7 @@ from pointcontrast.recordings.reconstruction.crops import draw_balls
 from pointcontrast.recordings.reconstruction.scan import Scan
 from pointcontrast.recordings.reconstruction.simulated_camera import DepthCamera, visible_rows
 from pointcontrast.recordings.reconstruction.simulated_walk import draw_looks
-from pointcontrast.scenes.pairs import OVERLAP_THRESHOLD
-from pointcontrast.types import Pair, PointCloud, RegisteredViews
+from pointcontrast.types import OVERLAP_THRESHOLD, Pair, PointCloud, RegisteredViews
 
 _CAMERA_MARGIN = 0.05  # what the coarse picture of a camera may be wrong by in an overlap
 

@@ -8,13 +8,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from pointcontrast.pictures.splatting import point_spacing
+from pointcontrast.geometry import point_spacing
 from pointcontrast.recordings.reconstruction.simulated_camera import PLACE_SIZE, free_places
-from pointcontrast.scenes.overlap import VOXEL_SIZE
-from pointcontrast.types import PointCloud
+from pointcontrast.types import OVERLAP_VOXEL_SIZE, PointCloud
 from pointcontrast.voxelize import voxelize
 
-_APART = 1.2 * VOXEL_SIZE  # points in neighbouring cells, each anywhere in its own
+_APART = 1.2 * OVERLAP_VOXEL_SIZE  # points in neighbouring cells, each anywhere in its own
 _SAMPLE = 20_000  # points looked at for the floor: its height moves by a millimetre or two
 
 
@@ -42,7 +41,7 @@ class Scan:
         Raises:
             InputError: the cloud is too wide for cells of 5 cm; look for an outlier.
         """
-        rows, _ = voxelize(cloud.points, VOXEL_SIZE)
+        rows, _ = voxelize(cloud.points, OVERLAP_VOXEL_SIZE)
         some = cloud.points[:: max(1, len(cloud) // _SAMPLE)]
         floor_height = float(np.percentile(some @ up.astype(np.float32), 1))
         return cls(cloud, up, floor_height, np.ascontiguousarray(cloud.points[rows]))
@@ -50,7 +49,11 @@ class Scan:
     @property
     def spacing(self) -> float:
         """How far apart neighbouring points of ``cloud`` are on a surface, metres."""
-        return VOXEL_SIZE * float(np.sqrt(self._share)) if self._is_dense else self.coarse_spacing
+        return (
+            OVERLAP_VOXEL_SIZE * float(np.sqrt(self._share))
+            if self._is_dense
+            else self.coarse_spacing
+        )
 
     @cached_property
     def coarse_spacing(self) -> float:

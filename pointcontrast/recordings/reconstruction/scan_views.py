@@ -14,8 +14,7 @@ from pointcontrast.recordings.reconstruction.scan_files import SUFFIXES, read_sc
 from pointcontrast.recordings.reconstruction.simulated_camera import DepthCamera, visible_rows
 from pointcontrast.recordings.reconstruction.simulated_walk import walk
 from pointcontrast.recordings.sequence import FrameError, Layout
-from pointcontrast.scenes.pairs import OVERLAP_THRESHOLD
-from pointcontrast.types import PointCloud, Sweep
+from pointcontrast.types import OVERLAP_THRESHOLD, PointCloud, Sweep
 
 LOOKS_A_SQUARE_METRE = 5.0  # of floor that is free to stand on
 FEWEST_VIEWS, MOST_VIEWS = 24, 200
