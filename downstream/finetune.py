@@ -6,16 +6,16 @@ From the command to the loss in two hops: ``tools/finetune.py`` calls
 
 from __future__ import annotations
 
-import time
+import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
 from pytorch_lightning.cli import OptimizerCallable
-from torch.optim.lr_scheduler import LambdaLR
 
 from downstream.benchmarks import Benchmark
 from downstream.data import FinetuneDataModule
@@ -31,7 +31,6 @@ from pointcontrast.data.stream import mixed_seed
 from pointcontrast.errors import InputError
 from pointcontrast.losses import LossOutput
 from pointcontrast.losses.gathering import take_buffers_of_first_rank
-from pointcontrast.runs.bad_batch import ReproducibleModule
 from pointcontrast.runs.batch_norm import (
     AnyBatchNorm,
     Pass,
@@ -39,10 +38,13 @@ from pointcontrast.runs.batch_norm import (
     recalibrated_batch_norm,
 )
 from pointcontrast.runs.schedules import BatchNormMomentum, PolynomialDecay, Schedule
+from pointcontrast.runs.trained_module import TrainedModule
 from pointcontrast.weights.kernel_order import KernelOrder
 from pointcontrast.weights.pretrained import local_weights
 
 SCRATCH = "scratch"
+NO_SCORE = -1.0
+"""Best main score before any: below all that there are."""
 OVERLAP = 1.0
 """Metres that blocks of a large cloud see around themselves in validation."""
 
@@ -83,10 +85,11 @@ class _Ingredients:
         return Network(self.backbone, head, self.mode), report
 
 
-class Finetune(ReproducibleModule):
+class Finetune(TrainedModule):
     """Train a head, and as much of a backbone as the mode says, on a benchmark's labels."""
 
     batch_class = LabelledBatch
+    samples = "clouds"
 
     def __init__(
         self,
@@ -153,13 +156,11 @@ class Finetune(ReproducibleModule):
         self.max_validation_voxels = max_validation_voxels
         self.seed = seed
         self.initialization: InitializationReport | None = None
-        self.best_score = -1.0
+        self.best_score = NO_SCORE
         self.on_scored: Callable[[dict[str, float], bool], None] | None = None
         """Called with the figures of each validation and whether they are the best so far,
         while batch norm is calibrated."""
-        self._validation = ExitStack()
         self._num_dropped = 0
-        self._step_end: float | None = None
 
     @property
     def data(self) -> FinetuneDataModule:
@@ -183,13 +184,7 @@ class Finetune(ReproducibleModule):
     def configure_optimizers(self) -> Any:
         """The optimiser of what is trained, and its schedule, stepped after every step."""
         trained = [p for p in self.network.parameters() if p.requires_grad]
-        optimizer = self.optimizer([{"params": trained}])
-        num_steps = self.trainer.max_steps
-        scheduler = LambdaLR(optimizer, lambda step: self.schedule.factor(step, num_steps))
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
-        }
+        return self.with_schedule(self.optimizer([{"params": trained}]))
 
     def on_train_batch_start(self, batch: LabelledBatch, batch_idx: int) -> None:
         """Set the momentum of batch norm, where it has a schedule."""
@@ -203,7 +198,10 @@ class Finetune(ReproducibleModule):
     def training_step(self, batch: LabelledBatch, batch_idx: int) -> torch.Tensor:
         """The loss of one batch."""
         output = self.loss_of(batch, (self.global_step, batch_idx, self.global_rank))
-        self._log_step(output, batch)
+        self.log_step(output, len(batch))
+        self._num_dropped += batch.num_dropped
+        if batch.num_dropped:
+            self.log("train/dropped_clouds", float(self._num_dropped), batch_size=1)
         return output.loss
 
     def loss_of(self, batch: LabelledBatch, key: tuple[int, ...]) -> LossOutput:
@@ -211,27 +209,9 @@ class Finetune(ReproducibleModule):
         torch.manual_seed(mixed_seed(self.seed, *key))
         return self.task.loss(self.network(batch), batch)
 
-    def _log_step(self, output: LossOutput, batch: LabelledBatch) -> None:
-        loss = output.loss.detach()
-        now = time.perf_counter()
-        size = len(batch)
-        rate = {"train/learning_rate": self.trainer.optimizers[0].param_groups[0]["lr"]}
-        terms = {f"train/{name}": value for name, value in output.terms.items()}
-        self.log_dict({"train/loss": loss, **terms, **rate}, batch_size=size)
-        self.log("loss", loss, prog_bar=True, logger=False, batch_size=size)
-        self._num_dropped += batch.num_dropped
-        if batch.num_dropped:
-            self.log("train/dropped_clouds", float(self._num_dropped), batch_size=1)
-        if self._step_end is not None:
-            per_second = size * self.trainer.world_size / (now - self._step_end)
-            self.log("clouds/s", per_second, prog_bar=True, logger=False, batch_size=1)
-            self.log("train/clouds_per_second", per_second, batch_size=1)
-        self._step_end = now
-
     def on_validation_epoch_start(self) -> None:
-        """Measure batch norm's statistics for the weights as they are, if that is asked for."""
+        """Forget the validation before."""
         self.metric.reset()
-        self._validation.enter_context(self.calibrated())
         take_buffers_of_first_rank(self.network)
 
     def calibrated(self) -> AbstractContextManager[None]:
@@ -269,17 +249,26 @@ class Finetune(ReproducibleModule):
         self.task.update(self.metric, outputs, batch)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the figures, tell whether they are the best, and put batch norm back."""
-        with self._validation:
-            scores = self.task.scores(self.metric)
-            self.log_dict({f"validation/{name}": value for name, value in scores.items()})
-            main = scores[self.task.main_score]
-            self.log(self.task.main_score, main, prog_bar=True, logger=False)
-            is_best = main > self.best_score
+        """Log the figures, and tell whether they are the best.
+
+        A main score of NaN is never better than a number, but better than nothing: a run whose
+        validation cannot be scored keeps its last network as the best one.
+        """
+        scores = self.task.scores(self.metric)
+        self.log_dict({f"validation/{name}": value for name, value in scores.items()})
+        main = scores[self.task.main_score]
+        self.log(self.task.main_score, main, prog_bar=True, logger=False)
+        is_best = main > self.best_score or (math.isnan(main) and self.best_score == NO_SCORE)
+        if not math.isnan(main):
             self.best_score = max(main, self.best_score)
-            if self.on_scored is not None:
-                self.on_scored(scores, is_best)
-        self._step_end = None
+        elif self.trainer.is_global_zero:
+            warnings.warn(
+                f"{self.task.main_score} is NaN at step {self.global_step}: no label of the "
+                "validation clouds counts",
+                stacklevel=1,
+            )
+        if self.on_scored is not None:
+            self.on_scored(scores, is_best)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Remember what a resumed run compares with."""

@@ -6,19 +6,19 @@ From the command to the loss in two hops: ``tools/pretrain.py`` calls
 
 from __future__ import annotations
 
-import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from operator import attrgetter
 from typing import Any
 
 import torch
-from lightning_utilities.core.rank_zero import rank_zero_warn
 from pytorch_lightning.cli import OptimizerCallable
 from torch import nn
-from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.data import DataLoader
 
 from pointcontrast.backbones import Backbone
 from pointcontrast.data.module import PairDataModule
@@ -37,10 +37,10 @@ from pointcontrast.retrieval import (
     mean_scores,
     score_pair,
 )
-from pointcontrast.runs.bad_batch import ReproducibleModule
 from pointcontrast.runs.batch_norm import Pass, recalibrated_batch_norm
 from pointcontrast.runs.passes import encode_in_passes
 from pointcontrast.runs.schedules import Schedule, StepwiseExponential
+from pointcontrast.runs.trained_module import TrainedModule
 from pointcontrast.types import PairBatch, ViewBatch
 
 ROWS_FOR_RANK = 1000
@@ -56,14 +56,19 @@ class _ScoredPair:
     features: torch.Tensor
 
 
-class PointContrast(ReproducibleModule):
+class PointContrast(TrainedModule):
     """Contrast two registered views of a scene, point by point.
 
     Both views go through the network in passes of their own, as in the released code: batch norm
     sees one side of the pairs at a time.
+
+    Any ``pl.Trainer`` fits it, on a :class:`~pointcontrast.data.module.PairDataModule` or on plain
+    loaders of a :class:`~pointcontrast.data.pair_dataset.PairDataset` with
+    :func:`~pointcontrast.data.collate.collate_pairs`.
     """
 
     batch_class = PairBatch
+    samples = "pairs"
 
     def __init__(
         self,
@@ -128,14 +133,7 @@ class PointContrast(ReproducibleModule):
         """Called with the figures of each validation, while batch norm is calibrated."""
         self.num_dropped_pairs = 0
         self.num_cropped_pairs = 0
-        self._step_end: float | None = None
-        self._validation = ExitStack()
         self._scored: list[_ScoredPair] = []
-
-    @property
-    def data(self) -> PairDataModule:
-        """The data module of the trainer at work."""
-        return self.trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
 
     def configure_optimizers(self) -> Any:
         """The optimiser and its schedule, stepped after every optimiser step."""
@@ -143,13 +141,7 @@ class PointContrast(ReproducibleModule):
         learnt_by_loss = list(self.loss.parameters())
         if learnt_by_loss:  # a temperature, say: weight decay would draw it to 1
             groups.append({"params": learnt_by_loss, "weight_decay": 0.0})
-        optimizer = self.optimizer(groups)
-        num_steps = self.trainer.max_steps
-        scheduler = LambdaLR(optimizer, lambda step: self.schedule.factor(step, num_steps))
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
-        }
+        return self.with_schedule(self.optimizer(groups))
 
     def training_step(self, batch: PairBatch, batch_idx: int) -> torch.Tensor:
         """The loss of one batch of pairs."""
@@ -159,7 +151,7 @@ class PointContrast(ReproducibleModule):
             # samples and a resumed run would differ from one that was not interrupted.
             return self._nothing(self)
         output = self.loss_of(batch, (self.global_step, batch_idx, self.global_rank))
-        self._log_step(output.loss.detach(), output.terms, len(batch))
+        self.log_step(output, len(batch))
         return output.loss
 
     def loss_of(self, batch: PairBatch, key: tuple[int, ...]) -> LossOutput:
@@ -183,7 +175,8 @@ class PointContrast(ReproducibleModule):
     def _encode(self, view: ViewBatch) -> torch.Tensor:
         """(N, C) features; without a row, they still hang on every weight, as DDP asks."""
         if not len(view.coordinates):
-            return self._nothing(self.backbone).expand(0, self.backbone.out_channels or 0)
+            channels = self.backbone.out_channels or self.backbone.num_features
+            return self._nothing(self.backbone).expand(0, channels)
         if self.pairs_a_pass is not None:
             return encode_in_passes(self.backbone, view, self.pairs_a_pass)
         return self.backbone.encode(view.coordinates, view.features)
@@ -215,29 +208,22 @@ class PointContrast(ReproducibleModule):
         """Randomness that depends on the seed and ``key`` alone, never on what ran before."""
         return torch.Generator().manual_seed(mixed_seed(self.seed, *key))
 
-    def _log_step(self, loss: torch.Tensor, terms: dict[str, torch.Tensor], num_pairs: int) -> None:
-        now = time.perf_counter()
-        figures: dict[str, Any] = {f"train/{name}": value for name, value in terms.items()}
-        figures["train/learning_rate"] = self.trainer.optimizers[0].param_groups[0]["lr"]
-        self.log_dict(figures, batch_size=num_pairs)
-        self.log("loss", loss, prog_bar=True, logger=False, batch_size=num_pairs)
-        self.log("train/loss", loss, batch_size=num_pairs)
-        if self._step_end is not None:
-            rate = num_pairs * self.trainer.world_size / (now - self._step_end)
-            self.log("pairs/s", rate, prog_bar=True, logger=False, batch_size=1)
-            self.log("train/pairs_per_second", rate, batch_size=1)
-        self._step_end = now
+    def calibrated(self) -> AbstractContextManager[None]:
+        """Return a context in which batch norm's statistics are those of the current weights."""
+        return recalibrated_batch_norm(self.backbone, self._passes(self._calibration_data()))
 
-    def on_validation_epoch_start(self) -> None:
-        """Measure batch norm's statistics for the weights as they are."""
-        self._scored = []
-        self._validation.enter_context(self.calibrated())
-        take_buffers_of_first_rank(self.backbone)
+    def _calibration_data(self) -> Iterable[PairBatch]:
+        """Training batches from our data module, else from the trainer's loader, else none.
 
-    def calibrated(self) -> Any:
-        """A context in which the network is scored and exported."""
-        batches = self.data.calibration_dataloader(self.calibration_batches)
-        return recalibrated_batch_norm(self.backbone, self._passes(batches))
+        A loader with persistent workers has one iterator, which is training's.
+        """
+        data: Any = self.trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+        if isinstance(data, PairDataModule):
+            return data.calibration_dataloader(self.calibration_batches)
+        loader = self.trainer.train_dataloader  # None before training
+        if not isinstance(loader, DataLoader) or loader.persistent_workers:
+            return []
+        return islice(loader, self.calibration_batches)
 
     def _passes(self, batches: Iterable[PairBatch]) -> Iterator[Pass]:
         """Each side of a batch of pairs is a pass of its own, as in training."""
@@ -246,33 +232,44 @@ class PointContrast(ReproducibleModule):
                 for view in (batch.view0.to(self.device), batch.view1.to(self.device)):
                     yield partial(self.backbone.encode, view.coordinates, view.features)
 
+    def on_validation_epoch_start(self) -> None:
+        """Forget the scores of the validation before."""
+        self._scored = []
+        take_buffers_of_first_rank(self.backbone)
+
     def validation_step(self, batch: PairBatch, batch_idx: int) -> None:
-        """Score one held-out pair, or none where other ranks have one more."""
+        """Score held-out pairs, or none where other ranks have one more."""
         if not len(batch):
             return
-        index = batch_idx * self.trainer.world_size + self.global_rank
         features0 = self.backbone.encode(batch.view0.coordinates, batch.view0.features)
         features1 = self.backbone.encode(batch.view1.coordinates, batch.view1.features)
-        scores = score_pair(
-            features0,
-            features1,
-            batch.view0.points,
-            batch.view1.points,
-            batch.correspondences,
-            self._generator(index),
-            num_candidates=self.num_candidates,
-            inlier_distance=self.inlier_distance,
-        )
-        some = features0[:: max(1, len(features0) // ROWS_FOR_RANK)].cpu()
-        self._scored.append(_ScoredPair(index, scores, some))
+        rows_of_matches = batch.correspondences[:, 0].contiguous()
+        for number in range(len(batch)):
+            index = (batch_idx * len(batch) + number) * self.trainer.world_size + self.global_rank
+            start0, end0 = batch.view0.offsets[number : number + 2]
+            start1, end1 = batch.view1.offsets[number : number + 2]
+            first, last = torch.searchsorted(
+                rows_of_matches, rows_of_matches.new_tensor([start0, end0])
+            ).tolist()
+            matches = batch.correspondences[first:last]
+            scores = score_pair(
+                features0[start0:end0],
+                features1[start1:end1],
+                batch.view0.points[start0:end0],
+                batch.view1.points[start1:end1],
+                matches - matches.new_tensor([start0, start1]),
+                self._generator(index),
+                num_candidates=self.num_candidates,
+                inlier_distance=self.inlier_distance,
+            )
+            some = features0[start0 : end0 : max(1, (end0 - start0) // ROWS_FOR_RANK)].cpu()
+            self._scored.append(_ScoredPair(index, scores, some))
 
     def on_validation_epoch_end(self) -> None:
-        """Log the means over pairs, warn of a collapse, and put batch norm back."""
-        with self._validation:
-            scored = [pair for part in gather_objects(self._scored) for pair in part]
-            if scored:  # in one order, so that sums do not depend on the number of ranks
-                self._report_scores(sorted(scored, key=attrgetter("index")))
-        self._step_end = None
+        """Log the means over pairs, and warn of a collapse."""
+        scored = [pair for part in gather_objects(self._scored) for pair in part]
+        if scored:  # in one order, so that sums do not depend on the number of ranks
+            self._report_scores(sorted(scored, key=attrgetter("index")))
 
     def _report_scores(self, scored: Sequence[_ScoredPair]) -> None:
         features = torch.cat([pair.features for pair in scored])
@@ -280,7 +277,8 @@ class PointContrast(ReproducibleModule):
         figures = {**mean_scores([pair.scores for pair in scored]), "effective_rank": rank}
         self.log_dict({f"validation/{name}": value for name, value in figures.items()})
         problem = collapse_problem(rank, features.shape[1], figures["negative_similarity"])
-        if problem is not None and not self.trainer.sanity_checking:
-            rank_zero_warn(f"collapse at step {self.global_step}: {problem}")
+        is_told = self.trainer.is_global_zero and not self.trainer.sanity_checking
+        if problem is not None and is_told:
+            warnings.warn(f"collapse at step {self.global_step}: {problem}", stacklevel=1)
         if self.on_scored is not None:
             self.on_scored(figures)

@@ -17,31 +17,46 @@ from pointcontrast.types import Pair, PairSample
 
 
 class PairDataset(Dataset[PairSample]):
-    """Training pairs by (epoch, index): sample and augmentation depend on these and the seed."""
+    """Pairs of views as training samples; sample, epoch and seed decide all that is random.
+
+    ``dataset[epoch, index]`` is the pair ``index`` with the augmentation of that epoch, and
+    ``dataset[index]`` that of epoch :attr:`epoch`, so that a plain ``DataLoader`` takes it::
+
+        loader = DataLoader(dataset, batch_size=4, shuffle=True, collate_fn=collate_pairs)
+        for dataset.epoch in range(10):
+            for batch in loader: ...
+
+    Attributes:
+        epoch: Epoch of ``dataset[index]``, 0 at first: set it before each epoch, or all epochs see
+            the same augmentations. (Persistent workers keep the epoch that they started with.)
+    """
 
     def __init__(
         self,
-        root: Path,
+        root: Path | str,
         pairs: list[Pair],
         network_input: NetworkInput,
         *,
-        match_radius: float,
-        seed: int,
+        match_radius: float = 1.5,
+        seed: int = 0,
         reader: PairReader | None = None,
         max_voxels: int = 0,
     ) -> None:
         """Describe the data; files are opened when a sample is first read.
 
         Args:
-            root: folder of the data.
-            pairs: the pairs to serve.
-            network_input: how views become network input.
-            match_radius: correspondences are closer than this many voxels.
-            seed: of the augmentations, and of what the reader draws.
-            reader: reads the pairs; None takes prepared scenes (:class:`StoredPairs`).
-            max_voxels: a pair with a view of more is cut (:func:`crop_pair`); 0 for no limit.
+            root: Folder of the data.
+            pairs: Pairs to serve, from the reader's ``list_pairs``.
+            network_input: Recipe that turns views into the network's input.
+            match_radius: Distance below which points correspond, in voxels; 1.5 in the released
+                code.
+            seed: Seed of the augmentations, and of what the reader draws.
+            reader: Reader of the pairs; None: prepared scenes (:class:`StoredPairs`).
+            max_voxels: Largest number of voxels per view; a larger pair is cut
+                (:func:`crop_pair`). 0: no limit.
         """
-        self.root = root
+        self.epoch = 0
+        self.root = Path(root)
         self.pairs = pairs
         self.network_input = network_input
         self.match_radius = match_radius
@@ -50,12 +65,17 @@ class PairDataset(Dataset[PairSample]):
         self.max_voxels = max_voxels
 
     def __len__(self) -> int:
-        """The number of pairs."""
+        """Return the number of pairs."""
         return len(self.pairs)
 
-    def __getitem__(self, key: SampleKey) -> PairSample:
-        """The pair ``key = (epoch, index)``, each view augmented for itself."""
-        epoch, index = key
+    def __getitem__(self, key: SampleKey | int) -> PairSample:
+        """Read the pair of ``key``, (epoch, index) or an index, and augment each view for itself.
+
+        Raises:
+            IndexError: There is no such pair.
+            InputError: A file is missing or damaged, or lacks what the features need.
+        """
+        epoch, index = key if isinstance(key, tuple) else (self.epoch, range(len(self))[key])
         pair = self.pairs[index]
         rng = np.random.default_rng([self.seed, epoch, index])
         # Spawning draws nothing from rng: the augmentation is the same whatever the reader draws.

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sized
 from typing import Any, ClassVar, Generic, TypeVar
 
 import pytorch_lightning as pl
-import torch
 from torch.utils.data import DataLoader
 
 from pointcontrast.data.loading import (
@@ -132,9 +131,3 @@ class StreamedDataModule(pl.LightningDataModule, ABC, Generic[DatasetT, BatchT])
             len(self.train_dataset), self.samples_a_rank, num_batches, seed=self.seed
         )
         return self.loader(self.train_dataset, stream, 0)
-
-    def transfer_batch_to_device(
-        self, batch: Any, device: torch.device, dataloader_idx: int
-    ) -> Any:
-        """Move a batch (None stays); Lightning cannot move frozen dataclasses by itself."""
-        return None if batch is None else batch.to(device)

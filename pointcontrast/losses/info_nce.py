@@ -95,16 +95,18 @@ def point_info_nce(
     check_inputs(
         features0, features1, correspondences, offsets0, offsets1, may_be_empty=gather_negatives
     )
-    if same_scene_negatives and offsets0 is None:
-        raise ValueError("same_scene_negatives needs offsets0 and offsets1: got None")
     rows0, rows1 = sample_positives(correspondences, num_positives, generator).unbind(1)
-    own_scenes = same_scene_negatives and offsets0 is not None
+    scenes = None
+    if same_scene_negatives:
+        if offsets0 is None:
+            raise ValueError("same_scene_negatives needs offsets0 and offsets1: got None")
+        scenes = scene_of_rows(rows0, offsets0)
     return info_nce(
         unit_length(features0, rows0, normalize)[rows0],
         unit_length(features1, rows1, normalize)[rows1],
         temperature,
         symmetric=symmetric,
-        scenes=scene_of_rows(rows0, offsets0) if own_scenes else None,
+        scenes=scenes,
         chunk_size=chunk_size,
         gather_negatives=gather_negatives,
     )

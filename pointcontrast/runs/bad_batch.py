@@ -8,41 +8,18 @@ made it, with ``--reproduce FILE`` added, computes the same loss from it.
 from __future__ import annotations
 
 import typing
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-import pytorch_lightning as pl
 import torch
 
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file
-from pointcontrast.losses import LossOutput
+from pointcontrast.runs.trained_module import TrainedModule
 
 FORMAT_VERSION = 1
-
-
-class ReproducibleModule(pl.LightningModule, ABC):
-    """A module whose loss depends on its weights, a batch and a key of randomness alone.
-
-    Attributes:
-        batch_class: the dataclass of its batches; they have ``names``, one for each sample.
-        seed: of all that is random in it.
-    """
-
-    batch_class: ClassVar[type]
-    seed: int
-
-    @abstractmethod
-    def loss_of(self, batch: Any, key: tuple[int, ...]) -> LossOutput:
-        """The loss of a batch.
-
-        Args:
-            batch: of ``batch_class``, not empty.
-            key: (optimiser step, number of the batch, rank); with the seed, all that is random.
-        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +28,7 @@ class BadBatch:
 
     Attributes:
         batch: as the step had it, on the CPU.
-        key: see :meth:`ReproducibleModule.loss_of`.
+        key: see :meth:`TrainedModule.loss_of`.
         seed: of the run.
         loss: as it was then.
         state_dict: the module's weights before the step, on the CPU.
@@ -99,7 +76,7 @@ def read_bad_batch(path: Path, batch_class: type) -> BadBatch:
         ) from error
 
 
-def reproduce(bad: BadBatch, module: ReproducibleModule) -> str:
+def reproduce(bad: BadBatch, module: TrainedModule) -> str:
     """Compute the loss of a saved batch and its gradients again.
 
     Args:

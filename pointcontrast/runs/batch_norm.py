@@ -62,13 +62,13 @@ def measure_batch_norm(network: nn.Module, passes: Iterable[Pass]) -> None:
     layers = [m for m in network.modules() if isinstance(m, AnyBatchNorm) and m.training]
     momenta = [layer.momentum for layer in layers]
     try:
-        for run in passes:
-            if not started:
-                for layer in layers:
-                    layer.reset_running_stats()
-                    layer.momentum = None  # PyTorch's sign for a plain mean over all passes
-                started = True
-            with torch.random.fork_rng(devices):  # what dropout draws here is not training's
+        with torch.random.fork_rng(devices):  # what loaders and dropout draw is not training's
+            for run in passes:
+                if not started:
+                    for layer in layers:
+                        layer.reset_running_stats()
+                        layer.momentum = None  # PyTorch's sign for a plain mean over all passes
+                    started = True
                 run()
     except BaseException:
         _restore(network, before)

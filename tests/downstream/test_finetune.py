@@ -25,6 +25,7 @@ from downstream.network_file import read_network
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import read_labelled_scene, write_labelled_scene
 from pointcontrast.runs.folder import read_metrics
+from pointcontrast.synthetic.source import write_labelled_rooms
 from pointcontrast.weights.backbone_file import load_backbone, read_weights
 from tests.helpers.downstream_small import SMALL
 from tests.helpers.fork_server import run
@@ -90,6 +91,31 @@ def test_statistics_of_a_network_that_is_left_alone_are_measured_once(
     x = found.engine.sparse_tensor(batch.coordinates, batch.features)
     stem = found.conv0p1s1(x).features
     torch.testing.assert_close(found.bn0.bn.running_mean, stem.mean(0), rtol=1e-4, atol=1e-5)
+
+
+def test_a_run_whose_validation_cannot_be_scored_keeps_its_last_network(
+    finetune: Any, tmp_path: Path
+) -> None:
+    """No box is in the held-out room: the mean average precision over its classes is NaN."""
+    rooms = tmp_path / "rooms"
+    write_labelled_rooms(rooms, 3, seed=1, density=60.0, progress=False)
+    room = read_labelled_scene(rooms / "room_0002")
+    assert room.boxes is not None
+    assert room.box_instances is not None
+    empty = replace(room, boxes=room.boxes[:0], box_instances=room.box_instances[:0])
+    shutil.rmtree(rooms / "room_0002")
+    write_labelled_scene(rooms / "room_0002", empty)
+    with pytest.warns(UserWarning, match=r"mean_ap_25 is NaN at step [24]: no label"):
+        folder = finetune(
+            "detection_demo", rooms, "--data.source", "null",
+            "--data.benchmark.init_args.validation_fraction", "0.3",
+            "--data.benchmark.init_args.num_points", "2000", "--data.voxel_size", "0.2",
+            "--model.head.init_args.num_seeds", "32", "--model.head.init_args.num_proposals", "16",
+        )  # fmt: skip
+    last, best = (read_network(folder / f"{name}.safetensors") for name in ("last", "best"))
+    weights = best.network.state_dict()
+    assert all(torch.equal(weights[n], w) for n, w in last.network.state_dict().items())
+    assert (folder / "scores.json").exists()
 
 
 def test_a_finetuned_network_is_a_backbone_too(
