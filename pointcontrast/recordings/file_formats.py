@@ -102,6 +102,26 @@ def _ply_faces(path: Path, ply: plyfile.PlyData) -> NDArray[Any] | None:
     return lists
 
 
+def _read_text(path: Path) -> Columns:
+    try:
+        table = np.loadtxt(path, dtype=np.float64, ndmin=2)
+    except ValueError as error:
+        raise InputError(
+            f"{path} is not a table of x y z, or x y z and three more columns ({error})"
+        ) from None
+    if table.size and table.shape[1] not in (3, 6):
+        raise InputError(
+            f"{path} has {table.shape[1]} columns; give x y z, x y z red green blue, or x y z and "
+            "a normal"
+        )
+    points, rest = table[:, :3], table[:, 3:]
+    if not rest.size:
+        return Columns(points)
+    if np.abs(np.linalg.norm(rest, axis=1) - 1).max() < 1e-2:
+        return Columns(points, normals=rest)
+    return Columns(points, colors=rest)
+
+
 def _read_open3d_cloud(path: Path) -> Columns:
     cloud = _ask_open3d(path, "read_point_cloud")
     if path.suffix.lower() == ".pcd" and len(cloud.points) != (promised := _pcd_count(path)):
@@ -170,6 +190,7 @@ READERS: dict[str, Callable[[Path], Columns]] = {
     ".bin": _read_bin,
     ".npy": _read_npy,
     ".ply": _read_ply,
+    **dict.fromkeys((".txt", ".asc"), _read_text),
     **dict.fromkeys(_OPEN3D_CLOUDS, _read_open3d_cloud),
     **dict.fromkeys(MESH_SUFFIXES, _read_open3d_mesh),
 }

@@ -47,6 +47,7 @@ def read_point_file(path: Path) -> StoredPoints:
     ``.npy``                  (N, 3 or more) numbers, x y z first; the other columns are ignored
     ``.ply``                  x y z; colours as red green blue, diffuse_red diffuse_green
                               diffuse_blue, or r g b; nx ny nz; triangles
+    ``.txt .asc``             x y z, then red green blue or a unit normal, separated by spaces
     ``.pcd .xyz .pts          what Open3D reads
     .xyzrgb .obj .off .stl
     .glb .gltf``

@@ -1,0 +1,207 @@
+"""One scan to apply a network to: a point cloud, a mesh, or a labelled scene."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointcontrast.errors import InputError
+from pointcontrast.labelled_scene import read_labelled_scene
+from pointcontrast.recordings.file_formats import READERS
+from pointcontrast.recordings.point_files import StoredPoints, read_point_file
+from pointcontrast.recordings.reconstruction.scan_files import DENSITY, MAX_POINTS
+from pointcontrast.recordings.reconstruction.surface_points import sample_surface
+
+
+@dataclass(frozen=True, kw_only=True)
+class SingleScan:
+    """Points to report on, and what the network sees besides. N points.
+
+    Attributes:
+        name: File name without its suffix, or the folder's name.
+        points: (N, 3) float64, metres, in the frame of the file, all finite; vertices of a mesh.
+        colors: (N, 3) uint8 RGB, or None.
+        normals: (N, 3) float32 unit vectors, or None.
+        faces: (F, 3) int64 rows of ``points``, or None where the scan is no mesh.
+        rows: (N,) int64 rows of the points in the file, or None where all are there. Points
+            without finite coordinates, as depth cameras leave them in organised clouds, are left
+            out.
+        surface: Points drawn on the faces of a mesh, which the network sees after ``points``; no
+            point where the scan is no mesh.
+        surface_colors: RGB of the points on the faces, or None.
+        surface_normals: Normals of the points on the faces, or None.
+        labels: (N,) int32 ground truth, rows of ``class_names``; None where it is not known.
+        class_names: Classes of a labelled scene; else empty.
+        up: (3,) up direction, if the file states it.
+    """
+
+    name: str
+    points: NDArray[np.float64]
+    colors: NDArray[np.uint8] | None
+    normals: NDArray[np.float32] | None
+    faces: NDArray[np.int64] | None = None
+    rows: NDArray[np.int64] | None = None
+    surface: NDArray[np.float64]
+    surface_colors: NDArray[np.uint8] | None = None
+    surface_normals: NDArray[np.float32] | None = None
+    labels: NDArray[np.int32] | None = None
+    class_names: tuple[str, ...] = ()
+    up: tuple[float, float, float] | None = None
+
+    @property
+    def seen_points(self) -> NDArray[np.float64]:
+        """All points that the network sees, ``points`` first."""
+        return np.concatenate([self.points, self.surface])
+
+    @property
+    def seen_colors(self) -> NDArray[np.uint8] | None:
+        """Their colours, or None."""
+        if self.colors is None or self.surface_colors is None:
+            return self.colors
+        return np.concatenate([self.colors, self.surface_colors])
+
+    @property
+    def seen_normals(self) -> NDArray[np.float32] | None:
+        """Their normals, or None."""
+        if self.normals is None or self.surface_normals is None:
+            return self.normals
+        return np.concatenate([self.normals, self.surface_normals])
+
+
+def find_scans(paths: Sequence[Path]) -> list[Path]:
+    """Find the scans that some paths name: files, labelled scenes, and folders of either.
+
+    Args:
+        paths: A file in a format of :data:`pointcontrast.recordings.file_formats.READERS`, the
+            folder of a labelled scene, or a folder that holds such files or folders at any depth.
+
+    Returns:
+        Files and folders of labelled scenes, sorted within each folder.
+
+    Raises:
+        InputError: A path does not exist, or a folder holds no scan.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"{path} does not exist")
+        if not path.is_dir():
+            found.append(path)
+            continue
+        scans = _search(path)
+        if not scans:
+            raise InputError(
+                f"{path} holds no scan; known are labelled scenes and files in the formats "
+                f"{', '.join(READERS)}"
+            )
+        found += scans
+    return list(dict.fromkeys(found))
+
+
+def _search(folder: Path) -> list[Path]:
+    if (folder / "coord.npy").is_file() and (folder / "meta.json").is_file():
+        return [folder]
+    found: list[Path] = []
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            found += _search(path)
+        elif path.suffix.lower() in READERS:
+            found.append(path)
+    return found
+
+
+def unique_names(scans: Sequence[Path]) -> list[str]:
+    """Name the outputs of each scan.
+
+    A name is the scan's stem, with as much of its suffix and its folders as tells scans apart.
+
+    Args:
+        scans: Different paths.
+    """
+    parts = [_parts(path) for path in scans]
+    suffixes = [f"_{path.suffix[1:]}" if path.suffix else "" for path in scans]
+    for ends in ([""] * len(scans), suffixes):  # room.ply and room.pcd lie in one folder
+        for depth in range(1, 1 + max(map(len, parts), default=0)):
+            names = ["__".join(each[-depth:]) + end for each, end in zip(parts, ends, strict=True)]
+            if len({name.lower() for name in names}) == len(names):
+                return names
+    raise InputError("two scans differ in the case of their letters only; rename one")
+
+
+def _parts(path: Path) -> tuple[str, ...]:
+    whole = path.resolve()
+    return (*whole.parent.parts[1:], whole.name if whole.is_dir() else whole.stem)
+
+
+def read_single_scan(path: Path, name: str) -> SingleScan:
+    """Read one scan.
+
+    A mesh gives its vertices, and one point per square centimetre drawn on its faces with a fixed
+    seed: a network sees surfaces as densely as in training, however large the triangles.
+
+    Args:
+        path: One of :func:`find_scans`.
+        name: Name for the outputs.
+
+    Raises:
+        InputError: The file is damaged, holds no point, or a vertex of a mesh is not finite.
+    """
+    if path.is_dir():
+        scene = read_labelled_scene(path)
+        return SingleScan(
+            name=name,
+            points=np.asarray(scene.coord, np.float64),
+            colors=np.asarray(scene.color),
+            normals=None if scene.normal is None else np.asarray(scene.normal),
+            surface=np.empty((0, 3)),
+            labels=None if scene.semantic is None else np.asarray(scene.semantic),
+            class_names=scene.class_names,
+            up=tuple(scene.up.tolist()),
+        )
+    stored = read_point_file(path)
+    finite = np.isfinite(stored.points).all(axis=1)
+    if stored.faces is not None:
+        if not finite.all():
+            raise InputError(f"{path} has vertices that are not finite; repair the mesh")
+        return _mesh(name, stored, stored.faces)
+    if finite.all():
+        return SingleScan(
+            name=name,
+            points=stored.points,
+            colors=stored.colors,
+            normals=stored.normals,
+            surface=np.empty((0, 3)),
+        )
+    rows = np.flatnonzero(finite)
+    if not len(rows):
+        raise InputError(f"{path} holds no point with finite coordinates")
+    return SingleScan(
+        name=name,
+        points=stored.points[rows],
+        colors=None if stored.colors is None else stored.colors[rows],
+        normals=None if stored.normals is None else stored.normals[rows],
+        rows=rows,
+        surface=np.empty((0, 3)),
+    )
+
+
+def _mesh(name: str, stored: StoredPoints, faces: NDArray[np.int64]) -> SingleScan:
+    origin = np.rint(stored.points.mean(axis=0))  # float32 samples keep their digits about it
+    rng = np.random.default_rng(0)
+    drawn = sample_surface(stored.points - origin, faces, stored.colors, DENSITY, MAX_POINTS, rng)
+    return SingleScan(
+        name=name,
+        points=stored.points,
+        colors=stored.colors,
+        normals=stored.normals,
+        faces=faces,
+        surface=drawn.points + origin,
+        surface_colors=drawn.colors,
+        surface_normals=None if stored.normals is None else drawn.normals,
+    )
