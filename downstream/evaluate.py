@@ -19,13 +19,10 @@ from torchmetrics import Metric
 from tqdm import tqdm
 
 from downstream.benchmarks import Benchmark, Split
-from downstream.detector import Detector
 from downstream.metrics.confusion_picture import draw_confusion
 from downstream.network_file import FinetunedNetwork
-from downstream.predictor import CloudPrediction, Predictor
-from downstream.samples import SampleMaker
+from downstream.predictor import CloudPrediction, make_predictor
 from downstream.tasks import ClassTask, Task
-from downstream.tasks.detection import Detection
 from downstream.types import IGNORE, DetectedBoxes, LabelledCloud
 from pointcontrast.errors import InputError
 from pointcontrast.files import write_json
@@ -106,23 +103,14 @@ def evaluate_network(
         What was counted; None where no cloud has a label (a benchmark's hidden test split).
     """
     task = benchmark.task
-    network = finetuned.network.to(device).eval()
-    maker = SampleMaker(finetuned.backbone.network_input, None)
-    predictor: Predictor | Detector
-    if isinstance(task, ClassTask):
-        predictor = Predictor(
-            network=network,
-            task=task,
-            maker=maker,
-            max_voxels=max_voxels,
-            overlap=overlap,
-            num_votes=num_votes,
-        )
-    else:
-        assert isinstance(task, Detection)
-        if num_votes > 1:
-            raise InputError("--votes sums up probabilities of classes; boxes have none to sum")
-        predictor = Detector(network=network, task=task, maker=maker)
+    predictor = make_predictor(
+        finetuned,
+        task,
+        device=device,
+        max_voxels=max_voxels,
+        overlap=overlap,
+        num_votes=num_votes,
+    )
     metrics = {level: task.new_metric() for level in task.levels}
     num_clouds = 0
     names = benchmark.names(split)

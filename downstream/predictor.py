@@ -10,9 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from downstream.collate import collate_samples
+from downstream.detector import Detector
 from downstream.network import Network
+from downstream.network_file import FinetunedNetwork
 from downstream.samples import SampleMaker
-from downstream.tasks import ClassTask
+from downstream.tasks import ClassTask, Detection, Task
 from downstream.types import IGNORE, LabelledBatch, LabelledCloud, LabelledVoxels
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import rotation_about
@@ -22,20 +24,23 @@ Z = np.array([0.0, 0.0, 1.0])
 
 @dataclass(frozen=True, kw_only=True)
 class CloudPrediction:
-    """What is predicted for one cloud, beside what is true. M voxels, N points.
+    """Predictions for one cloud, and its ground truth. M voxels, N points, K classes.
 
     Attributes:
-        voxel_classes: (M,) int64 of the voxels, or (1,) of the cloud where it has one class.
-        voxel_labels: (M,) int64, or (1,); ``IGNORE`` where nothing is known.
-        point_classes: (N,) int64 of the points as they were read, each that of its voxel; None
-            where only the cloud has a class.
-        point_labels: (N,) int64; None likewise.
+        voxel_classes: (M,) int64 classes of the voxels, or (1,) of the cloud where it has one.
+        voxel_labels: (M,) int64 ground truth, or (1,); ``IGNORE`` where it is not known.
+        point_classes: (N,) int64 classes of the points as they were read, each that of its voxel;
+            None where only the cloud has a class.
+        point_labels: (N,) int64 ground truth; None likewise.
+        probabilities: (N, K) float32 of the points, or (1, K) of the cloud where it has one class;
+            rows sum to 1, and the largest is that of the predicted class. None unless asked for.
     """
 
     voxel_classes: NDArray[np.int64]
     voxel_labels: NDArray[np.int64]
     point_classes: NDArray[np.int64] | None = None
     point_labels: NDArray[np.int64] | None = None
+    probabilities: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +57,9 @@ class Predictor:
         maker: makes samples; without augmentation.
         max_voxels: a cloud with more goes through the network in overlapping blocks.
         overlap: metres that a block sees around the part that it decides on.
-        num_votes: turns about the vertical, evenly through 360 degrees, whose probabilities are
+        num_votes: Turns about the vertical, evenly through 360 degrees, whose probabilities are
             summed at the points; 1 is the cloud as it stands.
+        probabilities: Whether predictions have those of the points, which take 4 N K bytes.
     """
 
     network: Network
@@ -62,6 +68,7 @@ class Predictor:
     max_voxels: int = 2_000_000
     overlap: float = 1.0
     num_votes: int = 1
+    probabilities: bool = False
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -80,9 +87,14 @@ class Predictor:
         """Predict one cloud.
 
         Raises:
-            InputError: the cloud voxelises to nothing, lacks what the features need, or cannot
-                be cut into blocks small enough.
+            InputError: the cloud voxelises to nothing, lacks what the features or the task need,
+                or cannot be cut into blocks small enough.
         """
+        if self.task.category_names is not None and cloud.category is None:
+            raise InputError(
+                f"{cloud.name}: the category of the shape is needed; give one of "
+                f"{', '.join(self.task.category_names)}"
+            )
         voxels, inverse = self.maker.voxels(cloud)
         total = self._probabilities(cloud, voxels)
         if self.task.predicts == "clouds":
@@ -90,7 +102,9 @@ class Predictor:
                 total += self._probabilities(turned, self.maker.voxels(turned)[0])
             category = IGNORE if cloud.category is None else cloud.category
             return CloudPrediction(
-                voxel_classes=total.argmax(axis=1), voxel_labels=np.array([category])
+                voxel_classes=total.argmax(axis=1),
+                voxel_labels=np.array([category]),
+                probabilities=self._mean(total) if self.probabilities else None,
             )
         if self.num_votes > 1:
             total = total[inverse]
@@ -102,12 +116,18 @@ class Predictor:
         else:
             voxel_classes = total.argmax(axis=1)
             point_classes = voxel_classes[inverse]
+            total = total[inverse] if self.probabilities else total
         return CloudPrediction(
             voxel_classes=voxel_classes,
             voxel_labels=_labels(voxels.labels, len(voxels)),
             point_classes=point_classes,
             point_labels=_labels(cloud.labels, len(cloud)),
+            probabilities=self._mean(total) if self.probabilities else None,
         )
+
+    def _mean(self, total: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probabilities from their sums over the votes."""
+        return (total / self.num_votes).astype(np.float32, copy=False)
 
     def _turned(self, cloud: LabelledCloud) -> list[LabelledCloud]:
         """The cloud turned about the vertical, all votes but the first."""
@@ -132,6 +152,53 @@ class Predictor:
     def _batch(self, cloud: LabelledCloud, voxels: LabelledVoxels) -> LabelledBatch:
         device = next(self.network.parameters()).device
         return collate_samples([self.maker.sample(cloud, voxels)]).to(device)
+
+
+def make_predictor(
+    finetuned: FinetunedNetwork,
+    task: Task,
+    *,
+    device: torch.device | str = "cpu",
+    max_voxels: int = 2_000_000,
+    overlap: float = 1.0,
+    num_votes: int = 1,
+    probabilities: bool = False,
+) -> Predictor | Detector:
+    """Make what predicts clouds with a finetuned network; no data is read.
+
+    Args:
+        finetuned: Network with its input; it is moved to ``device``.
+        task: Task of the file (``finetuned.task()``) or of a benchmark.
+        device: Device to compute on.
+        max_voxels: See :class:`Predictor`.
+        overlap: See :class:`Predictor`.
+        num_votes: See :class:`Predictor`; boxes have no votes.
+        probabilities: See :class:`Predictor`; boxes have scores in any case.
+
+    Returns:
+        A :class:`Predictor`, from a cloud to a :class:`CloudPrediction`; for networks that detect
+        a :class:`downstream.detector.Detector`, from a cloud to
+        :class:`downstream.types.DetectedBoxes`.
+
+    Raises:
+        InputError: a value is out of range, or votes are asked of a network that detects boxes.
+    """
+    network = finetuned.network.to(device).eval()
+    maker = SampleMaker(finetuned.backbone.network_input, None)
+    if isinstance(task, ClassTask):
+        return Predictor(
+            network=network,
+            task=task,
+            maker=maker,
+            max_voxels=max_voxels,
+            overlap=overlap,
+            num_votes=num_votes,
+            probabilities=probabilities,
+        )
+    assert isinstance(task, Detection)
+    if num_votes > 1:
+        raise InputError("--votes sums up probabilities of classes; boxes have none to sum")
+    return Detector(network=network, task=task, maker=maker)
 
 
 def overlap_in_voxels(overlap: float, voxel_size: float) -> int:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from downstream.benchmarks.cloud_preparation import CloudPreparation
 from downstream.tasks import Task
 from downstream.types import LabelledCloud
 
@@ -42,6 +43,11 @@ class Benchmark(ABC):
     @abstractmethod
     def task(self) -> Task:
         """Loss, prediction and figures."""
+
+    @property
+    def preparation(self) -> CloudPreparation:
+        """What is done to the points of a scan; by default nothing."""
+        return CloudPreparation()
 
     @abstractmethod
     def names(self, split: Split) -> list[str]:

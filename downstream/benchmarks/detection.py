@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from downstream.benchmarks.benchmark import Benchmark, Split
+from downstream.benchmarks.cloud_preparation import CloudPreparation, drawn_rows, scan_generator
 from downstream.benchmarks.labelled_scenes import LabelledScenes, SceneBenchmark, upright_cloud
 from downstream.boxes.statistics import STATISTICS, measure_boxes, read_box_statistics
 from downstream.boxes.votes import NUM_VOTES, box_rows
@@ -76,6 +76,11 @@ class DetectionBenchmark(Benchmark):
         self._task: Detection | None = None
 
     @property
+    def preparation(self) -> CloudPreparation:
+        """Some of the points are drawn."""
+        return CloudPreparation(num_points=self.num_points)
+
+    @property
     def task(self) -> Detection:
         """Boxes, coded relative to the mean sizes."""
         if self._task is None:
@@ -99,8 +104,8 @@ class DetectionBenchmark(Benchmark):
                 f"{self.scenes.root / name} has no boxes to train on; convert it again with what "
                 "they are made of, or leave it out (data.scene_list)"
             )
-        draw = np.random.default_rng(zlib.crc32(name.encode())) if rng is None else rng
-        scene = _some_points(scene, self.num_points, draw)
+        draw = scan_generator(name) if rng is None else rng
+        scene = _at_rows(scene, drawn_rows(len(scene), self.num_points, draw))
         cloud = replace(upright_cloud(scene, name), labels=None)
         if scene.boxes is None:
             return cloud
@@ -197,11 +202,8 @@ class DetectionScenes(DetectionBenchmark):
         return self.scenes.class_names if self.classes is None else tuple(self.classes)
 
 
-def _some_points(scene: LabelledScene, count: int, rng: np.random.Generator) -> LabelledScene:
-    """The scene with at most ``count`` of its points, in their order."""
-    if len(scene) <= count:
-        return scene
-    rows = np.sort(rng.choice(len(scene), count, replace=False))
+def _at_rows(scene: LabelledScene, rows: NDArray[np.int64] | slice) -> LabelledScene:
+    """The scene with some of its points."""
     return replace(
         scene, **{name: a[rows] for name, a in scene.arrays().items() if name != "boxes"}
     )

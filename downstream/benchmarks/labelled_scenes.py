@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from downstream.benchmarks.benchmark import Benchmark, Split
+from downstream.benchmarks.cloud_preparation import floor_height
 from downstream.label_lists.scenes import read_scene_list
 from downstream.tasks import Segmentation
 from downstream.types import LabelledCloud
@@ -17,8 +18,6 @@ from pointcontrast.geometry import rotation_between
 from pointcontrast.labelled_scene import LabelledScene, find_labelled_scenes, read_labelled_scene
 
 Z = np.array([0.0, 0.0, 1.0])
-_FLOOR_PERCENTILE = 1.0
-"""Of the points' heights; a few points lie below the floor (reflections, noise)."""
 
 
 class SceneBenchmark(Benchmark):
@@ -142,14 +141,13 @@ def upright_cloud(scene: LabelledScene, name: str) -> LabelledCloud:
         rotation = rotation_between(scene.up, Z).astype(np.float32)
         points = points @ rotation.T
         normals = None if normals is None else normals @ rotation.T
-    heights = points[:: max(1, len(points) // 20_000), 2]
     return LabelledCloud(
         name=name,
         points=points,
         colors=scene.color.astype(np.float32),
         normals=None if normals is None else np.asarray(normals),
         labels=None if scene.semantic is None else np.asarray(scene.semantic),
-        floor_height=float(np.percentile(heights, _FLOOR_PERCENTILE)),
+        floor_height=floor_height(points),
     )
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from downstream.benchmarks.benchmark import Benchmark, Split
+from downstream.benchmarks.cloud_preparation import CloudPreparation, unit_sphere
 from downstream.benchmarks.labelled_scenes import Z
 from downstream.shapes.shape_set import (
     Shape,
@@ -34,6 +34,11 @@ class ShapeBenchmark(Benchmark):
             raise InputError(f"num_points {num_points} must not be negative")
         self.root = Path(root)
         self.num_points = num_points
+
+    @property
+    def preparation(self) -> CloudPreparation:
+        """Shapes are scaled to the unit sphere; evaluation sees all their points."""
+        return CloudPreparation(unit_sphere=True)
 
     @cached_property
     def sets(self) -> dict[str, ShapeSet]:
@@ -99,10 +104,3 @@ class ShapeBenchmark(Benchmark):
         if rng is None or not 0 < self.num_points < len(points):
             return cloud
         return cloud[np.sort(rng.choice(len(points), self.num_points, replace=False))]
-
-
-def unit_sphere(coord: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Move (N, 3) points to mean 0 and scale them to largest norm 1; one place stays as it is."""
-    centred = coord - coord.mean(axis=0, dtype=np.float64).astype(np.float32)
-    radius = np.linalg.norm(centred, axis=1).max()
-    return centred / radius if radius > 0 else centred

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from downstream.benchmarks.benchmark import Split
+from downstream.benchmarks.cloud_preparation import CloudPreparation
 from downstream.benchmarks.labelled_scenes import SceneBenchmark, existing_folders
 from downstream.benchmarks.split_files import split_folder
 from downstream.releases.synthia4d.classes import CLASS_NAMES
@@ -63,6 +64,11 @@ class Synthia4D(SceneBenchmark):
         self.frame_step = frame_step
         self.split_file = split_file
         self._clips: dict[str, list[str]] = {}
+
+    @property
+    def preparation(self) -> CloudPreparation:
+        """Clips have time."""
+        return CloudPreparation(has_time=self.frames_per_clip > 1)
 
     def names(self, split: Split) -> list[str]:
         """Frames, such as ``SYNTHIA-SEQS-05-FOG/000010``; a clip has the name of its first."""

@@ -64,10 +64,15 @@ class BoxCoding:
         num_classes: C; also the number of mean sizes.
         num_heading_bins: H; 1 for boxes that are aligned with the axes.
         num_outputs: numbers a proposal.
+        arguments: What the constructor was given, JSON values.
     """
 
     def __init__(self, mean_sizes: Sequence[Sequence[float]], num_heading_bins: int) -> None:
         """Code relative to ``mean_sizes`` (C, 3) metres, one a class."""
+        self.arguments = {
+            "mean_sizes": [list(map(float, size)) for size in mean_sizes],
+            "num_heading_bins": num_heading_bins,
+        }
         self.mean_sizes = torch.tensor(mean_sizes, dtype=torch.float32)
         self.num_classes = len(self.mean_sizes)
         self.num_heading_bins = num_heading_bins
@@ -121,3 +126,8 @@ class BoxCoding:
         rest = raw.size_rests.gather(-2, rows).squeeze(-2)
         sizes = self.mean_sizes.to(rest.device)[size_class] * (1 + rest)
         return torch.cat([centers + raw.center_offset, sizes.clamp(min=0), yaw], dim=-1)
+
+
+def num_heading_bins(num_outputs: int, num_classes: int) -> int:
+    """The heading bins H of a network with so many outputs for each proposal."""
+    return (num_outputs - NUM_OBJECTNESS - NUM_CENTER - 5 * num_classes) // 2

@@ -23,7 +23,14 @@ class Classification(ClassTask):
     main_score = "overall_accuracy"
 
     def __init__(self, class_names: Sequence[str], num_training: Sequence[int]) -> None:
-        """Predict one of ``class_names``; ``num_training`` shapes of each are trained on."""
+        """Predict one of ``class_names``.
+
+        Args:
+            class_names: Names of the C classes.
+            num_training: Training shapes of each class; the classes that have fewest are scored
+                as the tail.
+        """
+        super().__init__(class_names=list(class_names), num_training=list(num_training))
         self.num_outputs = len(class_names)
         self.num_training = list(num_training)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,14 +79,28 @@ class Detection(Task):
     def __init__(
         self,
         class_names: Sequence[str],
-        coding: BoxCoding,
-        settings: DetectionSettings | None = None,
+        coding: BoxCoding | Mapping[str, Any],
+        settings: DetectionSettings | Mapping[str, Any] | None = None,
     ) -> None:
-        """Detect objects of ``class_names``; ``coding`` is what the network's outputs mean."""
+        """Detect objects of some classes.
+
+        Args:
+            class_names: Names of the C classes.
+            coding: Meaning of the network's outputs: a mean size for each class, and headings; a
+                mapping as a network's file holds it.
+            settings: How proposals become detections; None for the defaults.
+        """
+        if not isinstance(coding, BoxCoding):
+            coding = BoxCoding(**coding)
+        if not isinstance(settings, DetectionSettings):
+            settings = DetectionSettings(**({} if settings is None else settings))
         assert coding.num_classes == len(class_names)
+        super().__init__(
+            class_names=list(class_names), coding=coding.arguments, settings=asdict(settings)
+        )
         self.coding = coding
         self.num_outputs = coding.num_outputs
-        self.settings = DetectionSettings() if settings is None else settings
+        self.settings = settings
 
     def loss(self, outputs: Proposals, batch: LabelledBatch) -> LossOutput:
         """VoteNet's."""

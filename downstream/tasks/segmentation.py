@@ -22,6 +22,7 @@ class Segmentation(ClassTask):
 
     def __init__(self, class_names: Sequence[str]) -> None:
         """Predict one of ``class_names``."""
+        super().__init__(class_names=list(class_names))
         self.num_outputs = len(class_names)
 
     def loss(self, outputs: torch.Tensor, batch: LabelledBatch) -> LossOutput:
@@ -74,8 +75,11 @@ class PartSegmentation(ClassTask):
         self, parts_of_category: Sequence[Sequence[int]], category_names: Sequence[str]
     ) -> None:
         """Parts are rows of one list for all categories; each category has some of them."""
-        self.category_names = list(category_names)
         self.parts_of_category = [list(parts) for parts in parts_of_category]
+        self.category_names = list(category_names)
+        super().__init__(
+            parts_of_category=self.parts_of_category, category_names=self.category_names
+        )
         self.num_outputs = 1 + max(part for parts in self.parts_of_category for part in parts)
         self._allowed = torch.zeros(len(parts_of_category), self.num_outputs, dtype=torch.bool)
         for category, parts in enumerate(self.parts_of_category):
@@ -110,12 +114,12 @@ class PartSegmentation(ClassTask):
 
     def class_scores(self, metric: Metric, class_names: Sequence[str]) -> dict[str, float | None]:
         """The mean IoU of each category."""
-        return named(self.category_names, part_scores(metric.compute()).per_category)
+        return named(self.arguments["category_names"], part_scores(metric.compute()).per_category)
 
     def table(self, metrics: Mapping[str, Metric], class_names: Sequence[str]) -> str:
         """Voxels and points side by side."""
         voxel, point = (part_scores(metrics[level].compute()) for level in self.levels)
-        return format_parts(voxel, point, self.category_names)
+        return format_parts(voxel, point, self.arguments["category_names"])
 
     def _masked(self, logits: torch.Tensor, category: torch.Tensor) -> torch.Tensor:
         allowed = self._allowed.to(logits.device)[category]

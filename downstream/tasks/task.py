@@ -25,12 +25,19 @@ class Task(ABC):
         levels: what is counted in evaluation, by name.
         num_outputs: K, the numbers that a head puts out for each voxel, cloud or proposal.
         main_score: of :meth:`scores`, the one that picks the best checkpoint; higher is better.
+        arguments: What the constructor was given, JSON values: enough to build the task again,
+            without any data.
     """
 
     predicts: Predicts
     levels: tuple[str, ...]
     num_outputs: int
     main_score: str
+    arguments: dict[str, Any]
+
+    def __init__(self, **arguments: Any) -> None:
+        """Remember the arguments."""
+        self.arguments = arguments
 
     @abstractmethod
     def loss(self, outputs: Any, batch: LabelledBatch) -> LossOutput:
@@ -62,10 +69,16 @@ class Task(ABC):
 
 
 class ClassTask(Task):
-    """A class for each voxel and point, or for each cloud; outputs are logits (M, K) or (B, K)."""
+    """A class for each voxel and point, or for each cloud; outputs are logits (M, K) or (B, K).
+
+    Attributes:
+        category_names: Categories of whole shapes, where predicting needs to know a shape's; None
+            where nothing but the cloud is needed.
+    """
 
     predicts = "points"
     levels = ("voxel", "point")
+    category_names: list[str] | None = None
 
     def probabilities(self, logits: torch.Tensor, categories: torch.Tensor) -> torch.Tensor:
         """(M, K) from logits (M, K) and the category (M,) of the cloud that each row is of."""
