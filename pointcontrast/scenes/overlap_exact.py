@@ -1,8 +1,9 @@
-"""How many points of one view another view has a point near: exactly.
+"""Points of one view that another view has a point near, counted exactly.
 
-The authors ask a KD-tree once per point and pair of views. Here one pass settles all pairs: most by
-the grid cells that a point shares with a view (near for certain) or does not even neighbour (not
-near for certain); only what is left is a distance of two points.
+The authors' code queries a KD-tree once per point and pair of views. Here one pass settles all
+pairs. Most points are decided by grid cells: a point that shares a small cell with a view is near
+it, and a point whose neighbouring cells hold no point of the view is not. Distances are computed
+for the rest only.
 """
 
 from __future__ import annotations
@@ -13,13 +14,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
 from pointcontrast.compiled import overlap as overlap_kernels
 from pointcontrast.compiled.overlap import load_overlap_kernels
 from pointcontrast.geometry import sort_by_cell
 
-_NUM_SHIFTS = 6  # grids that look for a certain match; each halves what is left, roughly
+_NUM_SHIFTS = 6  # grids searched for a certain match; each roughly halves the open points
 
 
 def count_matched(
@@ -27,18 +27,18 @@ def count_matched(
     radius: float,
     progress: Callable[[], Any] | None = None,
 ) -> NDArray[np.int64]:
-    """Count, for every two clouds, the points of the one that the other has a point near.
+    """Count the matched points of every two clouds.
 
-    Distances are compared as Open3D's KD-tree does: their squares in float64, nearer than the
-    radius. A point at the radius is not matched.
+    Distances are compared as Open3D's KD-tree does: squared, in float64. A point exactly at the
+    radius is not matched.
 
     Args:
         clouds: V arrays (n, 3) in one frame, metres, n >= 1, all within 2**20 radii.
-        radius: metres.
-        progress: called once per cloud done; all at the end where the compiled kernel does them.
+        radius: Largest distance of a match, metres.
+        progress: Called once per cloud done; V times at the end with the compiled kernel.
 
     Returns:
-        (V, V) int64; [i, j] is how many points of cloud i have a point of cloud j nearer than
+        (V, V) int64; [i, j] counts the points of cloud i that have a point of cloud j nearer than
         ``radius``.
     """
     library = load_overlap_kernels()
@@ -56,10 +56,12 @@ def _count_by_trees(
     radius: float,
     progress: Callable[[], Any] | None = None,
 ) -> NDArray[np.int64]:
+    from scipy.spatial import KDTree  # half a second to import
+
     points = np.concatenate(clouds)
     owner = np.repeat(np.arange(len(clouds)), [len(cloud) for cloud in clouds])
     within_reach = _Neighborhood(points, radius)
-    # Two points in one cell of this side are nearer than the radius whatever the grid's origin.
+    # Two points in one cell of this side are nearer than the radius.
     side = radius / np.sqrt(3.0) * (1 - 1e-9)
     shifts = np.array(list(product((0.0, 0.5), repeat=3)))[:_NUM_SHIFTS] * side
     same_cell = [_cell_ids(points, side, shift) for shift in shifts]
@@ -82,7 +84,7 @@ def _count_by_trees(
 
 
 class _Neighborhood:
-    """Finds the points in the cells around other points' cells."""
+    """Finds the points in the neighbouring cells of given points."""
 
     def __init__(self, points: NDArray[np.float64], side: float) -> None:
         """Sort ``points`` (N, 3) into cells of ``side`` metres and link neighbouring cells."""
@@ -94,11 +96,11 @@ class _Neighborhood:
         offsets = np.array(list(product((-1, 0, 1), repeat=3))) @ strides
         wanted = keys[:, None] + offsets  # (K, 27)
         found = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        # An absent neighbour becomes the cell itself: of no effect where cells are marked.
+        # An absent neighbour becomes the cell itself, which is marked anyway.
         self._neighbors = np.where(keys[found] == wanted, found, np.arange(len(keys))[:, None])
 
     def of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Rows of all points that lie in a cell of ``rows`` or in one of its 26 neighbours."""
+        """Return the rows of all points in a cell of ``rows`` or in one of its 26 neighbours."""
         reached = np.zeros(len(self._neighbors), dtype=bool)
         reached[self._neighbors[np.unique(self._cell_of_point[rows])]] = True
         return np.flatnonzero(reached[self._cell_of_point])

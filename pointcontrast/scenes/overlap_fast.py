@@ -1,31 +1,31 @@
-"""How many points of one view another view has a point near: nearly, and several times as fast.
+"""Points of one view that another view has a point near, approximately and several times faster.
 
-All views' points go into the cells of one grid, a quarter of the radius wide, and count as being
-at the mean of their cell. Two cells are near if their means are; a point is matched by the views in
-the cells near its own. Nothing is asked of a single point, so what it costs hardly grows with the
-number of views that look at the same place.
+The points of all views are assigned to the cells of one grid, a quarter of the radius wide, and
+moved to the mean of their cell. Two cells are near if their means are; a point is matched by the
+views that have points in cells near its own. No query is made per point, so the cost hardly grows
+with the number of views of the same place.
 
-Where a cell holds several points, the nearest of them is nearer than their mean. The limit makes up
-for it on average: :data:`REACH` of the radius instead of all of it, which leaves no bias on real
-scenes (below 0.001 in the overlap on each of those that are named in
-``pointcontrast.scenes.overlap``).
+Where a cell holds several points, the nearest of them is nearer than their mean. The limit on the
+distance of two means, :data:`REACH` of the radius, compensates this on average: the bias of the
+overlap is below 0.001 on each of the real scenes that ``pointcontrast.scenes.overlap`` lists.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
-from scipy.spatial import KDTree
 
 from pointcontrast.compiled import overlap as overlap_kernels
 from pointcontrast.compiled.overlap import load_overlap_kernels
 
-CELLS = 4  # to a radius
-REACH = 0.9933  # of the radius, between the means of two cells
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+CELLS = 4  # per radius
+REACH = 0.9933  # largest distance between the means of two near cells, in radii
 _CHUNK = 4096  # cells whose neighbours are in memory at once
 
 
@@ -34,15 +34,15 @@ def count_nearly_matched(
     radius: float,
     progress: Callable[[], Any] | None = None,
 ) -> NDArray[np.int64]:
-    """Count, for every two clouds, the points of the one that the other nearly has a point near.
+    """Count the matched points of every two clouds, approximately.
 
     Args:
         clouds: V arrays (n, 3) in one frame, metres, n >= 1, all within 2**18 radii.
-        radius: metres.
-        progress: called once per cloud, at the end.
+        radius: Largest distance of a match, metres.
+        progress: Called once per cloud, V times at the end.
 
     Returns:
-        (V, V) int64; [i, j] counts points of cloud i.
+        (V, V) int64; [i, j] counts the points of cloud i that cloud j matches.
     """
     side, reach = radius / CELLS, REACH * radius
     library = load_overlap_kernels()
@@ -59,13 +59,16 @@ def count_nearly_matched(
 def _count_by_trees(
     clouds: Sequence[NDArray[np.float64]], side: float, reach: float
 ) -> NDArray[np.int64]:
+    from scipy.sparse import csr_matrix  # half a second to import
+    from scipy.spatial import KDTree
+
     means, occupied = _cells(clouds, side)
     present = occupied.astype(bool)
     tree = KDTree(means)
     counts = np.zeros((len(clouds), len(clouds)), dtype=np.int64)
     for first in range(0, len(means), _CHUNK):
         here = means[first : first + _CHUNK]
-        # A little farther than asked for, so that the comparison below decides.
+        # A little farther than ``reach``, so that the comparison below decides.
         found = KDTree(here).sparse_distance_matrix(tree, reach * (1 + 1e-9), output_type="ndarray")
         i, j = found["i"], found["j"]
         x, y, z = (here[i] - means[j]).T
@@ -80,7 +83,9 @@ def _count_by_trees(
 def _cells(
     clouds: Sequence[NDArray[np.float64]], side: float
 ) -> tuple[NDArray[np.float64], csr_matrix]:
-    """The mean of each occupied cell, (C, 3), and how many points of each view it has, (C, V)."""
+    """Return the mean of each occupied cell, (C, 3), and its number of points per view, (C, V)."""
+    from scipy.sparse import csr_matrix
+
     points = np.concatenate(clouds)
     owner = np.repeat(np.arange(len(clouds)), [len(cloud) for cloud in clouds])
     cells = np.floor((points - points.min(axis=0)) / side).astype(np.int64)

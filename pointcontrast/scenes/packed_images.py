@@ -1,13 +1,14 @@
-"""Views stored as what their camera took: depth images, and colour images registered to them.
+"""Views stored as depth images, with the colour images registered to them.
 
-``depth.bin``   the depth images (``pointcontrast.scenes.depth.codec``), one after another: without
-loss ``colors.bin``  the colour images as JPEG, one after another; optional
+Files:
+    ``depth.bin``    lossless depth images (``pointcontrast.scenes.depth.codec``), concatenated
+    ``colors.bin``   colour images as JPEG, concatenated; optional
 
-Content of ``meta.json``, a row each view:
+Index in ``meta.json``, one entry per view:
     ``sizes``        width, height in pixels
     ``intrinsics``   fx, skew, cx, fy, cy in pixels
-    ``depth``        length in bytes and CRC-32 of its depth image
-    ``colors``       of its colour image; null in place of the list where there are none
+    ``depth``        length in bytes and CRC-32 of the depth image
+    ``colors``       the same of the colour image; null in place of the list if there are none
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ _JPEG = {"format": "JPEG", "quality": 90}
 
 
 class ImageWriter:
-    """Appends views to the files of a store."""
+    """Appends views to the files of a store of depth images."""
 
     def __init__(self, folder: Path) -> None:
-        """Write into ``folder``; nothing is there before the first view."""
+        """Start a store in ``folder``; its files are made with the first view."""
         self._folder = folder
         self._files: dict[str, BinaryIO] = {}
         self._rows: dict[str, list[Any]] = {
@@ -44,13 +45,13 @@ class ImageWriter:
         }
 
     def add(self, view: View) -> int:
-        """Append a view; returns the number of its points.
+        """Append a view and return its number of points.
 
         Raises:
-            InputError: it has colour and those before have none, or the other way round.
+            InputError: Some views have colour, and some do not.
         """
         cloud = view.cloud
-        assert isinstance(cloud, DepthCloud), "a caller looks before"
+        assert isinstance(cloud, DepthCloud), "the caller checks this"
         if self._files and (cloud.color is not None) != (COLOR_FILE in self._files):
             raise InputError(f"{view.frame_id}: some frames of the scene have colour, some do not")
         height, width = cloud.millimetres.shape
@@ -65,13 +66,13 @@ class ImageWriter:
         return int(np.count_nonzero(cloud.millimetres))
 
     def finish(self) -> dict[str, Any]:
-        """Complete the files; returns their index for ``meta.json``."""
+        """Complete the files and return their index for ``meta.json``."""
         for file in self._files.values():
             sync(file)
         return {**self._rows, "colors": self._rows["colors"] or None}
 
     def close(self) -> None:
-        """Close the files, whatever happened."""
+        """Close the files, also after an error."""
         for file in self._files.values():
             file.close()
 
@@ -83,13 +84,18 @@ class ImageWriter:
 
 
 class ImageReader:
-    """The views that an :class:`ImageWriter` wrote."""
+    """Reads the views that an :class:`ImageWriter` wrote."""
 
     def __init__(self, folder: Path, content: dict[str, Any], num_points: tuple[int, ...]) -> None:
-        """Open the files of a store; no image is read.
+        """Map the files of a store into memory; no image is read.
+
+        Args:
+            folder: Folder of the store.
+            content: Index of the files, from ``meta.json``.
+            num_points: Number of points of each view.
 
         Raises:
-            ValueError: the index is incomplete, or disagrees with the files.
+            ValueError: The index is incomplete or disagrees with the files.
         """
         self._folder = folder
         num_views = len(num_points)
@@ -102,7 +108,7 @@ class ImageReader:
     def read(
         self, index: int, world_from_camera: NDArray[np.float64], *, colors: bool, normals: bool
     ) -> Cloud:
-        """View ``index``: its depth is read now, its colours when they are first wanted."""
+        """Read the depth of view ``index`` now, and its colours on first use."""
         width, height = self._sizes[index].tolist()
         try:
             millimetres = decode_depth(self._depth[index], (height, width))
@@ -131,7 +137,7 @@ class ImageReader:
 
 
 class _Blobs:
-    """Pieces of one file, by memory map."""
+    """Byte strings concatenated in one memory-mapped file."""
 
     def __init__(self, path: Path, facts: list[list[int]], num_views: int) -> None:
         lengths, self._checksums = np.array(facts, dtype=np.int64).reshape(num_views, 2).T
@@ -142,7 +148,7 @@ class _Blobs:
         self._bytes = np.memmap(path, dtype=np.uint8, mode="r").view(np.ndarray)
 
     def __getitem__(self, index: int) -> bytes:
-        """Piece ``index``; ValueError where a bit of it is not what was written."""
+        """Return byte string ``index``; ValueError if its checksum differs."""
         piece = self._bytes[self._starts[index] : self._ends[index]].tobytes()
         if zlib.crc32(piece) != self._checksums[index]:
             raise ValueError("its checksum differs")

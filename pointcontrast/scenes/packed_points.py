@@ -1,14 +1,14 @@
-"""Views stored as points, thinned to a grid: LiDAR sweeps, pieces of a reconstruction.
+"""Views stored as points, thinned to a grid: LiDAR sweeps, parts of a reconstruction.
 
-N points in V views:
-    ``points.npy``   (N, 3) int16; metres = the view's origin + its scale * value
-    ``offsets.npy``  (V+1,) int64; view i owns rows offsets[i] : offsets[i + 1]
+Files, with N points in V views:
+    ``points.npy``   (N, 3) int16; metres = the view's origin + the view's scale * value
+    ``offsets.npy``  (V+1,) int64; view i has the rows offsets[i] : offsets[i + 1]
     ``colors.npy``   (N, 3) uint8 RGB, optional
     ``normals.npy``  (N, 3) int8, optional; round(127 * unit vector), 0 0 0 where unknown
 
-Content of ``meta.json``, a row each view:
-    ``origins``      x, y, z in world metres of the value 0 0 0
-    ``scales``       metres a unit; a millimetre, or what a view of more than 65 m needs
+Index in ``meta.json``, one entry per view:
+    ``origins``      x, y, z of the value 0 0 0, world metres
+    ``scales``       metres per unit; a millimetre, or more for a view wider than 65 m
 """
 
 from __future__ import annotations
@@ -31,10 +31,15 @@ _DTYPES = {"points": np.int16, "offsets": np.int64, "colors": np.uint8, "normals
 
 
 class PointWriter:
-    """Appends views to the files of a store."""
+    """Appends views to the files of a store of points."""
 
     def __init__(self, folder: Path, storage_grid: float) -> None:
-        """Write into ``folder``, thinned to one point a cell of ``storage_grid`` metres; 0: all."""
+        """Start a store.
+
+        Args:
+            folder: Folder to write into.
+            storage_grid: Points are thinned to one per cell of this side, metres; 0 keeps all.
+        """
         self._folder = folder
         self._storage_grid = storage_grid
         self._arrays: dict[str, GrowingArray] = {}
@@ -43,11 +48,10 @@ class PointWriter:
         self._scales: list[float] = []
 
     def add(self, view: View) -> int:
-        """Append a view; returns the number of its points.
+        """Append a view and return its number of points.
 
         Raises:
-            InputError: it has colours or normals and those before have none, or the other way
-                round.
+            InputError: Some views have colours or normals, and some do not.
         """
         grid = self._storage_grid
         cloud = thin(view.cloud, grid) if grid else view.cloud[:]
@@ -77,26 +81,31 @@ class PointWriter:
         return len(cloud)
 
     def finish(self) -> dict[str, Any]:
-        """Complete the files; returns their index for ``meta.json``."""
+        """Complete the files and return their index for ``meta.json``."""
         self.close()
         offsets = np.concatenate([[0], np.cumsum(self._num_points)]).astype(np.int64)
         np.save(self._folder / "offsets.npy", offsets)
         return {"origins": self._origins, "scales": self._scales}
 
     def close(self) -> None:
-        """Close the files, whatever happened."""
+        """Close the files, also after an error."""
         for array in self._arrays.values():
             array.close()
 
 
 class PointReader:
-    """The views that a :class:`PointWriter` wrote."""
+    """Reads the views that a :class:`PointWriter` wrote."""
 
     def __init__(self, folder: Path, content: dict[str, Any], num_points: tuple[int, ...]) -> None:
-        """Open the files of a store by memory map; no point is read.
+        """Map the files of a store into memory; no point is read.
+
+        Args:
+            folder: Folder of the store.
+            content: Index of the files, from ``meta.json``.
+            num_points: Number of points of each view.
 
         Raises:
-            ValueError: the index is incomplete, or disagrees with the files.
+            ValueError: The index is incomplete or disagrees with the files.
         """
         num_views = len(num_points)
         self._origins = np.array(content["origins"], np.float32).reshape(num_views, 3)
@@ -115,10 +124,10 @@ class PointReader:
     def read(
         self, index: int, world_from_camera: NDArray[np.float64], *, colors: bool, normals: bool
     ) -> Cloud:
-        """View ``index`` in memory of its own."""
+        """Read view ``index``; the pose is part of the signature of all readers and unused."""
         rows = slice(int(self._offsets[index]), int(self._offsets[index + 1]))
         points = np.multiply(self._points[rows], self._scales[index], dtype=np.float32)
-        for axis in range(3):  # three times as fast as broadcasting over rows of three
+        for axis in range(3):  # three times faster than broadcasting over rows of three
             points[:, axis] += self._origins[index, axis]
         cloud = PointCloud(points)
         if colors and "colors" in self._optional:
@@ -134,7 +143,7 @@ def _load(folder: Path, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
         raise ValueError(
             f"{name}.npy holds {array.dtype} {array.shape}, not {np.dtype(_DTYPES[name])} {shape}"
         )
-    return array.view(np.ndarray)  # a plain array is quicker to slice than a memmap
+    return array.view(np.ndarray)  # a plain array is faster to slice than a memmap
 
 
 def _unpack_normals(packed: NDArray[np.int8]) -> NDArray[np.float32]:

@@ -1,8 +1,8 @@
-"""The pair list: which two views of which scene are trained on together.
+"""The list of training pairs.
 
 Follows the authors' ``generate_list.py``: all pairs of views of a scene with an overlap of at
-least 0.3. Theirs is a text file of ``.npz`` names; ours a Parquet table, which is kept as a table
-as long as all pairs of all scenes are handled.
+least 0.3. The authors' list is a text file of ``.npz`` names. This one is a Parquet table, which
+stays a table wherever the pairs of all scenes are handled at once.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SCHEMA = pa.schema(
 )
 _KEY = b"pointcontrast"
 _REDO = "run prepare_pairs again"
-_DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError)  # what Arrow raises over bad bytes
+_DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError)  # raised by Arrow for damaged files
 
 
 def choose_pairs(
@@ -44,11 +44,11 @@ def choose_pairs(
 
     Args:
         overlap: (V, V) symmetric, 0..1 (``pointcontrast.scenes.overlap.overlap_matrix``).
-        threshold: the smallest overlap that is kept.
-        scene: the scene's folder, relative to the root of the prepared data.
+        threshold: Smallest overlap of a pair.
+        scene: Folder of the scene, relative to the root of the prepared data.
 
     Returns:
-        Pairs with view0 < view1, in order.
+        Pairs with view0 < view1, sorted.
     """
     return _as_pairs(choose_pair_table(overlap, threshold, scene))
 
@@ -67,7 +67,7 @@ def pair_table(
     view1: NDArray[np.integer[Any]],
     overlap: NDArray[np.floating[Any]],
 ) -> pa.Table:
-    """Pairs of one scene as a table; the arrays are (N,)."""
+    """Make a table of the pairs of one scene from arrays of shape (N,)."""
     columns = (np.full(len(view0), scene, object), view0, view1, overlap)
     arrays = [
         pa.array(column, type=field.type) for column, field in zip(columns, _SCHEMA, strict=True)
@@ -81,12 +81,12 @@ def write_pairs(
     """Write a pair list as Parquet, atomically; the same pairs and settings give the same bytes.
 
     Args:
-        path: the file.
-        pairs: any number of pairs, of one scene or many; a table as of :func:`read_pair_table`.
-        settings: what they were made with; kept in the file's metadata.
+        path: File to write.
+        pairs: Pairs of one scene or many, or a table of :func:`read_pair_table`.
+        settings: Settings that the list was made with, kept in the metadata of the file.
     """
     table = pairs if isinstance(pairs, pa.Table) else _as_table(pairs)
-    content = _encode(table, settings or {})  # a full disk is then an OSError of ours, not Arrow's
+    content = _encode(table, settings or {})  # not by Arrow on disk: a full disk is an OSError
     with atomic_file(path) as partial:
         partial.write_bytes(content)
 
@@ -95,7 +95,7 @@ def read_pairs(path: Path) -> list[Pair]:
     """Read a pair list.
 
     Raises:
-        InputError: absent, damaged, of another format, or with values that cannot be.
+        InputError: Absent, damaged, of another format, or with impossible values.
     """
     return _as_pairs(read_pair_table(path))
 
@@ -112,10 +112,10 @@ def read_pair_table(path: Path) -> pa.Table:
 
 
 def read_pair_settings(path: Path) -> dict[str, Any]:
-    """Read what a pair list was made with.
+    """Read the settings that a pair list was made with.
 
     Raises:
-        InputError: as :func:`read_pairs`.
+        InputError: As :func:`read_pairs`.
     """
     return _settings_of(path, _open(path).schema_arrow)
 
@@ -134,13 +134,13 @@ def _as_table(pairs: Sequence[Pair]) -> pa.Table:
 
 
 def has_changed(path: Path) -> bool:
-    """Whether bytes of a list differ from what :func:`write_pairs` makes of its content.
+    """Check whether the bytes of a list differ from those that :func:`write_pairs` writes.
 
-    Parquet says much twice, and a change in what is not read shows only here. A file by another
-    version of Arrow may be written in another way, and is not held against this one's.
+    Parquet stores much information twice, and a change in a part that is not read shows only here.
+    A file of another version of Arrow may be encoded differently and counts as unchanged.
 
     Raises:
-        InputError: as :func:`read_pairs`.
+        InputError: As :func:`read_pairs`.
     """
     again = _encode(read_pair_table(path), read_pair_settings(path))
     by = pq.ParquetFile(BytesIO(again)).metadata.created_by
@@ -151,7 +151,7 @@ def _encode(table: pa.Table, settings: Mapping[str, Any]) -> bytes:
     facts = json.dumps({"format_version": FORMAT_VERSION, "settings": dict(settings)})
     table = table.replace_schema_metadata({_KEY: facts.encode()}).combine_chunks()
     buffer = BytesIO()
-    # Not compressed: compressors may give other bytes on other processors.
+    # Uncompressed: compressors may give other bytes on other processors.
     pq.write_table(table, buffer, compression="none", write_page_checksum=True)
     return buffer.getvalue()
 

@@ -1,4 +1,4 @@
-"""``meta.json`` of a prepared scene: what its arrays mean and how they were made."""
+"""The ``meta.json`` of a prepared scene: meaning and origin of its arrays."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from pointcontrast.scenes.views import SkippedFrame
 
 FORMAT_VERSION = 2
 REDO = "run prepare_pairs again"
-_CHECKSUM = "sha256"  # of the rest
+_CHECKSUM = "sha256"  # key of the digest of all other keys
 
 
 @dataclass(frozen=True)
 class SceneMeta:
-    """What ``meta.json`` holds.
+    """Content of ``meta.json``.
 
     Attributes:
-        format_version: of the store.
-        source: layout and place of the frames, for people.
-        storage: how views are kept: "depth" (``pointcontrast.scenes.packed_images``) or "points"
+        format_version: Version of the store's format.
+        source: Layout and folder of the raw frames, for people.
+        storage: Form of the views: "depth" (``pointcontrast.scenes.packed_images``) or "points"
             (``pointcontrast.scenes.packed_points``).
-        content: the index of the arrays, as the storage's module describes it.
-        frame_ids: of the V views.
-        sensor: "camera", or "lidar" where one of the views is no camera's.
-        poses: (V, 4, 4) float64 ``world_from_camera`` (of a LiDAR, ``world_from_sensor``).
-        num_points: of each view as it is stored.
+        content: Index of the arrays, described in the module of the storage.
+        frame_ids: Names of the V views.
+        sensor: "camera", or "lidar" if at least one view is not a camera's.
+        poses: (V, 4, 4) float64 ``world_from_camera`` (for a LiDAR, ``world_from_sensor``).
+        num_points: Stored points of each view.
         up: (3,) float64 unit vector, the scene's up direction in the world frame.
-        up_support: the share of normals along it, 0..1 (``pointcontrast.scenes.up_direction``).
-        up_how: where it comes from.
+        up_support: Share of normals along ``up``, 0..1 (``pointcontrast.scenes.up_direction``).
+        up_how: Origin of ``up``.
         floor_height: 1st percentile of the points along ``up``, metres.
-        skipped: frames that were left out, each with its reason.
-        problem: what is wrong with the recording as a whole though it could be read, or None.
-        settings: what the store was made with, to tell whether it must be made again.
-        files: name -> {"bytes", "sha256"} of the arrays.
+        skipped: Frames that were left out, with reasons.
+        problem: Damage of the recording as a whole, though it could be read; or None.
+        settings: Settings that the store was made with; other settings make it again.
+        files: Name -> {"bytes", "sha256"} of the arrays.
     """
 
     format_version: int
@@ -62,12 +62,12 @@ class SceneMeta:
     files: dict[str, dict[str, Any]]
 
     def camera_pose(self, view: int) -> NDArray[np.float64] | None:
-        """(4, 4) ``world_from_camera`` of the camera that took a view; None of a LiDAR."""
+        """Return the (4, 4) ``world_from_camera`` of a view; None for a LiDAR's."""
         return self.poses[view] if self.sensor == "camera" else None
 
 
 def file_facts(path: Path) -> dict[str, Any]:
-    """What ``SceneMeta.files`` keeps of a file."""
+    """Return the entry of a file in ``SceneMeta.files``."""
     return {"bytes": path.stat().st_size, "sha256": sha256(path)}
 
 
@@ -75,7 +75,7 @@ def read_meta(path: Path) -> SceneMeta:
     """Read and check the ``meta.json`` of the store in folder ``path``.
 
     Raises:
-        InputError: absent, not JSON, incomplete, or of another format version.
+        InputError: Absent, not JSON, incomplete, edited, or of another format version.
     """
     file = path / "meta.json"
     if not file.exists():
@@ -100,7 +100,7 @@ def read_meta(path: Path) -> SceneMeta:
         for key in ("frame_ids", "num_points"):
             value[key] = tuple(value[key])
         if not len(value["frame_ids"]) == len(value["num_points"]) == len(value["poses"]) > 0:
-            raise ValueError("as many frame_ids, num_points and poses as views")
+            raise ValueError("frame_ids, num_points and poses differ in length")
         return SceneMeta(**{each.name: value[each.name] for each in fields(SceneMeta)})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{file} is incomplete or damaged ({error!r}); {REDO}") from None
@@ -120,6 +120,6 @@ def write_meta(path: Path, meta: SceneMeta) -> None:
 
 
 def _digest(value: dict[str, Any]) -> str:
-    """The SHA-256 of what ``meta.json`` says, however it is laid out."""
+    """Return the SHA-256 of the content, whatever the layout of the text."""
     content = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()

@@ -1,10 +1,10 @@
-"""The view store: all views of one scene in one folder, read by memory map.
+"""The view store: all views of one scene in one memory-mapped folder.
 
-A store keeps depth images (``pointcontrast.scenes.packed_images``: every pixel, without loss) or
-points thinned to a grid (``pointcontrast.scenes.packed_points``), and ``meta.json`` says all else
-(:class:`~pointcontrast.scenes.scene_meta.SceneMeta`), written last.
+A store holds depth images (``pointcontrast.scenes.packed_images``: every pixel, lossless) or
+points thinned to a grid (``pointcontrast.scenes.packed_points``). Everything else is in
+``meta.json`` (:class:`~pointcontrast.scenes.scene_meta.SceneMeta`), which is written last.
 
-The authors keep one ``.npz`` of full-resolution float64 points per view: 24 bytes a pixel. The
+The authors store one ``.npz`` of full-resolution float64 points per view: 24 bytes per pixel. The
 depth image that the points come from holds the same in a quarter to half a byte.
 """
 
@@ -39,18 +39,21 @@ from pointcontrast.types import Cloud, PointCloud
 Storage = Literal["depth", "points"]
 STORAGE_GRID = 0.0125
 _READERS = {"depth": ImageReader, "points": PointReader}
-_SAMPLE = 4000  # points of a view looked at for the up direction and the floor
+_SAMPLE = 4000  # points per view from which the up direction and the floor are estimated
 
 
 class ViewStore(Sequence[PointCloud]):
-    """The views of one scene; opening reads no points, and workers may share it by pickling."""
+    """The views of one scene.
+
+    Opening reads no points. A store can be pickled, which transfers its path only.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open the store in folder ``path``.
 
         Raises:
-            InputError: no store there, or one that is half written, damaged or too new; the
-                message names the file.
+            InputError: No store, or one that is incomplete, damaged or too new; the message names
+                the file.
         """
         self.path = path
         self.meta = read_meta(path)
@@ -66,7 +69,7 @@ class ViewStore(Sequence[PointCloud]):
             raise InputError(f"{path} is incomplete or damaged ({error}); {REDO}") from None
 
     def __len__(self) -> int:
-        """The number of views."""
+        """Return the number of views."""
         return len(self.meta.frame_ids)
 
     @overload
@@ -74,37 +77,37 @@ class ViewStore(Sequence[PointCloud]):
     @overload
     def __getitem__(self, index: slice) -> list[PointCloud]: ...
     def __getitem__(self, index: int | slice) -> PointCloud | list[PointCloud]:
-        """View ``index`` with all that is known of each point, float32 world metres."""
+        """Read view ``index`` with all colours and normals, float32 world metres."""
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         return self.read(index)[:]
 
     def read(self, index: int, *, colors: bool = True, normals: bool = True) -> Cloud:
-        """View ``index`` as a cloud whose colours and normals are worked out where asked for.
+        """Read view ``index`` as a cloud that computes colours and normals of selected points.
 
         Args:
-            index: of the view; negative ones count from the end.
-            colors: whether points taken out shall have their colours, where there are any.
-            normals: whether they shall have their normals, where there are any.
+            index: Index of the view; negative ones count from the end.
+            colors: Whether selected points have colours, if the view has them.
+            normals: Whether selected points have normals, if the view has them.
 
         Raises:
-            InputError: the view is damaged.
+            InputError: The view is damaged.
         """
         index = range(len(self))[index]  # negative indices, and IndexError past the end
         return self._views.read(index, self.meta.poses[index], colors=colors, normals=normals)
 
     def verify(self) -> None:
-        """Read every byte and hold it against the checksums.
+        """Compare every byte with the checksums.
 
         Raises:
-            InputError: a file differs from what was written.
+            InputError: A file differs from what was written.
         """
         for name, facts in self.meta.files.items():
             if sha256(self.path / name) != facts["sha256"]:
                 raise InputError(f"{self.path / name} is damaged (its checksum differs); {REDO}")
 
     def __reduce__(self) -> tuple[type[ViewStore], tuple[Path]]:
-        """Pickle the path only: a memory map would be pickled with all its points."""
+        """Pickle the path only; a memory map would be pickled with all its points."""
         return ViewStore, (self.path,)
 
     def _check_sizes(self) -> None:
@@ -225,7 +228,7 @@ def fill_view_store(
 
 
 class _Packer:
-    """Takes in the views of a scene one by one."""
+    """Collects the views of a scene one by one."""
 
     def __init__(self, folder: Path, storage: Storage, storage_grid: float) -> None:
         self.storage: Storage = storage
@@ -265,7 +268,10 @@ class _Packer:
                 else PointWriter(self._folder, self._storage_grid)
             )
         if self.storage == "depth" and not is_image:
-            raise InputError(f"{view.frame_id}: the scene has depth images and sweeps; part them")
+            raise InputError(
+                f"{view.frame_id}: the scene has depth images and sweeps; prepare "
+                "them as two scenes"
+            )
         self.num_points.append(self._writer.add(view))
         self.frame_ids.append(view.frame_id)
         self.poses.append(view.world_from_camera)
@@ -274,7 +280,7 @@ class _Packer:
         self._sample.append(view.cloud[:: max(1, len(view.cloud) // _SAMPLE)])
 
     def sample(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Some points (N, 3) of all views, and their normals where known (M, 3)."""
+        """Return some points of all views, (N, 3), and their known normals, (M, 3)."""
         normals = [cloud.normals for cloud in self._sample if cloud.normals is not None]
         none = np.empty((0, 3), np.float32)
         return np.concatenate([cloud.points for cloud in self._sample]), np.concatenate(

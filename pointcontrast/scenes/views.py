@@ -1,8 +1,9 @@
-"""Frames and sweeps become views: clouds of points in world metres.
+"""Conversion of frames and sweeps to views: point clouds in world metres.
 
-Follows the authors' ``point_cloud_extractor.py`` (zeros dropped, back-projection at the full
-depth resolution, camera pose). Deliberate deviation: depth beyond ``max_depth`` is dropped, for no
-structured-light or time-of-flight sensor of these data sets measures that far.
+Follows the authors' ``point_cloud_extractor.py``: zeros are dropped, every pixel is back-projected
+at the full depth resolution and moved by the camera pose. Deliberate deviation: depth beyond
+``max_depth`` is dropped, because no structured-light or time-of-flight sensor of these datasets
+measures that far.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ MAX_DEPTH = 10.0
 
 @dataclass(frozen=True)
 class View:
-    """What one frame or sweep contributes to a scene.
+    """The points of one frame or sweep.
 
     Attributes:
-        frame_id: name of the frame within its scene.
-        world_from_camera: (4, 4) float64, metres; of a LiDAR, where a LiDAR saw it.
-        cloud: its points in world metres, N >= 1: a :class:`DepthCloud` of a depth image, a
-            :class:`PointCloud` of a sweep.
-        is_camera: whether a camera saw it, not a LiDAR.
+        frame_id: Name of the frame within its scene.
+        world_from_camera: (4, 4) float64 pose of the camera or LiDAR, metres.
+        cloud: Points in world metres, N >= 1: a :class:`DepthCloud` for a depth image, a
+            :class:`PointCloud` for a sweep.
+        is_camera: True for a camera, False for a LiDAR.
     """
 
     frame_id: str
@@ -40,7 +41,7 @@ class View:
 
     @property
     def sensor_up(self) -> NDArray[np.float64]:
-        """(3,) float64 unit vector, world: -y of a camera, z of a LiDAR."""
+        """(3,) float64 unit vector in the world frame: -y of a camera, z of a LiDAR."""
         pose = self.world_from_camera
         return -pose[:3, 1] if self.is_camera else pose[:3, 2]
 
@@ -50,8 +51,8 @@ class SkippedFrame:
     """A frame that could not be used.
 
     Attributes:
-        frame_id: name of the frame within its scene.
-        reason: one line in words, naming the file.
+        frame_id: Name of the frame within its scene.
+        reason: Reason in one line, naming the file.
     """
 
     frame_id: str
@@ -64,12 +65,12 @@ def read_views(
     """Turn the frames of a sequence into views, one at a time.
 
     Args:
-        sequence: the source.
-        frame_skip: take every n-th frame; the authors' 25 is for ScanNet's 30 Hz.
-        max_depth: metres.
+        sequence: Recording to read.
+        frame_skip: Step between frames; the authors' 25 is for ScanNet's 30 Hz.
+        max_depth: Depth beyond this is dropped, metres.
 
     Yields:
-        A view for each good frame and a :class:`SkippedFrame` for each bad one, in order.
+        A view for each usable frame and a :class:`SkippedFrame` for each other one, in order.
     """
     for index in range(0, len(sequence), frame_skip):
         try:
@@ -80,15 +81,15 @@ def read_views(
 
 
 def to_view(recorded: Frame | Sweep, max_depth: float = MAX_DEPTH) -> View:
-    """The points that one frame or sweep saw, in world metres.
+    """Convert one frame or sweep to a view.
 
     Args:
-        recorded: a posed depth image, with colour or without, or a posed sweep.
-        max_depth: points of a depth image farther along the optical axis are dropped, metres;
-            sweeps keep all their points.
+        recorded: Posed depth image, with or without colour, or posed sweep.
+        max_depth: Depth beyond this along the optical axis is dropped, metres. Sweeps keep all
+            points.
 
     Raises:
-        FrameError: no valid depth at all.
+        FrameError: The frame has no valid depth.
     """
     if isinstance(recorded, Sweep):
         pose, cloud = recorded.world_from_sensor, recorded.cloud
@@ -97,7 +98,7 @@ def to_view(recorded: Frame | Sweep, max_depth: float = MAX_DEPTH) -> View:
             normals = normals @ pose[:3, :3].T.astype(np.float32)
         moved = PointCloud(transform_points(pose, cloud.points), cloud.colors, normals)
         return View(recorded.frame_id, pose, moved, recorded.is_camera)
-    # Whole millimetres are what such sensors' files hold, and what is stored.
+    # Files of these sensors hold whole millimetres, and so does the view store.
     near = (recorded.depth > 0) & (recorded.depth <= min(max_depth, 65.535))  # false for NaN
     millimetres = np.rint(np.where(near, recorded.depth, 0) * 1000).astype(np.uint16)
     if not millimetres.any():
@@ -115,15 +116,15 @@ def to_view(recorded: Frame | Sweep, max_depth: float = MAX_DEPTH) -> View:
 def thin(cloud: Cloud, cell_size: float) -> PointCloud:
     """Keep one point per cell of a world-aligned grid: the one nearest to the cell's centre.
 
-    Of the rules tried (the mean, the first, a random point, the one nearest to the mean), this
+    Of the rules tried (the mean, the first, a random point, the point nearest to the mean), this
     one loses the fewest voxels and correspondences when the points are voxelised later.
 
     Args:
         cloud: N points.
-        cell_size: metres.
+        cell_size: Side of a cell, metres.
 
     Returns:
-        At most N of the points, ordered by cell.
+        M <= N of the points, sorted by cell.
     """
     order, starts = sort_by_cell(cloud.points, cell_size)
     sizes = np.diff(starts, append=len(order))

@@ -1,4 +1,4 @@
-"""A cloud down-sampled to the mean of the points in each voxel, as Open3D does."""
+"""Down-sampling of a cloud to the mean of the points in each voxel, as Open3D does it."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ _MAX_VOXELS = 2**21 - 1  # along an axis
 
 
 def voxel_means(points: NDArray[np.floating[Any]], voxel_size: float) -> NDArray[np.float64]:
-    """Down-sample to the mean of the points in each voxel.
+    """Down-sample a cloud to the mean of the points in each voxel.
 
-    To the bit what Open3D's ``voxel_down_sample`` has, but for the order: sums in float64 and in
-    the order of the points.
+    The means equal those of Open3D's ``voxel_down_sample`` bit for bit, in another order: sums are
+    in float64 and in the order of the points.
 
     Convention:
-        The grid is the cloud's own: it starts half a voxel below the smallest coordinates.
+        Each cloud has a grid of its own, which starts half a voxel below the smallest coordinates.
 
     Args:
         points: (N, 3), N >= 1, finite, metres.
-        voxel_size: metres.
+        voxel_size: Side of a voxel, metres.
 
     Returns:
         (K, 3) float64, one row per occupied voxel, in the order of their first points.
 
     Raises:
-        InputError: there is no point, one is not finite, or they span 2**21 voxels or more.
+        InputError: No points, a point that is not finite, or an extent of 2**21 voxels or more.
     """
     if points.ndim != 2 or points.shape[1] != 3 or not len(points):
         raise InputError(f"a view must have points, as an array (N, 3); got {points.shape}")
@@ -51,12 +51,12 @@ def _by_sorting(points: NDArray[np.float64], voxel_size: float) -> NDArray[np.fl
         raise ValueError
     order, starts = sort_by_cell(points, voxel_size, lower)
     counts = np.diff(starts, append=len(order))
-    first = np.argsort(order[starts])  # the voxels by their first points
+    first = np.argsort(order[starts])  # voxels sorted by their first points
     rank = np.empty_like(first)
     rank[first] = np.arange(len(first))
     voxel = np.empty_like(order)
     voxel[order] = np.repeat(rank, counts)
-    # bincount adds in the order of the rows; np.add.reduceat adds in pairs, and rounds otherwise
+    # bincount adds in the order of the rows; np.add.reduceat adds pairwise and rounds differently
     sums = np.stack([np.bincount(voxel, weights=axis) for axis in points.T], axis=1)
     return sums / counts[first, None]
 
@@ -66,10 +66,10 @@ def _what_is_wrong(points: NDArray[np.floating[Any]], voxel_size: float) -> str:
     if len(bad):
         return (
             f"{len(bad)} of a view's {len(points)} points are not finite, the first at row "
-            f"{bad[0]}: {points[bad[0]].tolist()}; drop them, or mend the view's pose"
+            f"{bad[0]}: {points[bad[0]].tolist()}; drop them, or correct the view's pose"
         )
     extent = float(np.ptp(points.astype(np.float64), axis=0).max())
     return (
-        f"a view spans {extent:g} m, more than 2**21 voxels of {voxel_size:g} m; drop its far "
-        "points, or use a larger voxel size"
+        f"a view spans {extent:g} m, more than 2**21 voxels of {voxel_size:g} m; drop its "
+        "far points, or use a larger overlap voxel size"
     )

@@ -1,1 +1,1 @@
-"""Depth images: as clouds of points, and as few bytes."""
+"""Depth images: conversion to point clouds, normals, and compression."""

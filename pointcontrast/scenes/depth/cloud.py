@@ -1,8 +1,8 @@
 """A posed depth image as a cloud of points.
 
-Follows the authors' ``point_cloud_extractor.py``: zeros dropped, back-projection of every pixel at
-the full depth resolution, camera pose. Colours and normals are ours, and are worked out only for
-the points that are asked for: a training pair keeps one point in thirty.
+Follows the authors' ``point_cloud_extractor.py``: zeros are dropped, every pixel is back-projected
+at the full depth resolution and moved by the camera pose. Colours and normals are additions. They
+are computed for selected points only: a training pair keeps one point in thirty.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from pointcontrast.voxelize import voxel_box, voxelize
 
 
 class DepthCloud:
-    """The points that one depth image shows; a :class:`~pointcontrast.types.Cloud`.
+    """The points of one depth image; a :class:`~pointcontrast.types.Cloud`.
 
     Attributes:
-        millimetres: (H, W) uint16 along the optical axis, 0 where there is no point.
+        millimetres: (H, W) uint16 depth along the optical axis, 0 where there is no point.
         intrinsics: (3, 3) float64 pinhole matrix, pixels.
-        world_from_camera: (4, 4) float64, metres.
+        world_from_camera: (4, 4) float64 rigid transform, metres.
     """
 
     def __init__(
@@ -43,15 +43,15 @@ class DepthCloud:
         color: Callable[[], NDArray[np.uint8]] | None = None,
         normals: bool = True,
     ) -> None:
-        """Describe the cloud; nothing is computed.
+        """Keep the arguments; nothing is computed.
 
         Args:
-            millimetres: (H, W) uint16, contiguous, not all 0; kept.
-            intrinsics: (3, 3) float64.
-            world_from_camera: (4, 4) float64 rigid transform.
-            color: gives the (H, W, 3) uint8 image registered to the depth; called when colours
-                are first wanted. None: the points have no colours.
-            normals: whether points taken out get normals.
+            millimetres: (H, W) uint16, contiguous, not all 0; not copied.
+            intrinsics: (3, 3) float64 pinhole matrix, pixels.
+            world_from_camera: (4, 4) float64 rigid transform, metres.
+            color: Function that returns the (H, W, 3) uint8 image registered to the depth, called
+                on first use. None: the points have no colours.
+            normals: Whether selected points have normals.
         """
         self.millimetres = millimetres
         self.intrinsics = intrinsics
@@ -77,20 +77,20 @@ class DepthCloud:
         return self._color
 
     def __len__(self) -> int:
-        """The number of points."""
+        """Return the number of points."""
         return int(np.count_nonzero(self.millimetres))
 
     def __getitem__(self, rows: NDArray[Any] | slice) -> PointCloud:
-        """The points at ``rows`` (indices, a mask or a slice), with their colours and normals."""
+        """Select points by indices, a mask or a slice, with colours and normals."""
         return self.at(np.flatnonzero(self.millimetres)[rows])
 
     def at(self, pixels: NDArray[np.integer[Any]]) -> PointCloud:
-        """The points of some pixels, with their colours and normals.
+        """Return the points of some pixels, with colours and normals.
 
-        A normal is 0 0 0 where the depth image does not show one (isolated pixels, edges).
+        A normal is 0 0 0 where it cannot be estimated (isolated pixels, edges).
 
         Args:
-            pixels: (N,) of those with depth, counted row by row.
+            pixels: (N,) flat indices of pixels with depth, row by row.
         """
         normals = None
         if self._with_normals:
@@ -108,17 +108,17 @@ class DepthCloud:
     def voxelize(
         self, rotation: NDArray[np.float64], voxel_size: float
     ) -> tuple[PointCloud, NDArray[np.int32]]:
-        """Turn the points about their mean and keep one a voxel, the first in the image.
+        """Rotate the points about their mean and keep one per voxel, the first in the image.
 
-        The mean goes to the origin. The turned points are never all in memory, which is twice as
-        fast as :func:`pointcontrast.voxelize.voxelize` on all of them.
+        The mean moves to the origin. The rotated points are never all in memory, which is twice
+        as fast as :func:`pointcontrast.voxelize.voxelize` on all of them.
 
         Args:
             rotation: (3, 3) float64.
-            voxel_size: metres.
+            voxel_size: Side of a voxel, metres.
 
         Returns:
-            The points that stay, not turned, and their voxels (M, 3) int32, unique.
+            The points that are kept, not rotated, and their voxels, (M, 3) int32, unique.
         """
         world = self._world_from_pixels()
         mean = world @ np.append(self._sums() / len(self), 1)
@@ -127,7 +127,7 @@ class DepthCloud:
         return self.at(pixels), coordinates
 
     def _world_from_pixels(self) -> NDArray[np.float64]:
-        """(3, 4) that takes (u z, v z, z, 1) to the world: u, v the column and row, z in mm."""
+        """Return the (3, 4) map from (u z, v z, z, 1) to the world: column u, row v, z in mm."""
         rays = 0.001 * self.world_from_camera[:3, :3] @ np.linalg.inv(self.intrinsics)
         return np.column_stack([rays, self.world_from_camera[:3, 3]])
 
@@ -143,11 +143,11 @@ class DepthCloud:
 def unproject(
     millimetres: NDArray[np.uint16], dst_from_pixels: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """The points of a depth image.
+    """Back-project a depth image.
 
     Convention:
-        ``dst_from_pixels @ (u z, v z, z, 1)`` with u the column and v the row of the pixel, in
-        float32 from the matrix on: off by a micrometre at 10 m, where sensors' steps are
+        ``dst_from_pixels @ (u z, v z, z, 1)`` with column u and row v of the pixel. The matrix is
+        rounded to float32 first: the error is a micrometre at 10 m, where sensors resolve
         millimetres.
 
     Args:
@@ -155,7 +155,7 @@ def unproject(
         dst_from_pixels: (3, 4) float64.
 
     Returns:
-        (3, N) float32 in the order of the pixels.
+        (3, N) float32 points in the order of the pixels.
     """
     library = load_depth_kernels()
     if library is not None:
@@ -169,15 +169,16 @@ def unproject(
 def voxelize_pixels(
     millimetres: NDArray[np.uint16], dst_from_pixels: NDArray[np.float64], voxel_size: float
 ) -> tuple[NDArray[np.integer[Any]], NDArray[np.int32]]:
-    """One point of a depth image a voxel, the first in the order of the pixels.
+    """Keep one point of a depth image per voxel, the first in the order of the pixels.
 
     Args:
         millimetres: (H, W) uint16, 0 where there is no point.
-        dst_from_pixels: as of :func:`unproject`.
-        voxel_size: metres.
+        dst_from_pixels: (3, 4) float64, as in :func:`unproject`.
+        voxel_size: Side of a voxel, metres.
 
     Returns:
-        The pixels (M,) that stay, rising, counted row by row, and their voxels (M, 3) int32.
+        The flat indices of the pixels that are kept, (M,), ascending, and their voxels, (M, 3)
+        int32.
     """
     library = load_depth_kernels()
     if library is None:
@@ -195,7 +196,7 @@ def _points(
     rows: NDArray[np.integer[Any]],
     depth: NDArray[np.uint16],
 ) -> NDArray[np.float32]:
-    """(3, N) points of some pixels, in the operations and the order of the compiled kernels."""
+    """Compute the (3, N) points of some pixels, operation by operation as the kernels do."""
     z, u, v = (array.astype(np.float32) for array in (depth, columns, rows))
     points = np.empty((3, len(z)), np.float32)
     for out, row in zip(points, dst_from_pixels.astype(np.float32), strict=True):

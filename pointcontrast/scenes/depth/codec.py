@@ -1,10 +1,10 @@
-"""Depth images in few bytes, without loss, and quick to read.
+"""Lossless compression of depth images.
 
-A sensor's depth is smooth, so each pixel is stored as its difference from the pixel above; the
-differences' low and high bytes are then compressed apart, by Zstandard. On real frames that is 1/42
-(HoloLens) to 1/90 (Kinect) of the authors' float64 points, a little smaller than PNG, and read
-several times as fast. (Differences along the rows would be 3 to 10 % smaller, but have to be summed
-up one after another.)
+A sensor's depth is smooth, so each pixel is stored as its difference from the pixel above. The low
+and high bytes of the differences are compressed separately by Zstandard. On real frames the result
+is 1/42 (HoloLens) to 1/90 (Kinect) of the size of the authors' float64 points, a little smaller
+than PNG, and several times faster to read. Differences along the rows would be 3 to 10 % smaller,
+but must be summed one after another.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from pointcontrast.compiled.depth import load_depth_kernels, undo_differences
 
-# Level 9 is 9 % smaller, takes seven times as long, and would be 40 % of preparing a view; reading
-# costs the same.
+# Level 9 is 9 % smaller and takes seven times as long, 40 % of the preparation of a view. The time
+# to read is the same.
 _LEVEL = 3
 
 
@@ -27,28 +27,28 @@ def encode_depth(millimetres: NDArray[np.uint16]) -> bytes:
         millimetres: (H, W) uint16, 0 where there is no measurement.
 
     Returns:
-        What :func:`decode_depth` turns back; the same image gives the same bytes.
+        Bytes for :func:`decode_depth`; the same image gives the same bytes.
     """
     steps = np.diff(millimetres, axis=0, prepend=np.zeros_like(millimetres[:1]))
     steps = steps.astype(np.int16)
-    folded = ((steps << 1) ^ (steps >> 15)).astype(np.uint16)  # small of either sign: small
+    folded = ((steps << 1) ^ (steps >> 15)).astype(np.uint16)  # zigzag: small if the step is
     planes = np.stack([folded & 0xFF, folded >> 8]).astype(np.uint8)
     codec = pa.Codec("zstd", compression_level=_LEVEL)
     return codec.compress(planes.tobytes(), asbytes=True)
 
 
 def decode_depth(data: bytes, shape: tuple[int, int]) -> NDArray[np.uint16]:
-    """The image that :func:`encode_depth` compressed.
+    """Decompress an image of :func:`encode_depth`.
 
     Args:
-        data: its bytes.
-        shape: (H, W).
+        data: Compressed bytes.
+        shape: H and W of the image.
 
     Returns:
         (H, W) uint16 millimetres.
 
     Raises:
-        ValueError: the bytes are damaged or of an image of another size.
+        ValueError: The bytes are damaged or belong to an image of another size.
     """
     size = 2 * shape[0] * shape[1]
     try:

@@ -1,4 +1,4 @@
-"""Surface normals of chosen pixels of a depth image."""
+"""Surface normals of selected pixels of a depth image."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 _NORMAL_REACH = (2, 4, 6)  # pixels from the centre at which depth is compared
-_MAX_SLOPE = 3.0  # a step in depth steeper than this (metres per metre) is an edge
-_DEPTH_NOISE = 0.01  # relative to the depth: steps below are noise, never an edge
-_MIN_NEIGHBORS = 8  # of the 24 compared pixels, for a normal to be trusted
+_MAX_SLOPE = 3.0  # a depth step steeper than this (metres per metre) is an edge
+_DEPTH_NOISE = 0.01  # relative to the depth: smaller steps are noise, never an edge
+_MIN_NEIGHBORS = 8  # of the 24 compared pixels, for a valid normal
 
 
 def depth_normals(
@@ -19,20 +19,20 @@ def depth_normals(
     intrinsics: NDArray[np.float64],
     pixels: NDArray[np.integer[Any]] | None = None,
 ) -> NDArray[np.float32]:
-    """Surface normals of a depth image, from a plane fitted around every pixel.
+    """Estimate surface normals of a depth image by fitting a plane around every pixel.
 
-    A plane ``n . p = d`` makes the inverse depth a linear function of the pixel,
-    ``1/z = n . ray / d``, so a line fit of 1/z over the neighbours within 6 pixels gives n / d
-    without bias however slanted the surface is. Neighbours across a depth edge take no part.
+    On a plane ``n . p = d`` the inverse depth is a linear function of the pixel,
+    ``1/z = n . ray / d``. A linear fit of 1/z over the neighbours within 6 pixels therefore gives
+    n / d without bias, however slanted the surface is. Neighbours across a depth edge are ignored.
 
     Args:
-        depth: (H, W) in any unit, 0 where there is no measurement.
-        intrinsics: (3, 3) pinhole matrix.
-        pixels: (N,) the pixels, counted row by row; None takes all.
+        depth: (H, W) depth in any unit, 0 where there is no measurement.
+        intrinsics: (3, 3) pinhole matrix, pixels.
+        pixels: (N,) flat indices of pixels, row by row; None takes all.
 
     Returns:
         (N, 3) float32 unit vectors in the camera frame, towards the camera; 0 0 0 where too few
-        neighbours lie on the same surface. Never NaN.
+        neighbours lie on the same surface, never NaN.
     """
     height, width = depth.shape
     chosen = np.arange(height * width) if pixels is None else np.asarray(pixels)
@@ -77,7 +77,7 @@ def _plane_normals(
     rows: NDArray[np.integer[Any]],
     intrinsics: NDArray[np.float64],
 ) -> NDArray[np.float32]:
-    """Solve the line fits of :func:`depth_normals` and turn them into unit normals."""
+    """Solve the linear fits of :func:`depth_normals` and convert them to unit normals."""
     mean_u, mean_v, mean_w = sums["u"] / count, sums["v"] / count, sums["w"] / count
     uu = sums["uu"] - count * mean_u * mean_u
     uv = sums["uv"] - count * mean_u * mean_v
@@ -85,7 +85,7 @@ def _plane_normals(
     uw = sums["uw"] - count * mean_u * mean_w
     vw = sums["vw"] - count * mean_v * mean_w
     determinant = uu * vv - uv * uv
-    # Neighbours on a line fix no plane: their determinant is 0 up to rounding.
+    # Neighbours on a line determine no plane: the determinant is 0 up to rounding.
     good = (count > _MIN_NEIGHBORS) & (center > 0) & (determinant > 1e-2 * (uu + vv) ** 2)
     scale = np.where(good, 1.0 / np.where(good, determinant, 1), 0).astype(np.float32)
     slope_u, slope_v = (uw * vv - vw * uv) * scale, (vw * uu - uw * uv) * scale
@@ -99,13 +99,13 @@ def _plane_normals(
 
 
 def _ring_offsets() -> Sequence[tuple[int, int]]:
-    """Pixel offsets in eight directions at every reach of ``_NORMAL_REACH``."""
+    """Return pixel offsets in eight directions at each distance in ``_NORMAL_REACH``."""
     steps = [(du, dv) for du in (-1, 0, 1) for dv in (-1, 0, 1) if (du, dv) != (0, 0)]
     return [(reach * du, reach * dv) for reach in _NORMAL_REACH for du, dv in steps]
 
 
 def _unit(vectors: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """Vectors of length 1; those (nearly) without a direction become 0 0 0."""
+    """Scale vectors to length 1; vectors of (nearly) no length become 0 0 0."""
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     tiny = np.finfo(np.float32).tiny
     return np.where(lengths > tiny, vectors / np.maximum(lengths, tiny), 0).astype(np.float32)
