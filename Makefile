@@ -21,7 +21,7 @@ RUN_PYTEST = OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n $(WORKERS) $(PYTEST_A
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test test-slow minkowski doctor lint types format clean test-extras dev-extras
+.PHONY: help setup demo test test-slow minkowski doctor lint types format docs clean test-extras dev-extras docs-extras
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,10 @@ format: dev-extras ## let ruff rewrite what it can
 	$(VENV_PYTHON) -m ruff check --fix .
 	$(VENV_PYTHON) -m ruff format .
 
+docs: docs-extras ## build the site into build/site, without the network; warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(VENV_PYTHON) -m mkdocs build --strict --quiet
+	@echo "build/site/index.html; for the search too: $(VENV_PYTHON) -m http.server -d build/site"
+
 clean: ## remove .venv and the tools' caches; runs and data stay
 	rm -rf .venv build .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -64,3 +68,6 @@ test-extras: setup
 
 dev-extras: setup
 	@tools/setup/extras.sh dev ruff pyright
+
+docs-extras: setup
+	@tools/setup/extras.sh docs mkdocs material mkdocstrings nbconvert latex2mathml

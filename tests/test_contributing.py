@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from downstream.evaluate_cli import main as evaluate
 from downstream.finetune_cli import main as finetune
 from downstream.network_file import read_network
+from pointcontrast.preparation.prepare import prepare
 from pointcontrast.pretrain_cli import main
+from pointcontrast.recordings import layouts
+from pointcontrast.recordings.layouts import open_sequence
 from pointcontrast.runs.folder import read_metrics
-from pointcontrast.synthetic.source import write_labelled_rooms
+from pointcontrast.scenes.view_store import ViewStore
+from pointcontrast.synthetic.source import write_labelled_rooms, write_rooms
+from pointcontrast.types import Frame
 from pointcontrast.weights.backbone_file import load_backbone
 from tests.helpers.downstream_small import SMALL
 from tests.helpers.repository import REPOSITORY
 from tests.helpers.small_run import CONFIG
 
 RECIPE = re.compile(
-    r"<!-- recipe: (\w+) -->\n```python\n# (\w+\.py)\n(.*?)```\n\n```yaml\n(.*?)```", re.DOTALL
+    r"<!-- recipe: (\w+) -->\n```python\n# (\w+\.py)\n((?:(?!```).)*)```\n\n```yaml\n(.*?)```",
+    re.DOTALL,
 )
 
 
@@ -34,10 +42,12 @@ def merged(base: dict, change: dict) -> dict:
     return result
 
 
-RECIPES = RECIPE.findall((REPOSITORY / "CONTRIBUTING.md").read_text())
+TEXT = (REPOSITORY / "CONTRIBUTING.md").read_text()
+RECIPES = RECIPE.findall(TEXT)
 
 
 def test_all_recipes_are_found() -> None:
+    assert TEXT.count("<!-- recipe: ") == len(RECIPES) + 1  # the reader's has no YAML
     assert [name for name, *_ in RECIPES] == [
         "loss",
         "backbone",
@@ -129,3 +139,40 @@ def test_recipe_runs(
         finetune_pretrained("my_backbone.TwoLayers")
     if name == "dataset":
         assert Path("data/one_room/pairs.parquet").exists()
+
+
+def test_reader_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the reader's recipe prepares is what its frames are in a known layout."""
+    (found,) = re.findall(
+        r"<!-- recipe: reader -->\n```python\n# (\w+).py\n(.*?)```", TEXT, re.DOTALL
+    )
+    module, code = found
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    Path(f"{module}.py").write_text(code)
+    (room,) = write_rooms(Path("raw"), num_rooms=1, num_frames=8, seed=0, width=80, height=60)
+    sequence = open_sequence(room)
+    for index, name in enumerate(sequence.frame_ids):
+        frame = sequence.read(index)
+        assert isinstance(frame, Frame)
+        assert frame.color is not None
+        Path("npz").mkdir(exist_ok=True)
+        np.savez(
+            f"npz/frame_{name}.npz",
+            depth=frame.depth,
+            color=frame.color,
+            intrinsics=frame.intrinsics,
+            pose=frame.world_from_camera,
+        )
+    reader = importlib.import_module(module).NpzFrames
+    monkeypatch.setattr(layouts, "LAYOUTS", (*layouts.LAYOUTS, reader))
+    Path("npz/frame_damaged.npz").write_bytes(b"not an archive")
+    for source in (room, Path("npz")):
+        assert prepare([source], Path("prepared")).num_pairs > 0
+    expected, stored = ViewStore(Path("prepared") / room.name), ViewStore(Path("prepared/npz"))
+    assert stored.meta.source["layout"] == "npz_frames"
+    assert "frame_damaged" in str(stored.meta.skipped)
+    assert len(stored) == len(expected)
+    for view, wanted in zip(stored, expected, strict=True):
+        np.testing.assert_array_equal(view.points, wanted.points)
+        np.testing.assert_array_equal(view.colors, wanted.colors)
