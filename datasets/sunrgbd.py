@@ -1,4 +1,4 @@
-"""SUN RGB-D: images with boxes -> labelled scenes, from the release or from VoteNet's MATLAB step.
+"""Convert SUN RGB-D, the release or the output of VoteNet's MATLAB script, to labelled scenes.
 
 python datasets/sunrgbd.py scenes data/sunrgbd --output data/sunrgbd_scenes
 python datasets/sunrgbd.py scenes data/sunrgbd --output data/sunrgbd_v2 --labels v2
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import sys
 from functools import partial
-from pathlib import Path
 
 from downstream.releases.sunrgbd.images import (
     ImageSettings,
@@ -21,8 +20,6 @@ from downstream.releases.sunrgbd.images import (
 )
 from pointcontrast.errors import run_command
 from pointcontrast.preparation.conversion_cli import Commands, convert_scenes
-from pointcontrast.preparation.prepare_cli import add_worker_options
-from pointcontrast.preparation.scene_conversion import ConvertedScene
 
 
 def _scenes(arguments: argparse.Namespace) -> int:
@@ -34,52 +31,43 @@ def _scenes(arguments: argparse.Namespace) -> int:
     images, notes = find_images(arguments.release, settings.labels)
     for note in notes:
         print(f"note: {note}")
-    finished: list[ConvertedScene] = []
-
-    def convert(**options: object) -> tuple[list[ConvertedScene], dict[str, str]]:
-        run = partial(convert_images, images, arguments.output, settings)
-        scenes, failures = run(**options)  # pyright: ignore[reportArgumentType]
-        finished.extend(scenes)
-        return scenes, failures
-
-    status = convert_scenes(arguments, convert)
-    print(report(images, arguments.output, finished))
-    return status
+    return convert_scenes(
+        arguments,
+        partial(convert_images, images, arguments.output, settings),
+        partial(report, images, arguments.output),
+    )
 
 
 def _commands() -> Commands:
     commands = Commands(__doc__)
-    scenes = commands.add("scenes", "images -> labelled scenes", _scenes)
-    scenes.add_argument(
-        "release",
-        type=Path,
-        help="folder with SUNRGBD/, SUNRGBDMeta3DBB_v2.mat, SUNRGBDMeta2DBB_v2.mat and "
-        "SUNRGBDtoolbox/, or the sunrgbd_trainval of VoteNet's MATLAB step",
+    scenes = commands.add_conversion(
+        "scenes",
+        "convert images to labelled scenes with boxes",
+        _scenes,
+        release="folder with SUNRGBD/, SUNRGBDMeta3DBB_v2.mat, SUNRGBDMeta2DBB_v2.mat and "
+        "SUNRGBDtoolbox/, or the folder sunrgbd_trainval of VoteNet's MATLAB script",
+        unit="image",
     )
-    scenes.add_argument("--output", "-o", type=Path, required=True, help="folder of the scenes")
     scenes.add_argument(
         "--labels",
         choices=("v1", "v2"),
         default="v1",
-        help="of the boxes; v1 are those of VoteNet's and PointContrast's figures",
+        help="version of the boxes; VoteNet and PointContrast report results on v1",
     )
     scenes.add_argument(
-        "--max-points", type=int, default=50_000, help="of an image, drawn at random; 0 keeps all"
+        "--max-points",
+        type=int,
+        default=50_000,
+        help="maximum number of points per image, drawn at random; 0 keeps all points",
     )
     scenes.add_argument(
         "--keep-empty",
         action="store_true",
-        help="keep images without a box of the ten classes; VoteNet's figures are without them",
+        help="keep images without a box of the ten classes, which VoteNet leaves out",
     )
-    add_worker_options(scenes)
     commands.add_verify()
     return commands
 
 
-def main() -> int:
-    """Read the command line and do what it says."""
-    return _commands().run()
-
-
 if __name__ == "__main__":
-    sys.exit(run_command(main))
+    sys.exit(run_command(_commands().run))

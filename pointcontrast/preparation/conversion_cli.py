@@ -1,4 +1,4 @@
-"""What the command lines of the converters in ``datasets/`` share."""
+"""Command lines of the converters in ``datasets/``: subcommands, options and the final report."""
 
 from __future__ import annotations
 
@@ -9,96 +9,137 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pointcontrast.labelled_scene import find_labelled_scenes, problems_of_scene
-from pointcontrast.preparation.prepare_cli import check_worker_options
 from pointcontrast.preparation.scene_conversion import ConvertedScene
+from pointcontrast.preparation.workers import Workers, add_worker_options, workers_from
 from pointcontrast.process_memory import peak_of_children, peak_of_process
+
+Command = Callable[[argparse.Namespace], int]
+ConvertScenes = Callable[[Workers], tuple[list[ConvertedScene], dict[str, str]]]
 
 
 class Commands:
-    """An argument parser with subcommands, each with the function that runs it."""
+    """Argument parser with subcommands, each with the function that runs it."""
 
     def __init__(self, description: str | None) -> None:
-        """Start with the first line of a script's docstring."""
-        self.parser = argparse.ArgumentParser(
+        """Create the parser; the first line of the script's docstring describes it."""
+        self._parser = argparse.ArgumentParser(
             description=(description or "").splitlines()[0],
             formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         )
-        self._commands = self.parser.add_subparsers(dest="command", required=True)
+        self._commands = self._parser.add_subparsers(dest="command", required=True)
 
     def add(
-        self, name: str, text: str, run: Callable[[argparse.Namespace], int]
+        self, name: str, text: str, run: Command, *, takes_others: bool = False
     ) -> argparse.ArgumentParser:
-        """Add a subcommand; options are added to what is returned."""
+        """Add a subcommand.
+
+        Args:
+            name: Name of the subcommand.
+            text: Help text.
+            run: Function from the parsed arguments to the exit status.
+            takes_others: Whether ``run`` accepts options that the parser does not know. It gets
+                them as ``arguments.others``, a list of words.
+
+        Returns:
+            Parser of the subcommand, for its options.
+        """
         added = self._commands.add_parser(
-            name, help=text, description=text, formatter_class=self.parser.formatter_class
+            name, help=text, description=text, formatter_class=self._parser.formatter_class
         )
-        added.set_defaults(run=run)
+        added.set_defaults(run=run, takes_others=takes_others)
         return added
 
-    def run(self) -> int:
-        """Parse the process's arguments and run the command; returns the exit status."""
-        arguments = self.parser.parse_args()
-        return arguments.run(arguments)
+    def add_conversion(
+        self,
+        name: str,
+        text: str,
+        run: Command,
+        *,
+        release: str,
+        output: str = "folder of the labelled scenes",
+        unit: str = "scene",
+    ) -> argparse.ArgumentParser:
+        """Add a subcommand that converts a release: ``release --output`` and worker options.
+
+        Args:
+            name: Name of the subcommand.
+            text: Help text.
+            run: Function from the parsed arguments to the exit status.
+            release: Help text of the release's folder.
+            output: Help text of the output folder.
+            unit: Name of a task in the help of the worker options.
+
+        Returns:
+            Parser of the subcommand, for its own options.
+        """
+        added = self.add(name, text, run)
+        added.add_argument("release", type=Path, help=release)
+        added.add_argument("--output", "-o", type=Path, required=True, help=output)
+        add_worker_options(added, unit)
+        return added
 
     def add_verify(self) -> None:
         """Add ``verify``, which reads every byte of labelled scenes."""
         verify = self.add("verify", "check every byte of labelled scenes", _verify)
-        verify.add_argument("scenes", type=Path, help="folder of labelled scenes")
+        verify.add_argument("scenes", type=Path, help="folder of the labelled scenes")
+
+    def run(self) -> int:
+        """Parse the arguments of the process and run the subcommand; return the exit status."""
+        arguments, arguments.others = self._parser.parse_known_args()
+        if arguments.others and not arguments.takes_others:
+            self._parser.error(f"unrecognized arguments: {' '.join(arguments.others)}")
+        return arguments.run(arguments)
 
 
 def convert_scenes(
     arguments: argparse.Namespace,
-    convert: Callable[..., tuple[list[ConvertedScene], dict[str, str]]],
+    convert: ConvertScenes,
+    describe: Callable[[list[ConvertedScene]], str] | None = None,
 ) -> int:
-    """Convert as the worker options say, and report.
+    """Convert scenes with the workers that the command line asks for, and print a report.
 
     Args:
-        arguments: with ``output`` and those of ``prepare_cli.add_worker_options``.
-        convert: a dataset's conversion of many scenes, but for the keyword arguments of
-            :func:`pointcontrast.preparation.scene_conversion.convert_all`.
+        arguments: Arguments of a command of :meth:`Commands.add_conversion`.
+        convert: Function from workers to the finished scenes and failures, name -> reason.
+        describe: Function from the finished scenes to further lines of the report.
 
     Returns:
-        The exit status.
+        Exit status: 1 if a scene failed.
     """
-    check_worker_options(vars(arguments))
+    workers = workers_from(arguments)
     start = time.perf_counter()
-    finished, failures = convert(
-        num_workers=arguments.num_workers,
-        scheduler=arguments.scheduler,
-        memory_limit=arguments.memory_limit,
-        progress=True,
-    )
+    finished, failures = convert(workers)
     seconds = time.perf_counter() - start
-    return _report_scenes(finished, failures, arguments.output, seconds)
-
-
-def _report_scenes(
-    finished: list[ConvertedScene], failures: dict[str, str], output: Path, seconds: float
-) -> int:
-    """Say what was converted, how fast, and what failed; returns the exit status."""
     for scene in finished:
         for note in scene.notes:
             print(f"note: {scene.scene}: {note}")
-    points = sum(scene.num_points for scene in finished)
-    size = sum(scene.num_bytes for scene in finished)
     print(
         f"{len(finished)} scenes ({sum(scene.reused for scene in finished)} finished before), "
-        f"{points:,} points, {size / 1e6:.1f} MB in {output}"
+        f"{sum(scene.num_points for scene in finished):,} points, "
+        f"{sum(scene.num_bytes for scene in finished) / 1e6:.1f} MB in {arguments.output}"
     )
-    made = sum(scene.num_points for scene in finished if not scene.reused)
-    if made:
-        print(speed_and_memory(made, seconds))
+    print_speed(sum(scene.num_points for scene in finished if not scene.reused), seconds)
+    if describe is not None:
+        print(describe(finished))
     return report_failures(failures)
 
 
-def speed_and_memory(num_points: int, seconds: float) -> str:
-    """How fast points were converted, and the most memory that one of the processes held."""
-    peak = max(peak_of_process(), peak_of_children())
-    return f"{num_points / seconds:,.0f} points a second, at most {peak / 1e6:.0f} MB a process"
+def print_missing(found: int, wanted: int, what: str) -> None:
+    """Print a line if parts of a release are missing, such as "scans of val"."""
+    if found < wanted:
+        print(f"found {found} of the {wanted} {what}; the others are skipped")
+
+
+def print_speed(num_points: int, seconds: float) -> None:
+    """Print points per second and the largest memory of a process, unless nothing was converted."""
+    if num_points:
+        peak = max(peak_of_process(), peak_of_children())
+        speed = f"{num_points / seconds:,.0f} points per second"
+        print(f"{speed}, at most {peak / 1e6:.0f} MB per process")
 
 
 def report_failures(failures: dict[str, str]) -> int:
-    """Say what failed and why; returns the exit status."""
+    """Print failures, name -> reason, to stderr; return the exit status."""
     for name, reason in failures.items():
         print(f"error: {name}: {reason}", file=sys.stderr)
     return 1 if failures else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from types import NoneType
@@ -17,6 +17,7 @@ from pointcontrast.preparation.pair_sampling import MAX_PAIRS
 from pointcontrast.preparation.prepare import Summary, prepare
 from pointcontrast.preparation.prepare_scene import Settings
 from pointcontrast.preparation.verify_cli import main as verify
+from pointcontrast.preparation.workers import add_worker_options, check_worker_options
 from pointcontrast.scenes.pairs import PAIRS_FILE
 
 _METAVARS = {"up": ("X", "Y", "Z"), "intrinsics": ("FX", "FY", "CX", "CY")}
@@ -110,44 +111,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0, help="of that choice")
     add_worker_options(parser)
     return parser
-
-
-def add_worker_options(parser: argparse.ArgumentParser) -> None:
-    """The options that :func:`pointcontrast.preparation.cluster.run_scenes` is run by."""
-    add = parser.add_argument_group("workers").add_argument
-    add(
-        "--num-workers",
-        type=int,
-        help="processes on this machine, a scene at a time each; by default one a core, at most "
-        "one a scene",
-    )
-    add(
-        "--memory-limit",
-        default="auto",
-        help="of each process, such as 4GB; one that needs more is killed and its scene tried "
-        "again. auto is this machine's memory divided by --num-workers; 0 is none",
-    )
-    add(
-        "--scheduler",
-        metavar="tcp://HOST:PORT",
-        help="use the workers of this Dask scheduler, which see the same files under the same "
-        "paths (docs/cluster.md)",
-    )
-
-
-def check_worker_options(arguments: Mapping[str, Any]) -> None:
-    """Refuse options of :func:`add_worker_options` that exclude one another.
-
-    Raises:
-        InputError: a local setting together with a scheduler.
-    """
-    if arguments["scheduler"] and (
-        arguments["num_workers"] is not None or arguments["memory_limit"] != "auto"
-    ):
-        raise InputError(
-            "--num-workers and --memory-limit are for workers on this machine; those of "
-            "--scheduler are started with their own"
-        )
 
 
 def _add_settings(group: argparse._ArgumentGroup) -> None:

@@ -1,7 +1,7 @@
-"""From a raw release to labelled scenes: what every converter does around its own reader.
+"""Conversion of a raw release to labelled scenes, shared by all converters.
 
-A scene that is finished with the same settings is kept, one that fails does not stop the others,
-and a folder that holds anything else is never replaced.
+Scenes finished with the same settings are kept. A scene that fails does not stop the others. A
+folder with other content is never replaced.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,22 +20,22 @@ from pointcontrast.errors import InputError
 from pointcontrast.files import sweep_leftovers
 from pointcontrast.labelled_scene import LabelledScene, read_labelled_scene, write_labelled_scene
 from pointcontrast.preparation.cluster import SceneFailure, default_num_workers, run_scenes
+from pointcontrast.preparation.workers import THIS_PROCESS, Workers
 
-Task = TypeVar("Task")
 Summary = TypeVar("Summary")
 
 
 @dataclass(frozen=True)
 class ConvertedScene:
-    """What became of one scene that is finished.
+    """Summary of a finished scene.
 
     Attributes:
-        scene: its name: its folder below the output.
-        num_points: N.
-        num_boxes: K; 0 where objects are not known.
-        num_bytes: on disk.
-        reused: it was finished before with the same settings.
-        notes: what was odd about its files.
+        scene: Name of the scene, its folder below the output.
+        num_points: Number of points.
+        num_boxes: Number of boxes; 0 where objects are unknown.
+        num_bytes: Size on disk, bytes.
+        reused: Whether it was finished before with the same settings.
+        notes: Irregularities of its files.
     """
 
     scene: str
@@ -48,16 +49,17 @@ class ConvertedScene:
 def make_scene(
     output: Path, name: str, settings: Mapping[str, Any], read: Callable[[], LabelledScene]
 ) -> ConvertedScene:
-    """Make one labelled scene, unless it is there already.
+    """Write a labelled scene, unless it exists with the same settings.
 
     Args:
-        output: the scene becomes ``output/name``, whole or not at all.
-        name: of the scene; with ``/`` where scenes are kept in groups.
-        settings: what decides its content; JSON values. A scene with these is kept.
-        read: makes the scene from the raw files; its ``details["notes"]`` lists what was odd.
+        output: Folder of the scenes. The scene is written to ``output/name``, atomically.
+        name: Name of the scene, with ``/`` for scenes in groups.
+        settings: Everything that determines the content; JSON values.
+        read: Function that reads the scene from the raw files. ``details["notes"]`` lists
+            irregularities.
 
     Raises:
-        InputError: the raw files are wrong, or the folder holds something else.
+        InputError: The raw files are wrong, or the folder has other content.
     """
     folder = output / name
     scene = _finished(folder, dict(settings))
@@ -78,39 +80,36 @@ def make_scene(
 
 
 def convert_all(
-    function: Callable[[Task], Summary],
-    tasks: Mapping[str, Task],
+    function: Callable[..., Summary],
+    tasks: Mapping[str, tuple[Any, ...]],
+    workers: Workers = THIS_PROCESS,
     *,
-    num_workers: int | None = 1,
-    scheduler: str | None = None,
-    memory_limit: str = "auto",
-    progress: bool = False,
     unit: str = "scene",
 ) -> tuple[list[Summary], dict[str, str]]:
-    """Convert many scenes (or other parts of a release), in parallel; failures stop no other.
+    """Convert the scenes (or other parts) of a release in parallel.
+
+    A failure does not stop the other tasks.
 
     Args:
-        function: converts one; picklable.
-        tasks: what it is given, by name. Paths in it are absolute: workers elsewhere have other
-            working folders.
-        num_workers: processes; None is one a core (see
-            :func:`pointcontrast.preparation.prepare.prepare`).
-        scheduler: address of a Dask scheduler to use instead.
-        memory_limit: of each process.
-        progress: show a progress bar.
-        unit: what the bar counts.
+        function: Function that converts one part; picklable by name.
+        tasks: Name -> arguments of ``function``. Paths must be absolute, because workers on other
+            machines have other working directories.
+        workers: Worker processes.
+        unit: Unit of the progress bar.
 
     Returns:
-        What is finished, and name -> reason for what is not, both in the order of ``tasks``.
+        Results of the finished tasks, and failures (name -> reason), both in the order of
+        ``tasks``.
     """
     outcomes = run_scenes(
-        function,
+        partial(_call, function),
         tasks,
-        num_workers=num_workers or default_num_workers(len(tasks)),
-        scheduler=scheduler,
-        memory_limit=memory_limit,
+        num_workers=workers.num_workers or default_num_workers(len(tasks)),
+        scheduler=workers.scheduler,
+        memory_limit=workers.memory_limit,
     )
-    bar = tqdm(outcomes, f"{unit}s", len(tasks), unit=unit, disable=None if progress else True)
+    hidden = None if workers.progress else True
+    bar = tqdm(outcomes, "convert", len(tasks), unit=unit, disable=hidden)
     with closing(outcomes):
         done = dict(bar)
     finished: list[Summary] = []
@@ -124,10 +123,14 @@ def convert_all(
     return finished, failures
 
 
-def fingerprint(files: Iterable[Path]) -> str:
-    """Names and sizes of some files in one word, to tell whether they are still the same.
+def _call(function: Callable[..., Summary], arguments: tuple[Any, ...]) -> Summary:
+    return function(*arguments)
 
-    Reading them would take as long as the work that this may save.
+
+def fingerprint(files: Iterable[Path]) -> str:
+    """Return a hash of the names and sizes of files, to detect changes.
+
+    The content is not hashed: reading it would take as long as the conversion.
     """
     digest = hashlib.sha256()
     for path in files:
@@ -136,21 +139,21 @@ def fingerprint(files: Iterable[Path]) -> str:
 
 
 def refuse_foreign(folder: Path) -> None:
-    """Never replace a folder that was not made by a converter, such as the raw release itself.
+    """Refuse to replace a folder that no converter wrote, such as the raw release itself.
 
     Raises:
-        InputError: the folder holds files, but no ``meta.json``.
+        InputError: The folder has files but no ``meta.json``.
     """
     if folder.exists() and not (folder / "meta.json").exists() and any(folder.iterdir()):
         raise InputError(f"{folder} holds other files, not a scene; give another --output")
 
 
 def _finished(folder: Path, wanted: dict[str, Any]) -> LabelledScene | None:
-    """The scene in ``folder`` if it is whole and was made with these settings."""
+    """Read the scene in ``folder`` if it is complete and has these settings."""
     if not folder.exists():
         return None
     try:
         scene = read_labelled_scene(folder)
     except InputError:
-        return None  # damaged, or no scene: made again
+        return None  # damaged or no scene: write it again
     return scene if scene.settings == wanted else None

@@ -119,7 +119,8 @@ def _plain(value: Any) -> Any:
 
 def _from_plain(kind: Any, value: Any) -> Any:
     if is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
+        # pointcontrast.types imports torch for type checkers only
+        hints = typing.get_type_hints(kind, localns={"torch": torch})
         return typing.cast(type, kind)(
             **{name: _from_plain(hints[name], item) for name, item in value.items()}
         )

@@ -15,7 +15,7 @@ from downstream.releases.scannet.classes import CLASS_NAMES as SCANNET_CLASSES
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import LabelledScene, write_labelled_scene
 from pointcontrast.synthetic.source import write_labelled_rooms
-from tests.helpers.shape_commands import Command, command_of
+from tests.helpers.converters import Command, command_of
 
 
 @pytest.fixture

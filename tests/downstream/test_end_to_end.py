@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from downstream.evaluate_cli import main as evaluate
-from tests.helpers.dataset_scripts import convert
+from tests.helpers.converters import convert
 from tests.releases.s3dis.release import write_s3dis_release
 from tests.releases.scannet.release import write_scannet_release
 from tests.releases.shapenet.release import write_shapenet_release

@@ -14,7 +14,7 @@ from downstream.benchmarks import S3DIS
 from downstream.data import FinetuneDataModule
 from pointcontrast.errors import InputError
 from pointcontrast.runs.folder import read_metrics
-from tests.helpers.dataset_scripts import convert
+from tests.helpers.converters import convert
 from tests.helpers.downstream_small import SMALL
 from tests.helpers.gloo import ended, start
 from tests.helpers.repository import REPOSITORY

@@ -20,8 +20,8 @@ from pointcontrast.labelled_scene import (
     write_labelled_scene,
 )
 from pointcontrast.synthetic.source import write_rooms
+from tests.helpers.converters import Command, command_of
 from tests.helpers.repository import REPOSITORY
-from tests.helpers.shape_commands import Command, command_of
 from tests.releases.shapenetpart.release import write_shapenetpart_release
 
 ROOMS = ("Area_1/hall_1", "Area_1/office_1", "Area_2/office_1", "Area_3/lobby_1", "Area_5/hall_1")

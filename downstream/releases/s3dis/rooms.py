@@ -1,16 +1,15 @@
-"""Rooms of the release to labelled scenes.
+"""Conversion of rooms to labelled scenes.
 
 Points, colours and labels come from the annotations, as in the authors' preprocessing
-(SpatioTemporalSegmentation ``lib/datasets/preprocessing/stanford.py``). ``<room>.txt``, the same
-points without labels, is not read: it would double what is read
-from disk, it is misnamed in one room (``Area_6/copyRoom_1/copy_Room_1.txt``), and of the release's
-four damaged lines it holds two.
+(SpatioTemporalSegmentation ``lib/datasets/preprocessing/stanford.py``). ``<room>.txt`` holds the
+same points without labels and is not read: reading it would double the time on disk, it is misnamed
+in one room (``Area_6/copyRoom_1/copy_Room_1.txt``), and it has two of the four damaged lines of the
+release.
 """
 
 from __future__ import annotations
 
 import filecmp
-import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,12 +28,13 @@ from pointcontrast.preparation.scene_conversion import (
     fingerprint,
     make_scene,
 )
+from pointcontrast.preparation.workers import THIS_PROCESS, Workers
 
-_RECIPE = 2  # raised when the code comes to make other scenes from the same files
+_RECIPE = 2  # increased when the same files would give other scenes
 
 NUM_ROOMS: dict[int, int] = {1: 44, 2: 40, 3: 23, 4: 49, 5: 68, 6: 48}
-"""Area -> how many rooms the release has, 272 in all. Areas 1, 3, 4 and 5 as in the logs of issues
-39 and 141 of HuguesTHOMAS/KPConv-PyTorch."""
+"""Area -> number of rooms in the release, 272 in total. Areas 1, 3, 4 and 5 agree with the logs in
+issues 39 and 141 of HuguesTHOMAS/KPConv-PyTorch."""
 
 AREAS = tuple(NUM_ROOMS)
 ANNOTATIONS = "Annotations"
@@ -42,12 +42,12 @@ ANNOTATIONS = "Annotations"
 
 @dataclass(frozen=True, kw_only=True)
 class RoomSettings:
-    """How rooms become scenes.
+    """Settings of the conversion.
 
     Attributes:
-        grid: metres: the first point of each cell of such a grid is kept, files in the order of
-            their names; a cell whose labels disagree is ignored. 0 keeps all.
-            The authors thin to 0.01 before training.
+        grid: Size of a grid cell, metres. The first point of each cell is kept, with files sorted
+            by name; a cell whose points have different labels is labelled -1. 0 keeps all points.
+            The authors' code subsamples to 0.01 before training.
     """
 
     grid: float = 0.0
@@ -56,21 +56,21 @@ class RoomSettings:
         """Check the values.
 
         Raises:
-            InputError: the grid is negative or not finite.
+            InputError: ``grid`` is negative or not finite.
         """
         if not 0 <= self.grid < np.inf:
             raise InputError(f"--grid {self.grid} must be 0 or a positive size in metres")
 
 
 def find_rooms(release: Path, areas: Collection[int] = AREAS) -> list[Path]:
-    """The rooms' folders of some areas, sorted.
+    """Find the folders of the rooms of some areas, sorted.
 
     Args:
-        release: the folder that holds ``Area_1`` and so on.
-        areas: those wanted; some may be missing.
+        release: Folder with ``Area_1`` and so on.
+        areas: Areas to search; some may be missing.
 
     Raises:
-        InputError: there is no such folder, or no room in it.
+        InputError: The folder does not exist or has no room.
     """
     if not release.is_dir():
         raise InputError(f"{release} is not a folder; give the folder with Area_1, Area_2, ...")
@@ -89,20 +89,21 @@ def find_rooms(release: Path, areas: Collection[int] = AREAS) -> list[Path]:
 
 
 def room_name(room: Path) -> str:
-    """``Area_5/office_1``."""
+    """Return the name of a room, such as ``Area_5/office_1``."""
     return f"{room.parent.name}/{room.name}"
 
 
 def convert_room(room: Path, output: Path, settings: RoomSettings) -> ConvertedScene:
-    """Make the labelled scene of one room, unless it is there already.
+    """Convert a room, unless it is finished.
 
     Args:
-        room: its folder in the release.
-        output: the scene becomes ``output/Area_5/office_1``, whole or not at all.
-        settings: how.
+        room: Folder of the room in the release.
+        output: Folder of the scenes. The scene is written to ``output/Area_5/office_1``,
+            atomically.
+        settings: Settings of the conversion.
 
     Raises:
-        InputError: a file of the room is missing or wrong; the message names it.
+        InputError: A file of the room is missing or wrong.
     """
     files = annotation_files(room)
     wanted = {"recipe": _RECIPE, "grid": settings.grid, "files": fingerprint(files)}
@@ -113,34 +114,28 @@ def convert_rooms(
     rooms: Sequence[Path],
     output: Path,
     settings: RoomSettings,
-    *,
-    num_workers: int | None = 1,
-    scheduler: str | None = None,
-    memory_limit: str = "auto",
-    progress: bool = False,
+    workers: Workers = THIS_PROCESS,
 ) -> tuple[list[ConvertedScene], dict[str, str]]:
-    """Make the labelled scenes of many rooms; one that fails does not stop the others.
+    """Convert rooms in parallel; each process holds one room at a time.
 
-    Each process holds one room at a time. Arguments and result as of
-    :func:`pointcontrast.preparation.scene_conversion.convert_all`.
+    Args:
+        rooms: Folders of the rooms in the release.
+        output: Folder of the scenes.
+        settings: Settings of the conversion.
+        workers: Worker processes.
+
+    Returns:
+        Finished rooms, and failures (name -> reason), both in the order of ``rooms``.
     """
-    root = Path(os.path.abspath(output))
-    return convert_all(
-        _convert,
-        {room_name(room): (Path(os.path.abspath(room)), root, settings) for room in rooms},
-        num_workers=num_workers,
-        scheduler=scheduler,
-        memory_limit=memory_limit,
-        progress=progress,
-        unit="room",
-    )
+    tasks = {room_name(room): (room.absolute(), output.absolute(), settings) for room in rooms}
+    return convert_all(convert_room, tasks, workers, unit="room")
 
 
 def annotation_files(room: Path) -> list[Path]:
-    """The annotation files of a room, sorted; hidden files are passed over.
+    """Find the annotation files of a room, sorted; hidden files are skipped.
 
     Raises:
-        InputError: there is none.
+        InputError: The room has none.
     """
     folder = room / ANNOTATIONS
     files = sorted(
@@ -150,18 +145,14 @@ def annotation_files(room: Path) -> list[Path]:
     )
     if not files:
         raise InputError(
-            f"{room} has no annotations: {folder} must hold files such as chair_1.txt; copy the "
+            f"{room} has no annotations: {folder} must have files such as chair_1.txt; copy the "
             "room from the release again"
         )
     return files
 
 
-def _convert(task: tuple[Path, Path, RoomSettings]) -> ConvertedScene:
-    return convert_room(*task)
-
-
 def _read_room(room: Path, files: Sequence[Path], settings: RoomSettings) -> LabelledScene:
-    """One room, in the frame of the release: that of its building."""
+    """Read a room in the frame of the release, that of its building."""
     names = {path: read_annotation_name(path) for path in files}  # before the points are read
     notes = [note for path, name in names.items() if (note := _name_note(path, name))]
     objects = {path: name for path, name in names.items() if not _is_second_copy(path, name)}
@@ -170,7 +161,7 @@ def _read_room(room: Path, files: Sequence[Path], settings: RoomSettings) -> Lab
     classes = [name.row for name in objects.values()]
     notes += [note for part in parts for note in part.notes]
     notes += [
-        f"{path.name}: {count} points of a class that is ignored"
+        f"{path.name}: {count} points of an ignored class"
         for path, row, count in zip(objects, classes, counts, strict=True)
         if row == -1
     ]
@@ -192,10 +183,10 @@ def _read_room(room: Path, files: Sequence[Path], settings: RoomSettings) -> Lab
 
 
 def _is_second_copy(path: Path, name: AnnotationName) -> bool:
-    """Whether the file is there twice; the one of the proper name then counts.
+    """Return whether the file is a copy of another file, which is then used.
 
-    Of the release that is ``Area_5/office_36/Annotations/wall_3 (1).txt``; others remove it by
-    hand (reference: drprojects/superpoint_transformer, ``src/datasets/s3dis.py``).
+    The release has one, ``Area_5/office_36/Annotations/wall_3 (1).txt``. Others delete it
+    (reference: drprojects/superpoint_transformer, ``src/datasets/s3dis.py``).
     """
     return name.is_copy and path.with_name(name.proper).exists()
 

@@ -1,13 +1,12 @@
-"""One ScanNet scan as one labelled scene, and all scans of a release.
+"""Conversion of ScanNet scans to labelled scenes.
 
-A scene has the vertices, colours and normals of ``_vh_clean_2.ply``, a row of the benchmark's 20
-classes per vertex, the annotated objects as instances, and an axis-aligned box about each object
-(as VoteNet's are: the extremes of its vertices in the aligned frame).
+A scene has the vertices, colours and normals of ``_vh_clean_2.ply``, one of the benchmark's 20
+classes per vertex, the annotated objects as instances, and an axis-aligned box around each object:
+as in VoteNet, the extremes of its vertices in the aligned frame.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,18 +37,20 @@ from pointcontrast.preparation.scene_conversion import (
     fingerprint,
     make_scene,
 )
+from pointcontrast.preparation.workers import THIS_PROCESS, Workers
 
-_RECIPE = 1  # raised when the code comes to make other scenes from the same files
+_RECIPE = 1  # increased when the same files would give other scenes
 
 
 @dataclass(frozen=True, kw_only=True)
 class SceneSettings:
-    """How scans become scenes.
+    """Settings of the conversion.
 
     Attributes:
-        align: turn the walls along the axes, as the scan's ``.txt`` says.
-        labels: take the labels; without them, only pretraining can use the scenes.
-        label_map: the map from raw categories to NYU40, in place of the release's own.
+        align: Whether to rotate the walls parallel to the axes, with ``axisAlignment`` of the
+            scan's ``.txt``.
+        labels: Whether to read the labels. Scenes without labels serve pretraining only.
+        label_map: Map from raw categories to NYU40, in place of that of the release.
     """
 
     align: bool = True
@@ -58,15 +59,15 @@ class SceneSettings:
 
 
 def convert_scan(scan: Path, output: Path, settings: SceneSettings) -> ConvertedScene:
-    """Make the labelled scene of one scan, unless it is there already.
+    """Convert a scan, unless it is finished.
 
     Args:
-        scan: the scan's folder in the release; its name is the scan's id.
-        output: the scene becomes ``output/<id>``, whole or not at all.
-        settings: how.
+        scan: Folder of the scan in the release; its name is the id.
+        output: Folder of the scenes. The scene is written to ``output/<id>``, atomically.
+        settings: Settings of the conversion.
 
     Raises:
-        InputError: a file of the scan is missing or wrong; the message names it.
+        InputError: A file of the scan is missing or wrong.
     """
     name = check_scan_id(scan.name, str(scan))
     return make_scene(
@@ -78,45 +79,25 @@ def convert_scans(
     scans: Sequence[Path],
     output: Path,
     settings: SceneSettings,
-    *,
-    num_workers: int | None = 1,
-    scheduler: str | None = None,
-    memory_limit: str = "auto",
-    progress: bool = False,
+    workers: Workers = THIS_PROCESS,
 ) -> tuple[list[ConvertedScene], dict[str, str]]:
-    """Make the labelled scenes of many scans; one that fails does not stop the others.
+    """Convert scans in parallel.
 
     Args:
-        scans: their folders (``release.find_scans``).
-        output: folder of the scenes.
-        settings: how.
-        num_workers: processes; None is one a core (see
-            :func:`pointcontrast.preparation.prepare.prepare`).
-        scheduler: address of a Dask scheduler to use instead.
-        memory_limit: of each process.
-        progress: show a progress bar.
+        scans: Folders of the scans (``release.find_scans``).
+        output: Folder of the scenes.
+        settings: Settings of the conversion.
+        workers: Worker processes.
 
     Returns:
-        What is finished, and scan -> reason for what is not, both in the order of ``scans``.
+        Finished scans, and failures (id -> reason), both in the order of ``scans``.
     """
-    root = Path(os.path.abspath(output))  # workers elsewhere have other working folders
-    return convert_all(
-        _convert,
-        {scan.name: (scan, root, settings) for scan in scans},
-        num_workers=num_workers,
-        scheduler=scheduler,
-        memory_limit=memory_limit,
-        progress=progress,
-        unit="scan",
-    )
-
-
-def _convert(task: tuple[Path, Path, SceneSettings]) -> ConvertedScene:
-    return convert_scan(*task)
+    tasks = {scan.name: (scan.absolute(), output.absolute(), settings) for scan in scans}
+    return convert_all(convert_scan, tasks, workers, unit="scan")
 
 
 def _read_scan(scan: Path, settings: SceneSettings) -> LabelledScene:
-    """One scan as a scene without settings."""
+    """Read a scan."""
     mesh = read_mesh(scan_file(scan, MESH))
     coord, normal = mesh.vertices, vertex_normals(mesh)
     alignment = read_axis_alignment(scan_file(scan, INFO)) if settings.align else None
@@ -131,7 +112,7 @@ def _read_scan(scan: Path, settings: SceneSettings) -> LabelledScene:
         class_names=CLASS_NAMES,
         source={"dataset": "ScanNet v2", "scan": scan.name, "folder": scan.parent.name},
         details={
-            # None: the file has no such line (test scans), or it was not asked for
+            # None if the file has no such line (test scans) or align is off
             "axis_alignment": None if alignment is None else alignment.tolist(),
             "notes": [],
         },
@@ -146,7 +127,7 @@ def _label_map(scan: Path, settings: SceneSettings) -> Path:
 
 
 def _settings_of(scan: Path, settings: SceneSettings) -> dict[str, Any]:
-    """What decides the content of a scene: the switches, and which files there are."""
+    """Return everything that determines the content of a scene: options and files."""
     files = [scan_file(scan, MESH)]
     if settings.align:
         files.append(scan_file(scan, INFO))

@@ -1,14 +1,13 @@
-"""One category of ShapeNetCore as one shape set, and all categories of a release.
+"""Conversion of the categories of ShapeNetCore to shape sets.
 
-A shape is points drawn on its mesh: one at random for each equal share of the area, each with the
-normal of its face. Where a mesh shows the back of a face, so does its normal: ShapeNet's faces are
-not wound alike. Coordinates are the release's: y up, about one unit across.
+A shape consists of points sampled on its mesh, one at random per equal share of the area, with the
+normals of their faces. The sign of a normal means nothing, because ShapeNet's faces are not
+oriented consistently. Coordinates are those of the release: y up, about one unit across.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -25,53 +24,62 @@ from downstream.releases.shapenet.layout import (
     read_split_file,
 )
 from downstream.releases.shapenet.obj_mesh import ObjMesh, read_obj
-from downstream.shapes.conversion import ConvertedShapeSet, make_shape_set, write_finished_splits
+from downstream.shapes.conversion import (
+    ConvertedShapeSet,
+    ShapeConversion,
+    convert_categories,
+    make_shape_set,
+)
 from downstream.shapes.shape_set import Shape, ShapeSetInfo
 from downstream.shapes.writer import LeftOut
 from pointcontrast.errors import InputError
-from pointcontrast.preparation.scene_conversion import convert_all, fingerprint
+from pointcontrast.preparation.scene_conversion import fingerprint
+from pointcontrast.preparation.workers import THIS_PROCESS, Workers
 from pointcontrast.recordings.reconstruction.surface_points import sample_surface
 
-_RECIPE = 1  # raised when the code comes to make other shapes from the same files
-# of models that are about one unit across
+_RECIPE = 1  # increased when the same files would give other shapes
+# limits for models about one unit across
 _SMALLEST_AREA = 1e-12
 _LARGEST_REACH = 1e6
 
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingSettings:
-    """How meshes become points.
+    """Settings of the sampling.
 
     Attributes:
-        num_points: of each shape. 4096 is twice what the benchmark takes of a shape at a time, so
-            that each epoch sees another half; all shapes are 5 GB then (10,000 points: 12 GB).
-        seed: a shape's points are a pure function of it, the shape's name and its mesh.
+        num_points: Number of points per shape. 4096 is twice the number that the benchmark draws
+            from a shape, so that each epoch sees another half. All shapes then take 5 GB (12 GB
+            with 10,000 points).
+        seed: Seed. The points of a shape are a pure function of the seed, its name and its mesh.
     """
 
     num_points: int = 4096
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Check the values.
 
-@dataclass(frozen=True, kw_only=True)
-class Conversion:
-    """What became of a release.
-
-    Attributes:
-        finished: categories, those with the most shapes first.
-        failures: synset -> reason.
-        num_unlisted: models that the split file does not name: passed over.
-    """
-
-    finished: list[ConvertedShapeSet]
-    failures: dict[str, str]
-    num_unlisted: int
+        Raises:
+            InputError: ``num_points`` is less than 1, or ``seed`` is negative.
+        """
+        if self.num_points < 1 or self.seed < 0:
+            raise InputError(
+                f"--num-points {self.num_points} must be 1 or more, --seed {self.seed} 0 or more"
+            )
 
 
 def sample_shape(mesh: ObjMesh, shape_id: str, num_points: int, rng: np.random.Generator) -> Shape:
-    """Draw points on a mesh, uniformly by area.
+    """Sample points on a mesh, uniformly by area.
+
+    Args:
+        mesh: The mesh.
+        shape_id: Id of the shape.
+        num_points: Number of points.
+        rng: Source of randomness.
 
     Raises:
-        InputError: the mesh has no area, or corners very far from the origin.
+        InputError: The mesh has no area, or corners very far from the origin.
     """
     corners = mesh.vertices[mesh.triangles]
     reach = float(np.abs(corners).max())
@@ -85,7 +93,7 @@ def sample_shape(mesh: ObjMesh, shape_id: str, num_points: int, rng: np.random.G
         mesh.vertices,
         mesh.triangles,
         None,
-        density=2 * num_points / area,  # more than enough: the limit decides
+        density=2 * num_points / area,  # twice the need; max_points decides
         max_points=num_points,
         rng=rng,
     )
@@ -95,18 +103,18 @@ def sample_shape(mesh: ObjMesh, shape_id: str, num_points: int, rng: np.random.G
 def convert_category(
     models: CategoryModels, output: Path, settings: SamplingSettings
 ) -> ConvertedShapeSet:
-    """Make the shape set of one category, unless it is there already.
+    """Convert a category, unless it is finished.
 
-    A model without a mesh, or with one that cannot be read or has no area, is left out: the
-    releases have some (ShapeNet/shapenet-viewer issue 7, Regenerator/dpf-nets issue 2).
+    A model whose mesh is missing, unreadable or without area is left out. The releases have some
+    (ShapeNet/shapenet-viewer issue 7, Regenerator/dpf-nets issue 2).
 
     Args:
-        models: the category.
-        output: the set becomes ``output/<synset>``, whole or not at all.
-        settings: how.
+        models: Models of the category.
+        output: Folder of the shape sets. The set is written to ``output/<synset>``, atomically.
+        settings: Settings of the sampling.
 
     Raises:
-        InputError: no model can be used, or the folder holds something else.
+        InputError: No model can be used, or the folder has other content.
     """
     paths = [
         models.path(model_id) or models.folder / model_id / MODEL_FILES[0]
@@ -132,56 +140,29 @@ def convert_release(
     release: Path,
     output: Path,
     settings: SamplingSettings | None = None,
+    workers: Workers = THIS_PROCESS,
     *,
     split_file: Path | None = None,
-    num_workers: int | None = 1,
-    scheduler: str | None = None,
-    memory_limit: str = "auto",
-    progress: bool = False,
-) -> Conversion:
-    """Make the shape sets of all categories that are there, and ``splits.json``.
+) -> ShapeConversion:
+    """Convert all categories of a release, and write ``splits.json``.
 
     Args:
-        release: the folder of the synsets' folders.
-        output: folder of the shape sets.
-        settings: how; None takes the defaults.
-        split_file: ``all.csv``; None is the one in ``release``.
-        num_workers: processes, a category at a time each; None is one a core.
-        scheduler: address of a Dask scheduler to use instead.
-        memory_limit: of each process.
-        progress: show a progress bar.
+        release: Folder with the folders of the synsets.
+        output: Folder of the shape sets.
+        settings: Settings of the sampling; None is the defaults.
+        workers: Worker processes.
+        split_file: Split file; None is ``all.csv`` in ``release``.
 
     Raises:
-        InputError: wrong settings, a split file that is missing or wrong, or no category there.
+        InputError: A setting is wrong, the split file is missing or wrong, or there is no category.
     """
     settings = settings or SamplingSettings()
-    if settings.num_points < 1 or settings.seed < 0:
-        raise InputError(
-            f"num_points {settings.num_points} must be 1 or more, seed {settings.seed} 0 or more"
-        )
     splits = read_split_file(split_file or release / SPLIT_FILE)
-    root = Path(os.path.abspath(output))  # workers elsewhere have other working folders
-    categories = find_categories(Path(os.path.abspath(release)), splits)
-    finished, failures = convert_all(
-        _convert,
-        {models.synset: (models, root, settings) for models in categories},
-        num_workers=num_workers,
-        scheduler=scheduler,
-        memory_limit=memory_limit,
-        progress=progress,
-        unit="category",
-    )
-    names = {
-        split: [f"{synset}/{model_id}" for synset, model_id in shapes]
-        for split, shapes in splits.items()
-    }
-    write_finished_splits(root, finished, names)
+    root = output.absolute()
+    categories = find_categories(release.absolute(), splits)
+    tasks = {models.synset: (models, root, settings) for models in categories}
     num_unlisted = sum(models.num_unlisted() for models in categories)
-    return Conversion(finished=finished, failures=failures, num_unlisted=num_unlisted)
-
-
-def _convert(task: tuple[CategoryModels, Path, SamplingSettings]) -> ConvertedShapeSet:
-    return convert_category(*task)
+    return convert_categories(convert_category, tasks, root, splits, num_unlisted, workers)
 
 
 def _sample(models: CategoryModels, settings: SamplingSettings) -> Iterator[Shape | LeftOut]:

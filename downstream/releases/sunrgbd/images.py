@@ -1,8 +1,7 @@
-"""Images of either form to labelled scenes, and what is known of all of them."""
+"""Conversion of images, of either form, to labelled scenes."""
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,22 +27,25 @@ from pointcontrast.preparation.scene_conversion import (
     fingerprint,
     make_scene,
 )
+from pointcontrast.preparation.workers import THIS_PROCESS, Workers
 
 FEW_POINTS = 1024
-"""An image with fewer is noted: VoteNet draws as many seeds, and here some come twice."""
+"""Images with fewer points are noted. VoteNet draws this many seeds, which then repeat."""
 
-_RECIPE = 1  # raised when the code comes to make other scenes from the same files
+_RECIPE = 1  # increased when the same files would give other scenes
 _SPLITS: tuple[ImageSplit, ...] = ("train", "validation")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSettings:
-    """How images become scenes.
+    """Settings of the conversion.
 
     Attributes:
-        labels: v1, which VoteNet and PointContrast report on, or v2.
-        max_points: of an image, drawn at random; 0 keeps all. VoteNet's preprocessing keeps 50,000.
-        keep_empty: keep images without a box of the ten classes, which VoteNet's leaves out.
+        labels: Version of the boxes. VoteNet and PointContrast report results on v1.
+        max_points: Maximum number of points per image, drawn at random; 0 keeps all. VoteNet's
+            preprocessing keeps 50,000.
+        keep_empty: Whether to keep images without a box of the ten classes. VoteNet's
+            preprocessing leaves them out.
     """
 
     labels: Labels = "v1"
@@ -54,25 +56,28 @@ class ImageSettings:
         """Check the values.
 
         Raises:
-            InputError: a number is negative.
+            InputError: ``max_points`` is negative.
         """
         if self.max_points < 0:
             raise InputError(f"--max-points {self.max_points} must be 0 or more")
 
 
 def find_images(folder: Path, labels: Labels) -> tuple[list[RawImage], list[str]]:
-    """The images of a release, or of the folder that the MATLAB step leaves; and notes.
+    """Find the images of a release, or of the output of VoteNet's MATLAB script.
+
+    Returns:
+        Images, and notes on irregularities.
 
     Raises:
-        InputError: the folder is neither, or a file that is needed is missing or wrong.
+        InputError: The folder is neither, or a required file is missing or wrong.
     """
     if layout.is_release(folder):
         return layout.find_images(folder, labels)
     if matlab_folder.is_matlab_folder(folder):
         return matlab_folder.find_images(folder, labels)
     raise InputError(
-        f"{folder} is neither the release ({layout.BOXES_V2} beside SUNRGBD/) nor what VoteNet's "
-        "MATLAB step leaves (depth/ and calib/)"
+        f"{folder} is neither the release ({layout.BOXES_V2} and SUNRGBD/) nor the output of "
+        "VoteNet's MATLAB script (depth/ and calib/)"
     )
 
 
@@ -80,28 +85,23 @@ def convert_images(
     images: Sequence[RawImage],
     output: Path,
     settings: ImageSettings,
-    *,
-    num_workers: int | None = 1,
-    scheduler: str | None = None,
-    memory_limit: str = "auto",
-    progress: bool = False,
+    workers: Workers = THIS_PROCESS,
 ) -> tuple[list[ConvertedScene], dict[str, str]]:
-    """Make the labelled scenes of many images; one that fails does not stop the others.
+    """Convert images in parallel, and write the split lists and the training split's mean sizes.
 
-    Beside the scenes come the lists of both splits and, of the training scenes, the mean sizes.
-    Arguments and result as of :func:`pointcontrast.preparation.scene_conversion.convert_all`.
+    Args:
+        images: Images of :func:`find_images`.
+        output: Folder of the scenes.
+        settings: Settings of the conversion.
+        workers: Worker processes.
+
+    Returns:
+        Finished images, and failures (name -> reason), both in the order of ``images``.
     """
-    root = Path(os.path.abspath(output))
+    root = output.absolute()
     chosen = [i for i in images if settings.keep_empty or has_boxes(i.annotations)]
-    finished, failures = convert_all(
-        _convert,
-        {image.name: (image, root, settings) for image in chosen},
-        num_workers=num_workers,
-        scheduler=scheduler,
-        memory_limit=memory_limit,
-        progress=progress,
-        unit="image",
-    )
+    tasks = {image.name: (image, root, settings) for image in chosen}
+    finished, failures = convert_all(convert_image, tasks, workers, unit="image")
     num_boxes = {scene.scene: scene.num_boxes for scene in finished}
     for split in _SPLITS:
         names = [image.name for image in chosen if image.split == split and image.name in num_boxes]
@@ -116,7 +116,7 @@ def convert_images(
 
 
 def report(images: Sequence[RawImage], output: Path, finished: Sequence[ConvertedScene]) -> str:
-    """What was left out and what is odd, counted."""
+    """Return lines with the numbers of images and boxes, and of what was left out."""
     left_out: Counter[str] = Counter()
     degenerate = empty = 0
     for scene in finished:
@@ -128,10 +128,11 @@ def report(images: Sequence[RawImage], output: Path, finished: Sequence[Converte
     splits = Counter(image.split for image in images)
     common = ", ".join(f"{name} {count}" for name, count in left_out.most_common(5))
     lines = [
-        f"{len(images)} images: {splits['train']} to train on, {splits['validation']} to validate",
+        f"{len(images)} images: {splits['train']} for training, "
+        f"{splits['validation']} for validation",
         f"{without} images without a box of the {len(CLASS_NAMES)} classes",
-        f"{sum(scene.num_boxes for scene in finished)} boxes; {empty} of them hold no point",
-        f"{degenerate} boxes without size, place or heading left out",
+        f"{sum(scene.num_boxes for scene in finished)} boxes; {empty} of them contain no point",
+        f"{degenerate} boxes without size, centre or heading left out",
         f"{sum(left_out.values())} objects of {len(left_out)} other classes left out"
         + (f" ({common}{', ...' if len(left_out) > 5 else ''})" if left_out else ""),
     ]
@@ -139,10 +140,10 @@ def report(images: Sequence[RawImage], output: Path, finished: Sequence[Converte
 
 
 def read_image(image: RawImage, settings: ImageSettings) -> LabelledScene:
-    """One image as a labelled scene, in its upright frame.
+    """Read an image as a labelled scene, in its upright frame.
 
     Raises:
-        InputError: a file is missing or wrong, or nothing was measured.
+        InputError: A file is missing or wrong, or no pixel has depth.
     """
     points, colors = _points(image)
     if not len(points):
@@ -156,7 +157,7 @@ def read_image(image: RawImage, settings: ImageSettings) -> LabelledScene:
     if len(points) < FEW_POINTS:
         notes.append(f"only {len(points)} points")
     if found.num_degenerate:
-        notes.append(f"{found.num_degenerate} boxes without size, place or heading left out")
+        notes.append(f"{found.num_degenerate} boxes without size, centre or heading left out")
     details: dict[str, Any] = {
         "notes": notes,
         "split": image.split,
@@ -191,8 +192,17 @@ def _points(image: RawImage) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     return points, colors[seen]
 
 
-def _convert(task: tuple[RawImage, Path, ImageSettings]) -> ConvertedScene:
-    image, output, settings = task
+def convert_image(image: RawImage, output: Path, settings: ImageSettings) -> ConvertedScene:
+    """Convert an image, unless it is finished.
+
+    Args:
+        image: The image.
+        output: Folder of the scenes. The scene is written to ``output/<name>``, atomically.
+        settings: Settings of the conversion.
+
+    Raises:
+        InputError: A file of the image is missing or wrong, or it has no depth.
+    """
     annotated = [list(map(str, vars(found).values())) for found in image.annotations]
     wanted = {
         "recipe": _RECIPE,

@@ -1,8 +1,7 @@
-"""Frames of the release to labelled scenes."""
+"""Conversion of frames to labelled scenes."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +22,9 @@ from pointcontrast.preparation.scene_conversion import (
     fingerprint,
     make_scene,
 )
+from pointcontrast.preparation.workers import THIS_PROCESS, Workers
 
-_RECIPE = 1  # raised when the code comes to make other scenes from the same files
+_RECIPE = 1  # increased when the same files would give other scenes
 
 _CENTIMETRES = 100.0
 _COLORS = (("red", "r"), ("green", "g"), ("blue", "b"))
@@ -33,11 +33,11 @@ _LABEL = ("label", "l")
 
 @dataclass(frozen=True, kw_only=True)
 class FrameSettings:
-    """How frames become scenes.
+    """Settings of the conversion.
 
     Attributes:
-        grid: metres: one point is kept in each cell of such a grid; 0 keeps all.
-            SpatioTemporalSegmentation thins to half its voxels (0.075).
+        grid: Size of a grid cell, metres; one point per cell is kept. 0 keeps all points.
+            SpatioTemporalSegmentation subsamples to half its voxel size (0.075).
     """
 
     grid: float = 0.0
@@ -46,17 +46,17 @@ class FrameSettings:
         """Check the values.
 
         Raises:
-            InputError: the grid is negative.
+            InputError: ``grid`` is negative or not finite.
         """
         if not 0 <= self.grid < np.inf:
             raise InputError(f"--grid {self.grid} must be 0 or a positive size in metres")
 
 
 def find_frames(release: Path, names: Sequence[str]) -> list[str]:
-    """Those of the frames, such as ``SYNTHIA-SEQS-05-FOG/000010``, that are there.
+    """Return the names, such as ``SYNTHIA-SEQS-05-FOG/000010``, of the frames that exist.
 
     Raises:
-        InputError: the release is not there, or none of them is.
+        InputError: The release does not exist or has none of the frames.
     """
     if not release.is_dir():
         raise InputError(f"{release} is not a folder; give the one with SYNTHIA-SEQS-01-DAWN, ...")
@@ -72,16 +72,16 @@ def find_frames(release: Path, names: Sequence[str]) -> list[str]:
 def convert_frame(
     release: Path, name: str, output: Path, settings: FrameSettings
 ) -> ConvertedScene:
-    """Make the labelled scene of one frame, unless it is there already.
+    """Convert a frame, unless it is finished.
 
     Args:
-        release: folder of the sequences.
-        name: ``SYNTHIA-SEQS-05-FOG/000010``.
-        output: the scene becomes ``output/<name>``, whole or not at all.
-        settings: how.
+        release: Folder of the sequences.
+        name: Name of the frame, such as ``SYNTHIA-SEQS-05-FOG/000010``.
+        output: Folder of the scenes. The scene is written to ``output/<name>``, atomically.
+        settings: Settings of the conversion.
 
     Raises:
-        InputError: a file of the frame is missing or wrong; the message names it.
+        InputError: A file of the frame is missing or wrong.
     """
     files = frame_files(release, *name.split("/"))
     wanted = {"recipe": _RECIPE, "grid": settings.grid, "files": fingerprint(files)}
@@ -93,36 +93,28 @@ def convert_frames(
     names: Sequence[str],
     output: Path,
     settings: FrameSettings,
-    *,
-    num_workers: int | None = 1,
-    scheduler: str | None = None,
-    memory_limit: str = "auto",
-    progress: bool = False,
+    workers: Workers = THIS_PROCESS,
 ) -> tuple[list[ConvertedScene], dict[str, str]]:
-    """Make the labelled scenes of many frames; one that fails does not stop the others.
+    """Convert frames in parallel.
 
-    Arguments and result as of :func:`pointcontrast.preparation.scene_conversion.convert_all`.
+    Args:
+        release: Folder of the sequences.
+        names: Names of the frames.
+        output: Folder of the scenes.
+        settings: Settings of the conversion.
+        workers: Worker processes.
+
+    Returns:
+        Finished frames, and failures (name -> reason), both in the order of ``names``.
     """
-    source, root = Path(os.path.abspath(release)), Path(os.path.abspath(output))
-    return convert_all(
-        _convert,
-        {name: (source, name, root, settings) for name in names},
-        num_workers=num_workers,
-        scheduler=scheduler,
-        memory_limit=memory_limit,
-        progress=progress,
-        unit="frame",
-    )
-
-
-def _convert(task: tuple[Path, str, Path, FrameSettings]) -> ConvertedScene:
-    return convert_frame(*task)
+    tasks = {name: (release.absolute(), name, output.absolute(), settings) for name in names}
+    return convert_all(convert_frame, tasks, workers, unit="frame")
 
 
 def _read_frame(name: str, points: Path, labels: Path, settings: FrameSettings) -> LabelledScene:
-    """One frame: metres, y up, in the frame of reference that its file has.
+    """Read a frame: metres, y up, in the frame of reference of its file.
 
-    The labels are a property of the points' file, or of a file of the same points beside it.
+    The labels are a property of the file of points, or of a second file with the same points.
     """
     vertices = _vertices(points)
     coord = np.stack([_column(points, vertices, (axis,)) for axis in "xyz"], axis=1)
@@ -148,7 +140,7 @@ def _read_frame(name: str, points: Path, labels: Path, settings: FrameSettings) 
 
 
 def _labels(points: Path, vertices: NDArray[Any], labels: Path) -> NDArray[np.int64]:
-    """(N,) labels 0..15, from the one file or the other."""
+    """Read labels 0..15 (N,) from either file."""
     path = points
     if not any(name in (vertices.dtype.names or ()) for name in _LABEL):
         path = labels
@@ -183,7 +175,7 @@ def _vertices(path: Path) -> NDArray[Any]:
 
 
 def _column(path: Path, vertices: NDArray[Any], names: Sequence[str]) -> NDArray[np.float64]:
-    """The property that goes by one of the names."""
+    """Return the property with one of the names."""
     known = vertices.dtype.names or ()
     for name in names:
         if name in known:

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import runpy
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pointcontrast.labelled_scene import read_labelled_scene
-from tests.helpers.repository import REPOSITORY
+from tests.helpers.converters import Command, command_of
 from tests.releases.s3dis.damage import damage_room
-
-SCRIPT = REPOSITORY / "datasets" / "s3dis.py"
-Command = Callable[..., int]
 
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch) -> Command:
-    def run(*words: object) -> int:
-        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            runpy.run_path(str(SCRIPT), run_name="__main__")
-        return int(stop.value.code or 0)
-
-    return run
+    return command_of("s3dis.py", monkeypatch)
 
 
 def test_rooms_and_verify(
@@ -34,10 +22,10 @@ def test_rooms_and_verify(
     out = tmp_path / "out"
     assert command("rooms", release, "--output", out, "--areas", 5, 3, "--num-workers", 1) == 0
     first = capsys.readouterr().out.splitlines()
-    assert first[0] == "0 of the 23 rooms of area 3 are here"
-    assert first[1] == "1 of the 68 rooms of area 5 are here"
+    assert first[0] == "found 0 of the 23 rooms of area 3; the others are skipped"
+    assert first[1] == "found 1 of the 68 rooms of area 5; the others are skipped"
     assert first[2].startswith("1 scenes (0 finished before), ")
-    assert " points a second" in first[3]
+    assert " points per second, at most " in first[3]
     assert len(first) == 4
     assert command("rooms", release, "--output", out, "--num-workers", 1) == 0
     again = capsys.readouterr().out

@@ -107,7 +107,7 @@ def test_stairs_are_ignored_and_noted(room: Path, ceiling: Path, tmp_path: Path,
     assert (found.semantic == -1).sum() == (whole.semantic == 0).sum() == count
     assert len(np.unique(found.instance[found.semantic == -1])) == 1, "still an object"
     stem = "staris_1" if how == "misspelt_class" else "stairs_1"
-    assert notes[-1] == f"{stem}.txt: {count} points of a class that is ignored"
+    assert notes[-1] == f"{stem}.txt: {count} points of an ignored class"
     assert list(notes[:-1]) == ([r"staris_1.txt read as stairs_1.txt"] if IGNORED[how] else [])
 
 

@@ -14,6 +14,7 @@ from downstream.releases.s3dis.classes import CLASS_NAMES
 from downstream.releases.s3dis.rooms import RoomSettings, convert_room, convert_rooms, find_rooms
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import LabelledScene, read_labelled_scene
+from pointcontrast.preparation.workers import Workers
 
 CLASSES = [
     "ceiling", "floor", "wall", "beam", "column", "window", "door", "table", "chair", "sofa",
@@ -138,7 +139,9 @@ def test_a_folder_that_is_no_scene_is_not_replaced(release: Path) -> None:
 
 def test_processes_change_nothing(release: Path, tmp_path: Path) -> None:
     for workers in (1, 2):
-        convert_rooms(find_rooms(release), tmp_path / str(workers), ALL, num_workers=workers)
+        convert_rooms(
+            find_rooms(release), tmp_path / str(workers), ALL, Workers(num_workers=workers)
+        )
     files = sorted(path for path in (tmp_path / "1").rglob("*") if path.is_file())
     assert len(files) == 2 * 5
     for path in files:

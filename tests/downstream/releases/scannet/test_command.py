@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import runpy
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pointcontrast.scenes.pairs import PAIRS_FILE, read_pairs
-from tests.helpers.repository import REPOSITORY
+from tests.helpers.converters import Command, command_of
 from tests.releases.scannet.release import write_scannet_release
-
-SCRIPT = REPOSITORY / "datasets" / "scannet.py"
-Command = Callable[..., int]
 
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch) -> Command:
-    def run(*words: object) -> int:
-        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            runpy.run_path(str(SCRIPT), run_name="__main__")
-        return int(stop.value.code or 0)
-
-    return run
+    return command_of("scannet.py", monkeypatch)
 
 
 def test_scenes_and_verify(
@@ -33,7 +21,7 @@ def test_scenes_and_verify(
 ):
     out = tmp_path / "scenes"
     assert command("scenes", release, "--output", out, "--split", "train") == 0
-    assert "2 of the 1201 scans of train are here" in capsys.readouterr().out
+    assert "found 2 of the 1201 scans of train; the others are skipped" in capsys.readouterr().out
     assert command("scenes", release, "--output", out, "--split", "test") == 0
     assert sorted(path.name for path in out.iterdir()) == [
         "scene0000_00",

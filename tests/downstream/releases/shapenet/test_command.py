@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from downstream.shapes.shape_set import read_shape_set
-from tests.helpers.shape_commands import Command, command_of
+from tests.helpers.converters import Command, command_of
 from tests.releases.shapenet.release import main as generate
 from tests.releases.shapenetpart.release import main as generate_parts
 
@@ -27,9 +27,9 @@ def test_shapes_and_verify(
     options = ("--num-workers", 1, "--num-points", 20, "--seed", 9)
     assert command("shapes", release, "-o", tmp_path, *options) == 0
     out = capsys.readouterr().out
-    assert "3 of the 55 categories are here" in out
+    assert "found 3 of the 55 categories; the others are skipped" in out
     assert "3 categories (0 finished before), 23 shapes (0 left out), 460 points, " in out
-    assert " points a second" in out
+    assert " points per second" in out
     settings = read_shape_set(tmp_path / MUG).settings
     assert (settings["num_points"], settings["seed"]) == (20, 9)
     assert command("verify", tmp_path) == 0
@@ -61,7 +61,7 @@ def test_what_is_left_out_is_named(
     assert f"left out: {TABLE}/{models[0].name}: it has neither" in out
     assert f"left out: 2 more of {TABLE}: see its meta.json" in out
     assert "16 shapes (7 left out)" in out
-    assert "1 models that the split file does not name are passed over" in out
+    assert "skipped 1 shapes that are in no split" in out
 
 
 def test_the_generators(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

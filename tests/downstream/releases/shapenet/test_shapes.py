@@ -13,7 +13,8 @@ from downstream.releases.shapenet.layout import SPLIT_FILE
 from downstream.releases.shapenet.shapes import SamplingSettings, convert_release
 from downstream.shapes.shape_set import problems_of_shape_set, read_shape_set, read_splits
 from pointcontrast.errors import InputError
-from tests.helpers.shape_commands import contents
+from pointcontrast.preparation.workers import Workers
+from tests.helpers.converters import contents
 from tests.releases.shapenet.release import (
     SHARES,
     shape_counts,
@@ -159,7 +160,7 @@ def test_a_model_of_another_name_makes_another_set(copied: Path, tmp_path: Path)
 
 def test_many_workers_make_the_same_bytes(release: Path, tmp_path: Path):
     convert_release(release, tmp_path / "one", FEW)
-    done = convert_release(release, tmp_path / "two", FEW, num_workers=2)
+    done = convert_release(release, tmp_path / "two", FEW, Workers(num_workers=2))
     assert done.failures == {}
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
@@ -174,10 +175,10 @@ def test_both_versions_give_the_same_shapes(release: Path, tmp_path: Path):
         np.testing.assert_array_equal(one.coord, other.coord)
 
 
-@pytest.mark.parametrize("settings", [SamplingSettings(num_points=0), SamplingSettings(seed=-1)])
-def test_wrong_settings_are_refused(release: Path, tmp_path: Path, settings: SamplingSettings):
-    with pytest.raises(InputError, match=r"must be 1 or more, seed .* 0 or more"):
-        convert_release(release, tmp_path, settings)
+@pytest.mark.parametrize("settings", [{"num_points": 0}, {"seed": -1}])
+def test_wrong_settings_are_refused(settings: dict[str, int]):
+    with pytest.raises(InputError, match=r"must be 1 or more, --seed .* 0 or more"):
+        SamplingSettings(**settings)
 
 
 def test_a_generated_release_has_a_tail():

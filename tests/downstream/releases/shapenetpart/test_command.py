@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.shape_commands import Command, command_of
+from tests.helpers.converters import Command, command_of
 
 MUG, TABLE = "03797390", "04379243"
 
@@ -22,13 +22,13 @@ def test_shapes_and_verify(
     words = ("shapes", release, "-o", tmp_path, "--num-workers", 1)
     assert command(*words) == 0
     out = capsys.readouterr().out
-    assert "2 of the 16 categories are here" in out
+    assert "found 2 of the 16 categories; the others are skipped" in out
     assert "2 categories (0 finished before), 8 shapes (0 left out), " in out
-    assert " points a second" in out
+    assert " points per second" in out
     assert command(*words) == 0
     again = capsys.readouterr().out
     assert "2 categories (2 finished before)" in again
-    assert "a second" not in again
+    assert "per second" not in again
     assert command("verify", tmp_path) == 0
     out = capsys.readouterr().out
     assert "2 of 2 shape sets are whole" in out
@@ -58,7 +58,7 @@ def test_failures_set_the_exit_status(
     next((copied / TABLE).iterdir()).write_text("")
     assert command("shapes", copied, "-o", tmp_path / "out", "--num-workers", 1) == 1
     captured = capsys.readouterr()
-    assert "1 shapes that no split lists are passed over" in captured.out
+    assert "skipped 1 shapes that are in no split" in captured.out
     assert f"error: {TABLE}: " in captured.err
     assert ".txt is empty" in captured.err
     assert command("shapes", tmp_path / "absent", "-o", tmp_path / "out") == 2

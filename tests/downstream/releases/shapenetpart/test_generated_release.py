@@ -9,7 +9,7 @@ import pytest
 
 from downstream.releases.shapenetpart.categories import PARTS_OF_CATEGORY, SYNSETS
 from pointcontrast.errors import InputError
-from tests.helpers.shape_commands import contents
+from tests.helpers.converters import contents
 from tests.releases.shapenetpart.release import (
     shape_truth,
     write_shapenetpart_release,

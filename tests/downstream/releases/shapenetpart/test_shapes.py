@@ -16,7 +16,8 @@ from downstream.releases.shapenetpart.layout import LISTS
 from downstream.releases.shapenetpart.shapes import convert_release
 from downstream.shapes.shape_set import problems_of_shape_set, read_shape_set, read_splits
 from pointcontrast.errors import InputError
-from tests.helpers.shape_commands import contents
+from pointcontrast.preparation.workers import Workers
+from tests.helpers.converters import contents
 from tests.helpers.shapenetpart_lines import slow_shape
 from tests.releases.shapenetpart.release import shape_id, shape_truth
 
@@ -94,7 +95,7 @@ def test_a_killed_attempt_is_swept_and_others_files_are_kept(release: Path, tmp_
 
 def test_many_workers_make_the_same_bytes(release: Path, tmp_path: Path):
     convert_release(release, tmp_path / "one")
-    done = convert_release(release, tmp_path / "two", num_workers=2)
+    done = convert_release(release, tmp_path / "two", Workers(num_workers=2))
     assert done.failures == {}
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 

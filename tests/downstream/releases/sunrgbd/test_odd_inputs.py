@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import runpy
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,11 +25,10 @@ from downstream.releases.sunrgbd.raw_images import (
     split_by_number,
 )
 from pointcontrast.errors import InputError
-from tests.helpers.repository import REPOSITORY
+from tests.helpers.converters import command_of
 from tests.releases.sunrgbd.mat_writer import MatVersion, write_mat
 from tests.releases.sunrgbd.release import write_sunrgbd_release
 
-SCRIPT = REPOSITORY / "datasets" / "sunrgbd.py"
 POINTS = np.random.default_rng(0).uniform(0, 1, (2000, 6)).astype(np.float32)
 LABEL = "bed 1 2 30 40 0.5 0.5 0.5 0.5 1 0.5 1 0\n"
 
@@ -174,7 +171,7 @@ def test_an_object_with_empty_fields_spoils_no_release(
     (scene,), failures = convert_images(images, tmp_path / "out", ImageSettings(labels="v2"))
     assert not failures
     assert (scene.scene, scene.num_boxes) == ("000002", len(ten) - 2)
-    assert scene.notes == ("2 boxes without size, place or heading left out",)
+    assert scene.notes == ("2 boxes without size, centre or heading left out",)
 
 
 def test_what_the_matlab_step_loses_is_counted(release: Path) -> None:
@@ -270,18 +267,13 @@ def test_the_command_reports_and_verifies(
     trainval: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    def command(*words: object) -> int:
-        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            runpy.run_path(str(SCRIPT), run_name="__main__")
-        return int(stop.value.code or 0)
-
+    command = command_of("sunrgbd.py", monkeypatch)
     out = tmp_path / "out"
     words = ("scenes", trainval, "--output", out, "--num-workers", 1)
     (trainval / "label_v1" / "000002.txt").write_text(LABEL + LABEL.replace("bed", "unicorn"))
     assert command(*words) == 0
     text = capsys.readouterr().out
-    assert "2 images: 1 to train on, 1 to validate\n" in text
+    assert "2 images: 1 for training, 1 for validation\n" in text
     assert "1 objects of 1 other classes left out (unicorn 1)" in text
     assert command("verify", out) == 0
     assert capsys.readouterr().out == "2 of 2 scenes are whole\n"

@@ -287,7 +287,7 @@ def test_odd_objects_are_left_out_and_counted(
     text = report([odd, empty], tmp_path / "a", finished)
     assert "1 images without a box" in text
     assert "2 boxes; 1 of them hold no point" in text
-    assert "3 boxes without size, place or heading left out" in text
+    assert "3 boxes without size, centre or heading left out" in text
     assert "1 objects of 1 other classes left out (unicorn 1)" in text
     kept, _ = convert_images([odd, empty], tmp_path / "b", replace(SETTINGS, keep_empty=True))
     assert [scene.num_boxes for scene in kept] == [2, 0]
@@ -351,6 +351,6 @@ def test_the_report_and_lists_of_the_command(
 ) -> None:
     command = [REPOSITORY / "datasets" / "sunrgbd.py", "scenes", release[0]]
     said = output_of([*command, "--output", tmp_path, "--max-points", "500"])
-    assert "4 images: 2 to train on, 2 to validate" in said
+    assert "4 images: 2 for training, 2 for validation" in said
     assert (tmp_path / "train.txt").read_text().splitlines()[1:] == ["000003", "000004"]
     assert json.loads((tmp_path / "box_statistics.json").read_text())["num_scenes"] == 2

@@ -17,6 +17,7 @@ from downstream.releases.synthia4d.frames import (
 from downstream.releases.synthia4d.layout import frame_files, read_split
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import read_labelled_scene
+from pointcontrast.preparation.workers import Workers
 from tests.helpers.fork_server import output_of, run
 from tests.helpers.repository import REPOSITORY
 from tests.releases.synthia4d.release import write_synthia4d_release
@@ -138,7 +139,9 @@ def test_things_move_from_frame_to_frame(release: Path, tmp_path: Path) -> None:
 def test_a_second_run_reuses_and_failures_stop_no_other(release: Path, tmp_path: Path) -> None:
     names = [f"{FOG}/000000", f"{FOG}/000001"]
     frame_files(release, FOG, "000001")[1].unlink()
-    finished, failures = convert_frames(release, names, tmp_path / "out", ALL, num_workers=2)
+    finished, failures = convert_frames(
+        release, names, tmp_path / "out", ALL, Workers(num_workers=2)
+    )
     assert [scene.scene for scene in finished] == names[:1]
     assert "has no labels and" in failures[names[1]]
     again, _ = convert_frames(release, names[:1], tmp_path / "out", ALL)
@@ -194,7 +197,7 @@ def test_damaged_frames_are_named(release: Path, tmp_path: Path, damage: str, me
 def test_the_command_converts_and_verifies(release: Path, tmp_path: Path) -> None:
     script, out = ROOT / "datasets" / "synthia4d.py", tmp_path / "out"
     said = output_of([script, "frames", release, "--output", out, "--split", "validation"])
-    assert "2 of 815 frames are here" in said
+    assert "found 2 of the 815 frames; the others are skipped" in said
     assert output_of([script, "verify", out]) == "2 of 2 scenes are whole\n"
     missing = run([script, "frames", release, "--output", out, "--split", "test"])
     assert missing.returncode == 2

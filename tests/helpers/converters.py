@@ -1,4 +1,4 @@
-"""Run a script of ``datasets/`` in this process, as its command line would."""
+"""Run the scripts of ``datasets/``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.fork_server import output_of
 from tests.helpers.repository import REPOSITORY
 
 DATASETS = REPOSITORY / "datasets"
@@ -16,7 +17,10 @@ Command = Callable[..., int]
 
 
 def command_of(script: str, monkeypatch: pytest.MonkeyPatch) -> Command:
-    """A function that takes the words of the command line and returns the exit status."""
+    """Return a function that runs a script in this process.
+
+    It takes the words of the command line and returns the exit status.
+    """
 
     def run(*words: object) -> int:
         monkeypatch.setattr(sys, "argv", [script, *map(str, words)])
@@ -27,8 +31,13 @@ def command_of(script: str, monkeypatch: pytest.MonkeyPatch) -> Command:
     return run
 
 
+def convert(script: str, *arguments: object) -> None:
+    """Run a converter in a process of its own; it must succeed."""
+    output_of([DATASETS / script, *arguments])
+
+
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder."""
+    """Return the content of every file below a folder."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
