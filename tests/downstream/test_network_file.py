@@ -25,7 +25,7 @@ from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import read_labelled_scene
 from pointcontrast.weights.backbone_file import read_safetensors, write_safetensors
-from tests.helpers.dataset_scripts import convert
+from tests.helpers.converters import convert
 from tests.releases.shapenet.release import write_shapenet_release
 from tests.releases.shapenetpart.release import write_shapenetpart_release
 from tests.releases.sunrgbd.release import write_sunrgbd_release
