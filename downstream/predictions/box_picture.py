@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from downstream.boxes.geometry import EDGES, corners
 from downstream.predictions.class_colors import UNLABELLED, palette_of
+from downstream.predictions.legend import with_legend
 from downstream.types import DetectedBoxes, LabelledCloud
 from pointcontrast.files import atomic_file
 from pointcontrast.pictures.cameras import Camera, look_at, look_from_behind
@@ -37,9 +37,6 @@ _RIM = 1.6 * _DIRECTIONS / np.linalg.norm(_DIRECTIONS, axis=1, keepdims=True)
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 _LIGHT = 140  # luma, 0..255, from which a line has a dark rim
 _DARK_RIM, _WHITE_RIM = 60, 255
-
-_LEGEND_FONT = 24
-_LEGEND_ROW = 40
 
 
 def show_boxes(
@@ -84,7 +81,7 @@ def show_boxes(
         classes = np.unique(np.concatenate([classes for _, classes in sets.values()]))
         with atomic_file(png) as partial:
             draw(thick, cameras=cameras, png=partial, window="never", size=_SIZE)
-            _with_legend(partial, classes, class_names).save(partial, format="PNG")
+            with_legend(partial, classes, class_names).save(partial, format="PNG")
     if png is None or window == "always":
         draw(panels, cameras=cameras, window=window, size=_SIZE)
 
@@ -206,26 +203,3 @@ def _with_thick_lines(panel: ColoredPoints, camera: Camera) -> ColoredPoints:
         segments=moved.reshape(-1, 2, 3).astype(np.float32),
         segment_colors=np.concatenate([rims, cores], axis=1).reshape(-1, 3).astype(np.uint8),
     )
-
-
-def _with_legend(path: Path, classes: NDArray[np.int64], class_names: Sequence[str]) -> Image.Image:
-    """The picture with rows below it that name the classes' colours."""
-    picture = Image.open(path).convert("RGB")
-    font = ImageFont.load_default(_LEGEND_FONT)
-    places, left, row = [], 16, 0
-    for number in map(int, classes[classes >= 0]):
-        name = " ".join(class_names[number].split())
-        width = 28 + round(font.getlength(name))
-        if left > 16 and left + width > picture.width:
-            left, row = 16, row + 1
-        places.append((number, name, left, picture.height + row * _LEGEND_ROW + _LEGEND_ROW // 2))
-        left += width + 32
-    height = picture.height + (row + 1) * _LEGEND_ROW * bool(places)
-    sheet = Image.new("RGB", (picture.width, height), (255, 255, 255))
-    sheet.paste(picture)
-    pen, palette = ImageDraw.Draw(sheet), palette_of(class_names)
-    for number, name, left, middle in places:
-        square = (left, middle - 10, left + 20, middle + 10)
-        pen.rectangle(square, fill=tuple(palette[number].tolist()), outline=(60, 60, 60))
-        pen.text((left + 28, middle), name, fill=(40, 40, 40), font=font, anchor="lm")
-    return sheet

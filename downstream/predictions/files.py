@@ -24,20 +24,23 @@ def write_prediction_ply(
     class_names: Sequence[str],
     labels: NDArray[np.integer] | None = None,
     colors: NDArray[np.uint8] | None = None,
+    faces: NDArray[np.integer] | None = None,
 ) -> None:
     """Write predicted classes as a binary PLY that any viewer shows in the classes' colours.
 
     Args:
-        path: its folder is made.
+        path: File to write; its folder is made.
         points: (N, 3) metres.
-        predictions: (N,) rows of ``class_names``, as ``label``; -1 where there is none.
-        class_names: they go into the file's comments, with their rows and colours.
-        labels: (N,) what is true, as ``truth``; negative where nothing is, written as -1. None:
-            it is not known.
+        predictions: (N,) rows of ``class_names``, written as ``label``; -1 for none.
+        class_names: Names of the C classes; the file's comments list them with their colours.
+        labels: (N,) ground truth, written as ``truth``; negative where a point has none, written
+            as -1. None where it is not known.
         colors: (C, 3) RGB of the classes; None takes :func:`palette_of`.
+        faces: (F, 3) rows of ``points``, the triangles of a mesh whose vertices they are; None for
+            a cloud without faces.
 
     Raises:
-        InputError: the arrays do not fit together, or hold a class that is not there.
+        InputError: the arrays do not fit together, or hold an unknown class.
     """
     num_classes = len(class_names)
     colors = palette_of(class_names) if colors is None else colors
@@ -65,8 +68,11 @@ def write_prediction_ply(
         f"class {row} {_one_line(name)}, red green blue {' '.join(map(str, palette[row]))}"
         for row, name in enumerate(class_names)
     ]
+    elements = [PlyElement.describe(vertices, "vertex")]
+    if faces is not None:
+        elements.append(_face_element(f"{path}: faces", faces, len(points)))
     with atomic_file(path) as partial:
-        PlyData([PlyElement.describe(vertices, "vertex")], comments=comments).write(str(partial))
+        PlyData(elements, comments=comments).write(str(partial))
 
 
 def write_scannet_submission(folder: Path, scan: str, predictions: NDArray[np.integer]) -> Path:
@@ -147,6 +153,17 @@ def zip_scannet_submission(folder: Path) -> Path:
         for scan in files:
             file.write(scan, scan.name)
     return path
+
+
+def _face_element(what: str, faces: NDArray[np.integer], num_points: int) -> PlyElement:
+    """The triangles (F, 3) as PLY lists of vertices."""
+    if faces.ndim != 2 or faces.shape[1] != 3:
+        raise InputError(f"{what} have the shape {faces.shape}, not (F, 3)")
+    if faces.size and not 0 <= faces.min() <= faces.max() < num_points:
+        raise InputError(f"{what} name vertices outside 0..{num_points - 1}")
+    triangles = np.empty(len(faces), dtype=[("vertex_indices", "<i4", (3,))])
+    triangles["vertex_indices"] = faces
+    return PlyElement.describe(triangles, "face")
 
 
 def _check_rows(what: str, rows: NDArray[np.integer], low: int | None, num_classes: int) -> None:

@@ -1,4 +1,4 @@
-"""A picture of what was predicted for a cloud: its colours, what is true, what was predicted."""
+"""A picture of a cloud in its colours, in those of its labels and in those of its predictions."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from downstream.predictions.class_colors import UNLABELLED, palette_of
+from downstream.predictions.legend import with_legend
 from downstream.predictor import CloudPrediction
 from downstream.types import LabelledCloud
+from pointcontrast.files import atomic_file
 from pointcontrast.pictures.cameras import look_at
 from pointcontrast.pictures.colored_points import ColoredPoints
-from pointcontrast.pictures.drawing import Window, draw
+from pointcontrast.pictures.drawing import draw
 from pointcontrast.pictures.scene_clouds import below_ceiling
 
 UP = np.array([0.0, 0.0, 1.0])
@@ -27,14 +29,15 @@ def draw_prediction(
     *,
     cut_ceiling: float = 0.2,
 ) -> None:
-    """Draw a cloud from outside and above, a panel each for colours, truth and prediction.
+    """Draw a cloud from outside and above, a panel each for colours, ground truth and prediction.
 
     Args:
-        path: the PNG; its folder is made. None: show an Open3D window instead.
-        cloud: points with z up; panels of what it lacks are left out.
-        prediction: of its points.
-        class_names: give the classes their colours, the same as in prediction PLYs.
-        cut_ceiling: the part of the height that is taken off, to look into rooms.
+        path: PNG to write, with a legend of the classes in it; its folder is made. None shows an
+            Open3D window instead.
+        cloud: Cloud with z up; panels of colours or labels that it lacks are left out.
+        prediction: Prediction with the classes of its points.
+        class_names: Names of the classes; they have the same colours as in prediction PLYs.
+        cut_ceiling: Fraction of the height that is cut off, to look into rooms.
     """
     assert prediction.point_classes is not None
     shown = below_ceiling(cloud.points, UP, cut_ceiling)
@@ -50,5 +53,12 @@ def draw_prediction(
         panels.append(panel(palette[np.maximum(cloud.labels, -1)], "truth"))  # -1: the last row
     panels.append(panel(palette[prediction.point_classes], "prediction"))
     camera = look_at(cloud.points[shown], UP, elevation=60.0, aspect=_SIZE[0] / _SIZE[1])
-    window: Window = "always" if path is None else "never"
-    draw(panels, cameras=[camera] * len(panels), png=path, window=window, size=_SIZE)
+    cameras = [camera] * len(panels)
+    if path is None:
+        draw(panels, cameras=cameras, window="always", size=_SIZE)
+        return
+    known = [] if cloud.labels is None else [cloud.labels[shown]]
+    classes = np.unique(np.concatenate([prediction.point_classes[shown], *known]))
+    with atomic_file(path) as partial:
+        draw(panels, cameras=cameras, png=partial, window="never", size=_SIZE)
+        with_legend(partial, classes, class_names).save(partial, format="PNG")

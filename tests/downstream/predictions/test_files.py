@@ -40,6 +40,23 @@ def test_a_cloud_opens_in_other_programs(tmp_path: Path) -> None:
         np.testing.assert_array_equal(color, expected)
 
 
+def test_a_mesh_keeps_its_faces(tmp_path: Path) -> None:
+    points = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32)
+    faces = np.array([[0, 1, 2], [0, 2, 3]])
+    path = tmp_path / "mesh.ply"
+    write_prediction_ply(path, points, np.array([0, 1, 1, -1]), ["a", "b"], faces=faces)
+    mesh = open3d.io.read_triangle_mesh(str(path))
+    np.testing.assert_array_equal(np.asarray(mesh.triangles), faces)
+    np.testing.assert_array_equal(np.asarray(mesh.vertices), points)
+    colors = np.round(np.asarray(mesh.vertex_colors) * 255).astype(int)
+    np.testing.assert_array_equal(
+        colors, np.vstack([class_colors(2), (128, 128, 128)])[[0, 1, 1, 2]]
+    )
+    for wrong, message in ((faces + 2, "faces name vertices outside 0..3"), (faces[:, :2], "not ")):
+        with pytest.raises(InputError, match=message):
+            write_prediction_ply(path, points, np.zeros(4, int), ["a", "b"], faces=wrong)
+
+
 def test_colours_are_far_apart() -> None:
     palette = class_colors(50).astype(int)
     apart = np.abs(palette[:, None] - palette[None]).max(axis=2) + 255 * np.eye(50, dtype=int)

@@ -11,7 +11,8 @@ from downstream.predictions.picture import draw_prediction
 from downstream.predictor import CloudPrediction
 from downstream.types import LabelledCloud
 
-CLASSES = ("left", "right")
+CLASSES = ("left", "right", "nowhere")
+LEGEND = 40
 
 
 def half_and_half() -> tuple[LabelledCloud, CloudPrediction]:
@@ -42,12 +43,15 @@ def test_colours_truth_and_prediction_stand_side_by_side(tmp_path: Path) -> None
     cloud, prediction = half_and_half()
     draw_prediction(tmp_path / "a" / "b.png", cloud, prediction, CLASSES)
     picture = np.asarray(Image.open(tmp_path / "a" / "b.png").convert("RGB"))
-    panels = np.array_split(picture, 3, axis=1)
-    left, right = class_colors(2).astype(int)
+    panels = np.array_split(picture[:-LEGEND], 3, axis=1)
+    left, right, nowhere = class_colors(3).astype(int)
     assert share(panels[0], left) == share(panels[0], right) == 0
     assert min(share(panels[1], left), share(panels[1], right)) > 0.1
     assert share(panels[2], left) > 0.2
     assert share(panels[2], right) == 0
+    legend = picture[-LEGEND:]
+    assert min(share(legend, left), share(legend, right)) > 0
+    assert share(legend, nowhere) == 0  # only classes that are in the picture
 
 
 def test_what_is_not_known_is_left_out(tmp_path: Path) -> None:
