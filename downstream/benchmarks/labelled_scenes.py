@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +91,9 @@ class LabelledScenes(SceneBenchmark):
         self.test_list = test_list
         self._folders: list[str] | None = None
 
-    @property
+    @cached_property
     def class_names(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Those of the first scene."""
+        """Classes of the first scene, which is read once."""
         names = read_labelled_scene(self.root / self._all()[0], check_values=False).class_names
         if not names:
             raise InputError(

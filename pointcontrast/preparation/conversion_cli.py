@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -131,11 +132,14 @@ def print_missing(found: int, wanted: int, what: str) -> None:
 
 
 def print_speed(num_points: int, seconds: float) -> None:
-    """Print points per second and the largest memory of a process, unless nothing was converted."""
+    """Print points per second and the largest memory of a process, where the system tells it.
+
+    Nothing is printed if no point was converted.
+    """
     if num_points:
         peak = max(peak_of_process(), peak_of_children())
-        speed = f"{num_points / seconds:,.0f} points per second"
-        print(f"{speed}, at most {peak / 1e6:.0f} MB per process")
+        memory = "" if math.isnan(peak) else f", at most {peak / 1e6:.0f} MB per process"
+        print(f"{num_points / seconds:,.0f} points per second{memory}")
 
 
 def report_failures(failures: dict[str, str]) -> int:

@@ -147,6 +147,16 @@ def test_ones_own_scenes_are_split_by_fraction_or_list(tmp_path: Path) -> None:
         LabelledScenes(root, validation_fraction=1)
 
 
+def test_the_classes_of_ones_own_scenes_are_read_once(tmp_path: Path) -> None:
+    for number in range(2):
+        write_scene(tmp_path / f"room_{number}", ("wall", "floor"))
+    benchmark = LabelledScenes(str(tmp_path))
+    assert benchmark.read("room_1").labels is not None
+    shutil.rmtree(tmp_path / "room_0")  # another look at the first scene would fail
+    assert benchmark.class_names == ("wall", "floor")
+    assert benchmark.read("room_1").labels is not None
+
+
 def test_a_benchmark_is_opened_again_from_its_arguments(s3dis_scenes: Path) -> None:
     benchmark = S3DIS(str(s3dis_scenes), test_area=1)
     arguments = json.loads(json.dumps(benchmark.arguments))
