@@ -1,7 +1,7 @@
-"""The layouts of raw data that can be read, and which of them a folder or a file is in.
+"""The known layouts of raw data, and the search for scenes in them.
 
-A new layout is one new file with a :class:`~pointcontrast.recordings.sequence.Layout`, and one more
-entry in ``LAYOUTS``. Each scene folder, in any layout, may hold ``up.txt``: three numbers, the
+To add a layout, derive from :class:`~pointcontrast.recordings.sequence.Layout` in a new file and
+list the class in ``LAYOUTS``. A scene folder of any layout may hold ``up.txt``: three numbers, the
 world's up direction.
 """
 
@@ -30,17 +30,17 @@ LAYOUTS: tuple[type[Layout], ...] = (
     SweepFolderSequence,
     ScanFileSequence,
 )
-_MAX_DEPTH = 4  # folders of folders searched; also ends loops of links
+_MAX_DEPTH = 4  # levels of folders searched; also ends loops of links
 
 
 def find_sequences(folder: Path) -> list[Path]:
-    """Find the folders (and files) that are one scene each at or below ``folder``, sorted.
+    """Find the folders and files at or below ``folder`` that are one scene each, sorted.
 
-    A folder that is a scene itself is not searched further; hidden names are passed over, and so
-    is what lies more than four folders down.
+    A folder that is a scene is not searched further. Hidden names and anything more than four
+    levels down are ignored.
 
     Raises:
-        InputError: ``folder`` is missing or unreadable, or nothing in it is in a known layout.
+        InputError: ``folder`` is missing or unreadable, or holds nothing in a known layout.
     """
     found = _search(_absolute(folder), depth=0)
     if not found:
@@ -49,15 +49,15 @@ def find_sequences(folder: Path) -> list[Path]:
 
 
 def open_sequence(folder: Path, intrinsics: NDArray[np.float64] | None = None) -> PosedSequence:
-    """Open one scene in whichever layout it is.
+    """Open one scene in any known layout.
 
     Args:
-        folder: the folder that holds the frames, or the file that is the scene.
+        folder: Folder that holds the frames, or file that is the scene.
         intrinsics: (3, 3) pinhole matrix of the depth images, in place of the folder's own.
 
     Raises:
-        InputError: the folder is missing or unreadable, in no known layout, or cannot be used as
-            a whole (no intrinsics, say).
+        InputError: The folder is missing or unreadable, in no known layout, or cannot be used as
+            a whole (without intrinsics, for example).
     """
     if intrinsics is not None:
         check_intrinsics(intrinsics, "--intrinsics")
@@ -73,10 +73,10 @@ def open_sequence(folder: Path, intrinsics: NDArray[np.float64] | None = None) -
 
 
 def open_merged(folder: Path, intrinsics: NDArray[np.float64] | None = None) -> PosedSequence:
-    """Open all sequences at or below ``folder`` as one scene: they must share a world frame.
+    """Open all sequences at or below ``folder`` as one scene; they must share a world frame.
 
     Raises:
-        InputError: as :func:`find_sequences` and :func:`open_sequence`.
+        InputError: As :func:`find_sequences` and :func:`open_sequence`.
     """
     folder = _absolute(folder)
     sequences = [open_sequence(each, intrinsics) for each in find_sequences(folder)]
@@ -84,7 +84,7 @@ def open_merged(folder: Path, intrinsics: NDArray[np.float64] | None = None) -> 
 
 
 def _absolute(folder: Path) -> Path:
-    # Not resolve(): a linked scene keeps the name of its link.
+    # Not resolve(): a linked scene is named by its link.
     return Path(os.path.abspath(folder))
 
 
@@ -94,13 +94,13 @@ def _search(path: Path, depth: int) -> list[Path]:
     if depth == _MAX_DEPTH or path.is_file():
         return []
     below = (each for each in sorted(path.iterdir()) if not each.name.startswith("."))
-    # broken links, pipes and the like are neither
+    # broken links, pipes and the like are skipped
     usable = (each for each in below if each.is_dir() or each.is_file())
     return [found for each in usable for found in _search(each, depth + 1)]
 
 
 def _layout_of(path: Path) -> type[Layout] | None:
-    """The layout that a readable folder or file is in, or None."""
+    """Return the layout of a readable folder or file, or None."""
     _readable(path)
     fitting = (layout for layout in LAYOUTS if layout.is_file == path.is_file())
     return next((layout for layout in fitting if layout.recognises(path)), None)
@@ -108,7 +108,7 @@ def _layout_of(path: Path) -> type[Layout] | None:
 
 def _readable(path: Path) -> None:
     if not path.exists():
-        raise InputError(f"{path} does not exist; give a folder of posed frames, or a scan's file")
+        raise InputError(f"{path} does not exist; give a folder of posed frames, or a scan file")
     try:
         if path.is_dir():
             next(path.iterdir(), None)

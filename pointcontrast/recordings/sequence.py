@@ -1,4 +1,4 @@
-"""What every reader of registered recordings offers: posed RGB-D, posed sweeps."""
+"""The interface of every reader of registered recordings: posed frames and posed sweeps."""
 
 from __future__ import annotations
 
@@ -18,24 +18,23 @@ from pointcontrast.types import Frame, Sweep
 
 
 class FrameError(InputError):
-    """One frame cannot be used; the rest of its sequence may be fine.
+    """One frame cannot be used; the other frames of its sequence may be usable.
 
-    The caller leaves the frame out, and counts and lists it with this reason.
+    The caller skips the frame and lists it with this reason.
     """
 
 
 class PosedSequence(ABC):
-    """Posed frames or sweeps of one scene, in one world frame; they are read one at a time.
+    """Posed frames or sweeps of one scene in one world frame, read one at a time.
 
     Attributes:
-        layout: name of the layout on disk.
-        name: name of the sequence, for messages.
-        folder: where it lies; a file, where one file is the whole scene.
-        frame_ids: names of all frames, unique, in order, also of those that turn out unusable.
-        up: (3,) float64 unit vector, the world's up direction where the source states it, or
-            None.
-        problem: what is wrong with the recording as a whole though frames of it can be read, in
-            words, naming the file; or None.
+        layout: Name of the layout on disk.
+        name: Name of the sequence, for messages.
+        folder: Folder of the sequence; a file if one file is the whole scene.
+        frame_ids: Names of all frames, unique, in order, including frames that are unusable.
+        up: (3,) float64 unit vector, the world's up direction if the source states it, or None.
+        problem: Damage of the recording as a whole, though frames can be read, in one line that
+            names the file; or None.
     """
 
     layout: str
@@ -46,7 +45,7 @@ class PosedSequence(ABC):
     problem: str | None = None
 
     def __len__(self) -> int:
-        """The number of frames, usable or not."""
+        """Return the number of frames, usable or not."""
         return len(self.frame_ids)
 
     @abstractmethod
@@ -54,23 +53,23 @@ class PosedSequence(ABC):
         """Read one frame or sweep.
 
         Raises:
-            FrameError: this frame cannot be used; the message names the file and the reason.
+            FrameError: This frame cannot be used; the message names the file and the reason.
         """
 
     @abstractmethod
     def files(self) -> list[Path]:
-        """Every file that the frames are read from, in a fixed order."""
+        """Return every file that the frames are read from, in a fixed order."""
 
     def fingerprint(self) -> str:
-        """SHA-256 over the names and sizes of the files: differs if the source was changed.
+        """Return a SHA-256 over the names and sizes of the files, to detect a changed source.
 
-        The contents are not read: that would take as long as the work it may save.
+        Contents are not read: that would take as long as the work it may save.
         """
         digest = hashlib.sha256()
         base = f"{self.folder.parent}{os.sep}"
         for path in self.files():
             name = str(path)
-            # quicker than relpath(), which is for those that lie beside the folder
+            # faster than relpath(), which is needed for files outside the folder only
             name = name[len(base) :] if name.startswith(base) else os.path.relpath(name, base)
             digest.update(f"{name} {os.stat(path).st_size}\n".encode())
         return digest.hexdigest()
@@ -80,8 +79,8 @@ class Layout(PosedSequence):
     """A :class:`PosedSequence` in one layout on disk, listed in :mod:`.layouts`.
 
     Attributes:
-        description: of the layout in words, for messages.
-        is_file: whether a scene is one file, not a folder.
+        description: Description of the layout, for messages.
+        is_file: Whether a scene is one file instead of a folder.
     """
 
     description: ClassVar[str]
@@ -90,32 +89,32 @@ class Layout(PosedSequence):
     @staticmethod
     @abstractmethod
     def recognises(folder: Path) -> bool:
-        """Whether ``folder`` (a file, where ``is_file``) is in this layout; a quick look."""
+        """Check quickly whether ``folder`` (a file if ``is_file``) is in this layout."""
 
     @abstractmethod
     def __init__(self, folder: Path, intrinsics: NDArray[np.float64] | None = None) -> None:
         """Open a scene; no frame is read.
 
         Args:
-            folder: the folder or file.
+            folder: Folder or file of the scene.
             intrinsics: (3, 3) pinhole matrix of the depth images, in place of the scene's own.
 
         Raises:
-            InputError: the scene cannot be used as a whole.
+            InputError: The scene as a whole cannot be used.
         """
 
 
 class MergedSequence(PosedSequence):
-    """Several sequences that share one world frame, as one.
+    """Several sequences in one world frame, joined.
 
-    A frame is named by its sequence's folder (relative to ``folder``) and its own name.
+    The name of a frame is the folder of its sequence, relative to ``folder``, and its own name.
     """
 
     def __init__(self, folder: Path, sequences: Sequence[PosedSequence]) -> None:
         """Join ``sequences``, all below ``folder``.
 
         Raises:
-            InputError: the sequences state different up directions.
+            InputError: The sequences state different up directions.
         """
         self.name = folder.name
         self.layout = " + ".join(sorted({sequence.layout for sequence in sequences}))
@@ -137,10 +136,10 @@ class MergedSequence(PosedSequence):
         self.problem = "; ".join(each.problem for each in sequences if each.problem) or None
 
     def read(self, index: int) -> Frame | Sweep:
-        """Read frame ``index`` of all; see :meth:`PosedSequence.read`."""
+        """Read frame ``index`` of the joined sequence; see :meth:`PosedSequence.read`."""
         sequence, row = self._rows[index]
         return replace(self._sequences[sequence].read(row), frame_id=self.frame_ids[index])
 
     def files(self) -> list[Path]:
-        """The files of all sequences."""
+        """Return the files of all sequences."""
         return [path for sequence in self._sequences for path in sequence.files()]

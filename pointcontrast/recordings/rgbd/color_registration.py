@@ -1,4 +1,4 @@
-"""Colour registered to depth: which pixel of the colour image each depth pixel sees."""
+"""Registration of colour to depth: the colour pixel that each depth pixel sees."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from numpy.typing import NDArray
 from pointcontrast.geometry import pixel_rays
 
 _REDUCTIONS = (8, 4, 2, 1)
-_MARGIN = 0.02  # of the colour image's sides, in which the nearest edge pixel stands in
+_MARGIN = 0.02  # of the colour image's sides: beyond the edge, the edge pixel is taken
 _SAME_CENTER = 1e-6  # metres
 
-# For each depth pixel a row of the flat, reduced colour image, and where there is none (or None,
-# if there is one everywhere).
+# For each depth pixel, its row in the flat, reduced colour image, and a mask of the pixels without
+# one (None if all have one).
 _Pixels: TypeAlias = tuple[NDArray[np.intp], NDArray[np.bool_] | None]
 
 
 @dataclass(frozen=True, eq=False)
 class ColorLookup:
-    """A colour camera beside a depth camera.
+    """A colour camera next to a depth camera.
 
     Convention:
         The centre of the top left pixel is at (0, 0). A point at depth z on the ray r (z = 1) of
         a depth pixel projects to ``color_intrinsics @ (R r + t / z)`` with R, t of
-        ``color_from_depth``. Where t is 0 this does not depend on the depth, and the map from
-        pixel to pixel is computed once.
+        ``color_from_depth``. If t is 0, this does not depend on the depth, and the map between
+        pixels is computed once.
 
-    Each depth pixel takes the colour pixel nearest to its projection. Where colour pixels are
-    much finer than depth pixels, the colour image is first reduced (:attr:`reduction`), so that
-    the colour taken is the mean over about what the depth pixel covers, not a random grain of it.
+    Each depth pixel takes the colour pixel nearest to its projection. If colour pixels are much
+    finer than depth pixels, the colour image is reduced first (:attr:`reduction`), so that the
+    colour is the mean over about the area of the depth pixel, not a random sample of it.
 
-    A projection beyond the colour image by at most 2 % of its side takes the nearest edge pixel
-    (in ScanNet, depth reaches a pixel or two farther); beyond that, and where the colour camera
-    would have to know a depth that was not measured, the colour is 0 0 0. What the depth camera
-    sees past an edge that hides it from the colour camera gets the colour of the edge.
+    A projection outside the colour image by at most 2 % of its side takes the nearest edge pixel
+    (in ScanNet, depth extends a pixel or two farther). Farther outside, and where the projection
+    needs a depth that was not measured, the colour is 0 0 0. A surface that only the depth camera
+    sees gets the colour of the object that hides it from the colour camera.
 
     Attributes:
-        color_size: (width, height) pixels.
-        depth_size: (width, height) pixels.
+        color_size: (width, height) of the colour image, pixels.
+        depth_size: (width, height) of the depth image, pixels.
         color_intrinsics: (3, 3) float64 pinhole matrix, pixels.
         depth_intrinsics: (3, 3) float64 pinhole matrix, pixels.
         color_from_depth: (4, 4) float64 rigid transform between the cameras, metres.
@@ -55,20 +55,20 @@ class ColorLookup:
 
     @cached_property
     def reduction(self) -> int:
-        """By how much the colour image is to be reduced before the lookup: 1, 2, 4 or 8.
+        """Factor by which the colour image is reduced before the lookup: 1, 2, 4 or 8.
 
-        The largest that leaves a colour pixel at most a tenth wider than a depth pixel.
+        It is the largest one that leaves a colour pixel at most a tenth wider than a depth pixel.
         """
         focal = np.diag(self.color_intrinsics)[:2] / np.diag(self.depth_intrinsics)[:2]
         most = min(1.1 * float(focal.min()), *self.color_size)
         return next((step for step in _REDUCTIONS if step <= most), 1)
 
     def register(self, color: NDArray[np.uint8], depth: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Give each depth pixel its colour.
+        """Look up the colour of each depth pixel.
 
         Args:
-            color: (ceil(height / reduction), ceil(width / reduction), 3) uint8, the reduced
-                colour image.
+            color: (ceil(height / reduction), ceil(width / reduction), 3) uint8 reduced colour
+                image.
             depth: (H, W) float32 metres, 0 where there is no measurement.
 
         Returns:
@@ -85,7 +85,7 @@ class ColorLookup:
         return float(np.abs(self.color_from_depth[:3, 3]).max()) < _SAME_CENTER
 
     def __getstate__(self) -> dict[str, Any]:
-        # Without the maps: each process computes its own in less time than it takes to send them.
+        # Without the maps: a process computes its own faster than it receives them.
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @cached_property
@@ -94,10 +94,10 @@ class ColorLookup:
 
     @cached_property
     def _kept_directions(self) -> NDArray[np.float32]:
-        return self._directions().astype(np.float32)  # 1e-4 pixels
+        return self._directions().astype(np.float32)  # accurate to 1e-4 pixels
 
     def _directions(self) -> NDArray[np.float64]:
-        """(3, H, W) the part of the projections that does not depend on the depth."""
+        """Compute the part of the projections that does not depend on the depth, (3, H, W)."""
         width, height = self.depth_size
         rays = pixel_rays(height, width, self.depth_intrinsics)
         projected = rays @ (self.color_intrinsics @ self.color_from_depth[:3, :3]).T
@@ -115,15 +115,15 @@ class ColorLookup:
         return self._nearest(x, y, z)
 
     def _nearest(self, x: NDArray, y: NDArray, z: NDArray) -> _Pixels:
-        """The colour pixels nearest to the projections (x / z, y / z); none where z <= 0."""
+        """Return the colour pixels nearest to the projections (x / z, y / z); none where z <= 0."""
         outside = z <= 0
         rows = np.zeros(z.shape, np.intp)
         safe = np.where(outside, 1, z)
         for projected, size in ((y, self.color_size[1]), (x, self.color_size[0])):
-            corner = projected / safe + 0.5  # from the edge, where a reduction moves nothing
+            corner = projected / safe + 0.5  # 0 at the edge, for any reduction
             margin = _MARGIN * size
             outside |= (corner < -margin) | (corner > size + margin)
-            # Clipped before it becomes an integer, which could not hold just any number.
+            # Clipped before the conversion to an integer, which could overflow.
             cell = np.clip(corner, 0, size - 0.5) / self.reduction
             rows *= -(-size // self.reduction)
             rows += cell.astype(np.intp)

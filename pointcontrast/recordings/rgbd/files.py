@@ -1,4 +1,4 @@
-"""Reading the single files of a posed RGB-D folder, and saying what is wrong with them."""
+"""Reading and checking the files of a posed RGB-D folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.sequence import FrameError
 
-INVALID_DEPTHS = (0, 65535)  # "no measurement" in the 7-Scenes and in most other sensors' files
+INVALID_DEPTHS = (0, 65535)  # "no measurement" in 7-Scenes and of most other sensors
 _DEPTH_MODES = ("I;16", "I;16B", "I;16L", "I")  # Pillow before 11 opens 16-bit PNGs as "I"
 
 
@@ -22,14 +22,14 @@ def read_depth(path: Path, size: tuple[int, int]) -> NDArray[np.float32]:
     """Read a 16-bit depth image of millimetres.
 
     Args:
-        path: a one-channel 16-bit PNG (or TIFF).
-        size: the (width, height) that it must have, pixels.
+        path: One-channel 16-bit PNG (or TIFF).
+        size: Required (width, height), pixels.
 
     Returns:
         (H, W) float32 metres, 0 where there is no measurement (stored as 0 or 65535).
 
     Raises:
-        FrameError: absent, unreadable, truncated, of another type or size.
+        FrameError: Absent, unreadable, truncated, or of another type or size.
     """
     with _open(path) as image:
         if image.mode not in _DEPTH_MODES:
@@ -52,15 +52,15 @@ def read_color(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
     """Read a colour image that is registered to a depth image.
 
     Args:
-        path: any image that Pillow reads.
+        path: Image that Pillow can read.
         size: (width, height) of the depth image. A colour image of another size is resized to
-            it, which is right where both see the same field of view.
+            it, which is right if both cover the same field of view.
 
     Returns:
         (H, W, 3) uint8 RGB.
 
     Raises:
-        FrameError: absent, unreadable, truncated, or of another aspect ratio (so it cannot be
+        FrameError: Absent, unreadable, truncated, or of another aspect ratio (so it cannot be
             registered to the depth image).
     """
     with _open(path) as image:
@@ -70,8 +70,8 @@ def read_color(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
             if not 0.98 < ratio < 1.02:
                 raise FrameError(
                     f"{path} is {image.size[0]} x {image.size[1]} pixels, its depth image "
-                    f"{size[0]} x {size[1]}: of another shape, so not registered to it; export "
-                    "colour registered to the depth camera"
+                    f"{size[0]} x {size[1]}: the aspect ratio differs, so it is not registered to "
+                    "it; export colour registered to the depth camera"
                 )
             image = image.convert("RGB").resize(size, Image.Resampling.BILINEAR)
         return np.array(image.convert("RGB"))
@@ -81,8 +81,8 @@ def read_matrix(path: Path, shape: tuple[int, int]) -> NDArray[np.float64]:
     """Read a matrix of plain numbers.
 
     Raises:
-        InputError: absent, unreadable, not numbers, or of another shape; NaN and infinite
-            values are numbers here.
+        InputError: Absent, unreadable, not numbers, or of another shape. NaN and infinite
+            values are accepted.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -107,16 +107,16 @@ def read_intrinsics(path: Path) -> NDArray[np.float64]:
     """Read a (3, 3) pinhole matrix in pixels.
 
     Raises:
-        InputError: absent, not 3 x 3 numbers, or not a pinhole matrix.
+        InputError: Absent, not 3 x 3 numbers, or not a pinhole matrix.
     """
     return check_intrinsics(read_matrix(path, (3, 3)), str(path))
 
 
 def check_intrinsics(matrix: NDArray[np.float64], where: str) -> NDArray[np.float64]:
-    """Return ``matrix`` if it is a (3, 3) pinhole matrix, or say why it is not.
+    """Return ``matrix`` if it is a (3, 3) pinhole matrix.
 
     Raises:
-        InputError: it is not; the message starts with ``where``.
+        InputError: It is not; the message starts with ``where``.
     """
     good = np.isfinite(matrix).all() and matrix[0, 0] > 0 and matrix[1, 1] > 0
     if not (good and np.allclose(matrix[2], (0, 0, 1)) and abs(matrix[1, 0]) < 1e-9):
@@ -128,20 +128,20 @@ def check_intrinsics(matrix: NDArray[np.float64], where: str) -> NDArray[np.floa
 
 
 def depth_size(paths: Sequence[Path], intrinsics: NDArray[np.float64]) -> tuple[int, int]:
-    """The size of a sequence's depth images: the commonest among up to 32 of them.
+    """Return the most frequent size of a sequence's depth images, among up to 32 of them.
 
-    Only headers are read. The size is held against the intrinsics.
+    Only headers are read. The size is compared with the intrinsics.
 
     Args:
-        paths: the depth images.
-        intrinsics: (3, 3) pinhole matrix.
+        paths: Depth images.
+        intrinsics: (3, 3) pinhole matrix, pixels.
 
     Returns:
         (width, height) in pixels.
 
     Raises:
-        InputError: none of them is an image, or the principal point is so far from the middle
-            that the intrinsics belong to another image size.
+        InputError: None of the files is an image, or the principal point is so far from the
+            middle that the intrinsics belong to another image size.
     """
     sizes: Counter[tuple[int, int]] = Counter()
     for path in paths[:: max(1, len(paths) // 32)]:
@@ -160,15 +160,15 @@ def depth_size(paths: Sequence[Path], intrinsics: NDArray[np.float64]) -> tuple[
 def check_center(whose: str, size: tuple[int, int], intrinsics: NDArray[np.float64]) -> None:
     """Refuse intrinsics that belong to images of another size.
 
-    Such a matrix bends every point cloud without any other sign.
+    A wrong matrix distorts every point cloud without any other sign.
 
     Args:
-        whose: starts the message: the place and the kind of the images.
+        whose: Place and kind of the images, the first words of an error message.
         size: (width, height) in pixels.
-        intrinsics: (3, 3) pinhole matrix.
+        intrinsics: (3, 3) pinhole matrix, pixels.
 
     Raises:
-        InputError: the principal point is far from the middle of the image.
+        InputError: The principal point is far from the middle of the image.
     """
     center = intrinsics[:2, 2]
     if np.any(np.abs(center / size - 0.5) > 0.2):
@@ -191,8 +191,8 @@ def _open(path: Path) -> Image.Image:
 
 
 def _pixels(path: Path, image: Image.Image) -> NDArray[np.generic]:
-    # Pillow opens lazily: a file that is cut short shows only when its pixels are decoded, and
-    # each of its decoders reports that in another way.
+    # Pillow opens lazily: a file that is cut short fails only when its pixels are decoded, and
+    # every decoder reports that in another way.
     try:
         image.load()
         return np.asarray(image)

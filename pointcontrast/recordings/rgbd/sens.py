@@ -1,12 +1,13 @@
 """ScanNet's ``.sens`` files: a whole RGB-D recording with its poses in one file.
 
-The file is memory-mapped. Opening it reads its header, counting its frames reads theirs, and
-reading a frame touches that frame's bytes only, so every 25th frame of a 1 GB scan on a network
-disk costs a 25th of it. The bytes are described in ``pointcontrast.recordings.rgbd.sens_format``.
+The file is memory-mapped. Opening it reads its header, counting its frames reads their headers, and
+reading a frame touches only the bytes of that frame. Every 25th frame of a 1 GB scan on a network
+disk therefore transfers a 25th of it. ``pointcontrast.recordings.rgbd.sens_format`` describes the
+bytes.
 
-Against the authors' preparation (``SensorData.py``, ``point_cloud_extractor.py``): nothing is
-exported to single images, and colour, which they leave out, is registered to the depth image.
-As theirs, the pose of a frame is taken for its depth camera's.
+Deviations from the authors' preparation (``SensorData.py``, ``point_cloud_extractor.py``): nothing
+is exported to single images, and colour, which the authors leave out, is registered to the depth
+image. As in the authors' code, the pose of a frame is taken as that of its depth camera.
 """
 
 from __future__ import annotations
@@ -41,13 +42,13 @@ _SCANNET_NAME = re.compile(r"scene\d{4}_\d{2}")
 class SensSequence(Layout):
     """A folder that holds one ``.sens`` file.
 
-    It can be pickled; the copy maps the file anew.
+    A sequence can be pickled; the copy maps the file again.
 
     Attributes:
-        up: z for a file named as ScanNet's are (``sceneNNNN_NN.sens``). The release states so:
-            its reconstructions and camera poses were aligned with z as the up vector and the
-            floor as the xy plane, and its ``axisAlignment`` turns about z only. The worlds of
-            other recordings in this format are their first cameras', so there it is None.
+        up: z for a file with a name of ScanNet's (``sceneNNNN_NN.sens``), else None. ScanNet
+            states that its reconstructions and camera poses are aligned with z as the up vector
+            and the floor as the xy plane, and its ``axisAlignment`` rotates about z only. The
+            world of other recordings in this format is the frame of their first camera.
     """
 
     layout = "scannet_sens"
@@ -55,25 +56,25 @@ class SensSequence(Layout):
 
     @staticmethod
     def recognises(folder: Path) -> bool:
-        """Whether ``folder`` directly holds a ``.sens`` file; two are refused on opening."""
+        """Check whether ``folder`` directly holds a ``.sens`` file; two are refused on opening."""
         return bool(_sens_files(folder))
 
     def __init__(self, folder: Path, intrinsics: NDArray[np.float64] | None = None) -> None:
         """Open a folder's file; only its header is read.
 
         Args:
-            folder: the folder.
-            intrinsics: (3, 3) pinhole matrix of the depth images, in place of the file's own.
+            folder: Folder of the scene.
+            intrinsics: (3, 3) pinhole matrix of the depth images, in place of that in the file.
 
         Raises:
-            InputError: several files, or one that is empty, unreadable, of another version, cut
+            InputError: Several files, or one that is empty, unreadable, of another version, cut
                 in its header, or in a compression that is not supported.
         """
         files = _sens_files(folder)
         if len(files) != 1:
             raise InputError(
                 f"{folder} holds {len(files)} .sens files ({files[0].name}, {files[1].name}, ...), "
-                "and each is a scene of its own; put each in a folder of its own"
+                "and each is a scene; put each in a folder of its own"
             )
         self.name = folder.name
         self.folder = folder
@@ -88,7 +89,7 @@ class SensSequence(Layout):
 
     @cached_property
     def _index(self) -> SensIndex:
-        # Not on opening: it touches a page a frame, and a scene that is finished needs none.
+        # Not on opening: it touches a page per frame, and a finished scene needs no frame.
         index = index_frames(self._map, self._header, self._first_frame)
         if not index.num_frames:
             raise InputError(f"{self._path} holds no frame; download it again")
@@ -96,24 +97,24 @@ class SensSequence(Layout):
 
     @cached_property
     def frame_ids(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The frames' numbers in the file, from 0, of six digits.
+        """Numbers of the frames in the file, from 0, with six digits.
 
         Raises:
-            InputError: the file has no frame.
+            InputError: The file has no frame.
         """
         return tuple(f"{number:06d}" for number in range(self._index.num_frames))
 
     @property
     def problem(self) -> str | None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """What is wrong with the file as a whole, cut short say; see the base class."""
+        """Damage of the file as a whole, such as a missing end; see the base class."""
         return f"{self._path}: {self._index.problem}" if self._index.problem else None
 
     def read(self, index: int) -> Frame:
         """Read one frame; see :meth:`~pointcontrast.recordings.sequence.PosedSequence.read`.
 
-        Its colour is registered to the depth image
-        (``pointcontrast.recordings.rgbd.color_registration``); None where the file's colour images
-        are 0 x 0 pixels.
+        Colour is registered to the depth image
+        (``pointcontrast.recordings.rgbd.color_registration``); it is None if the colour images of
+        the file are 0 x 0 pixels.
         """
         index = range(len(self))[index]
         frame_id = self.frame_ids[index]
@@ -136,7 +137,7 @@ class SensSequence(Layout):
         return Frame(frame_id, depth, color, self._intrinsics, header.world_from_camera)
 
     def files(self) -> list[Path]:
-        """The ``.sens`` file."""
+        """Return the ``.sens`` file."""
         return [self._path]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -150,7 +151,7 @@ class SensSequence(Layout):
 
     def _bytes(self, start: int, size: int) -> bytes:
         if hasattr(mmap, "MADV_WILLNEED"):
-            # One request for the frame: page by page, a network disk answers a hundred times.
+            # One request per frame: page by page, a network disk would answer a hundred times.
             page = start - start % mmap.PAGESIZE
             self._map.madvise(mmap.MADV_WILLNEED, page, start + size - page)
         return self._map[start : start + size]
@@ -173,7 +174,7 @@ def _map_file(path: Path) -> mmap.mmap:
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror})") from None
     if hasattr(mmap, "MADV_RANDOM"):
-        mapped.madvise(mmap.MADV_RANDOM)  # or each header brings in the megabytes around it
+        mapped.madvise(mmap.MADV_RANDOM)  # else each header loads the megabytes around it
     return mapped
 
 
@@ -184,7 +185,7 @@ def _color_lookup(
         return None
     color_intrinsics = header.color_intrinsics[:3, :3]
     check_center(f"{path}: its colour", header.color_size, color_intrinsics)
-    color_from_depth = np.eye(4)  # exactly, where both stand alike, whatever the matrix is
+    color_from_depth = np.eye(4)  # exact if both extrinsics are equal
     if not np.array_equal(header.color_extrinsics, header.depth_extrinsics):
         color_from_depth = np.linalg.inv(header.color_extrinsics) @ header.depth_extrinsics
     return ColorLookup(

@@ -1,22 +1,22 @@
-"""The bytes of a ``.sens`` file, version 4: what its reader and its writer share.
+"""The binary format of ``.sens`` files, version 4.
 
 All numbers are little endian, all matrices row by row::
 
     uint32        version, 4
-    uint64, text  sensor name: its length, its bytes
+    uint64, text  length and bytes of the sensor name
     4 x 16 float32  colour intrinsics, colour extrinsics, depth intrinsics, depth extrinsics
     int32, int32  colour compression (-1 unknown, 0 raw, 1 PNG, 2 JPEG),
                   depth compression (-1 unknown, 0 raw, 1 zlib, 2 occi), of 16-bit pixels
     4 x uint32    colour width and height, depth width and height
     float32       depth shift: depth units per metre
-    uint64        number of frames; then of each
+    uint64        number of frames; then for each frame
         16 float32  camera to world, metres; all -inf where the camera was lost
         4 x uint64  time stamps (microseconds) and sizes in bytes: colour, depth; colour, depth
         bytes       colour, depth
-    uint64        number of IMU records, and 128 bytes for each; left out by some writers
+    uint64        number of IMU records, and 128 bytes for each; omitted by some writers
 
-Source: ``sensorData.h`` and ``SensorData.py`` of ScanNet's SensReader. An extrinsic matrix maps a
-camera's points to the base frame, "typically depth to colour"; in ScanNet both are the identity.
+Source: ``sensorData.h`` and ``SensorData.py`` of ScanNet's SensReader. An extrinsic matrix maps the
+points of a camera to the base frame, "typically depth to colour"; in ScanNet both are the identity.
 """
 
 from __future__ import annotations
@@ -43,26 +43,26 @@ _PREFIX = struct.Struct("<IQ")
 _FIXED = struct.Struct("<64f2i4If")
 _FRAME_HEADER = struct.Struct("<16f4Q")
 _MAX_NAME_BYTES = 4096
-_MAX_SIDE = 16384  # pixels, beyond any sensor: a larger side is damage
+_MAX_SIDE = 16384  # pixels; no sensor has more, so a larger side is damage
 _MAX_PIXELS = 1 << 26
 
 
 @dataclass(frozen=True)
 class SensHeader:
-    """What a ``.sens`` file says of all its frames.
+    """Header of a ``.sens`` file, common to all frames.
 
     Attributes:
-        sensor_name: free text.
+        sensor_name: Free text.
         color_intrinsics: (4, 4) float64, pixels; the pinhole matrix is its upper left (3, 3).
         color_extrinsics: (4, 4) float64, base from colour camera, metres.
         depth_intrinsics: (4, 4) float64, pixels.
         depth_extrinsics: (4, 4) float64, base from depth camera, metres.
-        color_compression: "raw", "png", "jpeg", or another word for what cannot be read.
-        depth_compression: "raw", "zlib", or another word for what cannot be read.
-        color_size: (width, height) pixels; 0, 0 where no colour was recorded.
+        color_compression: "raw", "png", "jpeg", or the name of an unsupported compression.
+        depth_compression: "raw", "zlib", or the name of an unsupported compression.
+        color_size: (width, height) pixels; 0, 0 if no colour was recorded.
         depth_size: (width, height) pixels.
-        depth_shift: depth units per metre.
-        num_frames: as the file claims.
+        depth_shift: Depth units per metre.
+        num_frames: Number of frames that the file claims.
     """
 
     sensor_name: str
@@ -85,14 +85,14 @@ class SensHeader:
 
 @dataclass(frozen=True)
 class SensFrameHeader:
-    """What a ``.sens`` file says of one frame.
+    """Header of one frame of a ``.sens`` file.
 
     Attributes:
-        world_from_camera: (4, 4) float64, metres, as the file has it.
-        color_time: microseconds.
-        depth_time: microseconds.
-        color_bytes: size of the colour data that follow.
-        depth_bytes: size of the depth data after them.
+        world_from_camera: (4, 4) float64, metres, unchecked.
+        color_time: Time stamp of the colour image, microseconds.
+        depth_time: Time stamp of the depth image, microseconds.
+        color_bytes: Size of the colour data, which follow the header.
+        depth_bytes: Size of the depth data, which follow the colour data.
     """
 
     world_from_camera: NDArray[np.float64]
@@ -106,14 +106,14 @@ def parse_header(data: bytes | mmap, path: Path) -> tuple[SensHeader, int]:
     """Read the header at the start of a file.
 
     Args:
-        data: the whole file, or at least its header.
-        path: of the file, for messages.
+        data: Content of the file, or at least its header.
+        path: Path of the file, for messages.
 
     Returns:
-        The header, and the position of the first frame.
+        The header, and the position of the first frame in bytes.
 
     Raises:
-        InputError: cut short, of another version, or with values that :func:`check_header`
+        InputError: Cut short, of another version, or with values that :func:`check_header`
             refuses.
     """
     if len(data) < _PREFIX.size:
@@ -153,7 +153,7 @@ def parse_header(data: bytes | mmap, path: Path) -> tuple[SensHeader, int]:
 
 
 def pack_header(header: SensHeader) -> bytes:
-    """The bytes of a header; the last eight are the number of frames."""
+    """Encode a header; the last eight bytes are the number of frames."""
     name = header.sensor_name.encode("utf-8")
     matrices = (
         *(header.color_intrinsics, header.color_extrinsics),
@@ -171,13 +171,13 @@ def pack_header(header: SensHeader) -> bytes:
 
 
 def parse_frame_header(data: bytes | mmap, position: int) -> SensFrameHeader:
-    """Read the header of the frame at ``position``; all of it must be there."""
+    """Read the header of the frame at ``position``, which must be complete."""
     numbers = _FRAME_HEADER.unpack_from(data, position)
     return SensFrameHeader(np.array(numbers[:16]).reshape(4, 4), *numbers[16:])
 
 
 def pack_frame_header(header: SensFrameHeader) -> bytes:
-    """The bytes of a frame's header; the pose is rounded to float32."""
+    """Encode the header of a frame; the pose is rounded to float32."""
     return _FRAME_HEADER.pack(
         *header.world_from_camera.ravel().tolist(),
         *(header.color_time, header.depth_time, header.color_bytes, header.depth_bytes),
@@ -185,11 +185,11 @@ def pack_frame_header(header: SensFrameHeader) -> bytes:
 
 
 def check_header(header: SensHeader, path: Path) -> None:
-    """Refuse what cannot be read, or written.
+    """Refuse a header that can be neither read nor written.
 
     Raises:
-        InputError: a compression that is not implemented, images without pixels or absurdly
-            large ones, a depth shift or a camera matrix that is none.
+        InputError: An unsupported compression, images without pixels or of an absurd size, or an
+            invalid depth shift or camera matrix.
     """
     _check_size(f"{path}: its depth images", header.depth_size)
     _check_matrix(f"{path}: its depth intrinsics", header.depth_intrinsics)

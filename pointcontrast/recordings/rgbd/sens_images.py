@@ -1,4 +1,4 @@
-"""Decoding the depth and the colour of one ``.sens`` frame, and refusing what is damaged."""
+"""Decoding of the depth and the colour of one ``.sens`` frame."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 from pointcontrast.recordings.rgbd.sens_format import SensHeader
 from pointcontrast.recordings.sequence import FrameError
 
-_NO_MEASUREMENT = 65535  # beside 0, which needs no special care
+_NO_MEASUREMENT = 65535  # as well as 0, which needs no special treatment
 # Pillow's decoders report damage in all these ways.
 _DECODER_ERRORS = (
     *(OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, KeyError, OverflowError),
@@ -25,16 +25,16 @@ def decode_depth(data: bytes, header: SensHeader, where: str) -> NDArray[np.floa
     """Decode a depth image.
 
     Args:
-        data: as the frame has it, raw or deflated.
-        header: of the file.
-        where: file and frame, for messages.
+        data: Bytes of the frame, raw or deflated.
+        header: Header of the file.
+        where: File and frame, for messages.
 
     Returns:
         (H, W) float32 metres; 0 where there is no measurement (stored as 0 or 65535).
 
     Raises:
-        FrameError: absent, damaged, or not of the size that the header states. No more is
-            inflated than one image's worth.
+        FrameError: Absent, damaged, or not of the size that the header states. At most the size
+            of one image is inflated.
     """
     width, height = header.depth_size
     expected = 2 * width * height
@@ -56,21 +56,21 @@ def decode_color(data: bytes, header: SensHeader, reduction: int, where: str) ->
     """Decode a colour image at a fraction of its size.
 
     A reduced pixel is the mean of the ``reduction`` x ``reduction`` pixels it covers. A JPEG is
-    decoded at that size at once (its blocks' transform does the averaging), which saves half the
-    time at a reduction of 2; other images are averaged after decoding.
+    decoded directly at that size (the transform of its blocks averages), which saves half the time
+    at a reduction of 2; other images are averaged after decoding.
 
     Args:
-        data: as the frame has it: raw RGB, PNG or JPEG.
-        header: of the file.
-        reduction: 1, 2, 4 or 8.
-        where: file and frame, for messages.
+        data: Bytes of the frame: raw RGB, PNG or JPEG.
+        header: Header of the file.
+        reduction: Factor of the reduction: 1, 2, 4 or 8.
+        where: File and frame, for messages.
 
     Returns:
         (ceil(H / reduction), ceil(W / reduction), 3) uint8 RGB.
 
     Raises:
-        FrameError: absent, damaged, or not of the size that the header states. (A JPEG whose
-            inner bytes changed may still decode to an image: its format has no checksum.)
+        FrameError: Absent, damaged, or not of the size that the header states. A damaged JPEG may
+            still decode to an image, because the format has no checksum.
     """
     width, height = header.color_size
     if not data:
@@ -105,7 +105,7 @@ def _open(data: bytes, header: SensHeader) -> Image.Image:
 def _reduced(image: Image.Image, reduction: int) -> NDArray[np.uint8]:
     width, height = image.size
     if reduction > 1:
-        # Does nothing to what is not a JPEG, or to one in an unusual colour space.
+        # No effect on other formats, or on a JPEG in an unusual colour space.
         image.draft("RGB", (width // reduction, height // reduction))
     if image.mode != "RGB":
         image = image.convert("RGB")
@@ -115,7 +115,7 @@ def _reduced(image: Image.Image, reduction: int) -> NDArray[np.uint8]:
 
 
 def _inflate(data: bytes, expected: int, where: str) -> bytes:
-    """Inflate at most one byte more than ``expected``: a few bytes can claim gigabytes."""
+    """Inflate at most one byte more than ``expected``: a few bytes can expand to gigabytes."""
     inflater = zlib.decompressobj()
     try:
         raw = inflater.decompress(data, expected + 1)

@@ -1,4 +1,4 @@
-"""Where the frames of a ``.sens`` file lie: its headers are read, its images hopped over."""
+"""Positions of the frames of a ``.sens`` file; only headers are read."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from pointcontrast.recordings.rgbd.sens_format import (
     SensHeader,
 )
 
-# 9 hours at 30 Hz. A count beyond it is damage, and a name for each frame it claims would fill
-# the memory.
+# 9 hours at 30 Hz. A larger count is damage, and names for its frames would fill the memory.
 _MAX_FRAMES = 1_000_000
 _SIZES = struct.Struct("<2Q")
 _SIZES_OFFSET = FRAME_HEADER_BYTES - _SIZES.size
@@ -22,12 +21,13 @@ _SIZES_OFFSET = FRAME_HEADER_BYTES - _SIZES.size
 
 @dataclass(frozen=True)
 class SensIndex:
-    """The frames that a file really holds.
+    """The frames that a file contains.
 
     Attributes:
-        positions: of the frames' headers, bytes from the start of the file.
-        num_frames: how many there should be; those beyond ``positions`` are lost.
-        problem: what is wrong with the file as a whole, in words, and the fix; None if nothing.
+        positions: Positions of the headers of the frames, bytes from the start of the file.
+        num_frames: Number of frames that the file should contain; those beyond ``positions`` are
+            lost.
+        problem: Damage of the file as a whole, and the fix; None if it is intact.
     """
 
     positions: tuple[int, ...]
@@ -38,14 +38,14 @@ class SensIndex:
 def index_frames(data: bytes | mmap, header: SensHeader, start: int) -> SensIndex:
     """Find the frames.
 
-    The frames that are there count for more than the number in the header: where fewer are there
-    (the file was cut short, or the number is wrong) the missing ones are counted as lost; where
-    more follow (a recorder that crashed leaves 0) they are found as well.
+    The frames in the file take precedence over the number in the header. If there are fewer (the
+    file was cut short, or the number is wrong), the missing ones count as lost. If there are more
+    (a recorder that crashed leaves 0), they are found as well.
 
     Args:
-        data: the whole file.
-        header: its header.
-        start: position of the first frame.
+        data: Content of the file.
+        header: Header of the file.
+        start: Position of the first frame, bytes.
     """
     claimed = header.num_frames
     positions, end, stop = _walk(data, header, start, claimed)
@@ -72,11 +72,11 @@ def index_frames(data: bytes | mmap, header: SensHeader, start: int) -> SensInde
 def _walk(
     data: bytes | mmap, header: SensHeader, start: int, most: int, surplus: bool = False
 ) -> tuple[list[int], int, str]:
-    """Hop from frame to frame, ``most`` times at most.
+    """Visit at most ``most`` frames, one after another.
 
     Returns:
-        The positions of whole frames, the position after the last one, and why there are not
-        ``most``.
+        Positions of complete frames, the position after the last one, and the reason if there are
+        fewer than ``most``.
     """
     most_color, most_depth = _most_bytes(header.color_size, 3), _most_bytes(header.depth_size, 2)
     positions: list[int] = []
@@ -93,7 +93,7 @@ def _walk(
         end = start + FRAME_HEADER_BYTES + color_bytes + depth_bytes
         if end > len(data):
             return positions, start, "it is cut short"
-        if surplus and depth_bytes == 0:  # zeros that fill the file up are no frames
+        if surplus and depth_bytes == 0:  # zeros that pad the file are no frames
             return positions, start, "none follows"
         positions.append(start)
         start = end
@@ -101,12 +101,12 @@ def _walk(
 
 
 def _most_bytes(size: tuple[int, int], pixel_bytes: int) -> int:
-    """More than any compression makes of an image: what is larger is damage, not an image."""
+    """Return an upper limit of the size of a compressed image; anything larger is damage."""
     return 2 * size[0] * size[1] * pixel_bytes + 65536
 
 
 def _is_end(data: bytes | mmap, position: int) -> bool:
-    """Whether the file ends at ``position``, or after the IMU records that begin there."""
+    """Check that the file ends at ``position``, or after the IMU records that begin there."""
     rest = len(data) - position
     if rest < COUNT.size:
         return rest == 0

@@ -1,4 +1,4 @@
-"""Writing ``.sens`` files: own recordings in one file a scene, and the files of the tests."""
+"""Writing of ``.sens`` files, for recordings in one file per scene and for tests."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ DepthCompression = Literal["zlib", "raw"]
 
 @dataclass(frozen=True)
 class SensFrame:
-    """One frame to be written.
+    """One frame to write.
 
     Attributes:
         color: (H, W, 3) uint8 RGB of the colour camera.
         depth: (H, W) uint16 depth units (millimetres at a depth shift of 1000), 0 where there is
             no measurement.
-        world_from_camera: (4, 4), metres; all -inf where the camera was lost.
+        world_from_camera: (4, 4) pose, metres; all -inf if tracking was lost.
     """
 
     color: NDArray[np.uint8]
@@ -58,26 +58,26 @@ def write_sens(
     sensor_name: str = "StructureSensor",
     quality: int = 90,
 ) -> None:
-    """Write a file, whole or not at all; the same frames give the same bytes.
+    """Write a file atomically; the same frames give the same bytes.
 
-    The frames are taken one at a time, so a recording need not fit into memory. Time stamps are
-    those of a camera of 30 Hz that starts at 0.
+    Frames are consumed one at a time, so a recording need not fit into memory. Time stamps are
+    those of a 30 Hz camera that starts at 0.
 
     Args:
-        path: the file, of suffix ``.sens``.
-        frames: at least one; all colour images of one size, and all depth images.
+        path: File to write, with the suffix ``.sens``.
+        frames: Frames, at least one, with colour images of one size and depth images of one size.
         depth_intrinsics: (3, 3) or (4, 4) pinhole matrix of the depth camera, pixels.
         color_intrinsics: (3, 3) or (4, 4) pinhole matrix of the colour camera, pixels.
         color_extrinsics: (4, 4) base from colour camera, metres; None is the identity.
         depth_extrinsics: (4, 4) base from depth camera, metres; None is the identity.
-        color_compression: of the colour images.
-        depth_compression: of the depth images.
-        depth_shift: depth units per metre.
-        sensor_name: free text.
-        quality: of JPEG, 1..95.
+        color_compression: Compression of the colour images.
+        depth_compression: Compression of the depth images.
+        depth_shift: Depth units per metre.
+        sensor_name: Free text.
+        quality: JPEG quality, 1..95.
 
     Raises:
-        InputError: no frame, images of another type or size, or a matrix that is no camera's.
+        InputError: No frame, images of another type or size, or an invalid camera matrix.
     """
     with atomic_file(path) as partial, open(partial, "wb") as file:
         header: SensHeader | None = None
@@ -103,7 +103,7 @@ def write_sens(
             file.write(_pack_frame(frame, num_frames, header, quality))
             num_frames += 1
         if header is None:
-            raise InputError(f"{path}: there is no frame to write")
+            raise InputError(f"{path}: there is no frame to write; give at least one")
         file.write(COUNT.pack(0))  # no IMU records
         file.seek(0)
         file.write(pack_header(replace(header, num_frames=num_frames)))

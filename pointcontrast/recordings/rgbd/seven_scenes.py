@@ -2,10 +2,10 @@
 
 ``frame-NNNNNN.color.png`` (or .jpg), ``frame-NNNNNN.depth.png`` (16 bits, millimetres),
 ``frame-NNNNNN.pose.txt`` (4 x 4 camera to world, metres), and ``camera-intrinsics.txt`` (3 x 3,
-of the depth image) in the folder or the one above. Colour may be absent altogether.
+of the depth image) in the folder or its parent. All colour images may be absent.
 
-Microsoft's 7-Scenes release holds no intrinsics file. Its values are not assumed here, because
-the same layout is used for other cameras: pass them.
+Microsoft's 7-Scenes release has no intrinsics file. Its values are not assumed here, because other
+cameras use the same layout: pass them.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ class SevenScenesSequence(Layout):
 
     @staticmethod
     def recognises(folder: Path) -> bool:
-        """Whether ``folder`` directly holds frames in this layout."""
+        """Check whether ``folder`` directly holds frames in this layout."""
         return any(_FILE.fullmatch(path.name) for path in folder.iterdir())
 
     def __init__(self, folder: Path, intrinsics: NDArray[np.float64] | None = None) -> None:
         """Open a folder; only names and a few image headers are read.
 
         Args:
-            folder: the folder.
+            folder: Folder of the scene.
             intrinsics: (3, 3) pinhole matrix of the depth images; None reads the file.
 
         Raises:
-            InputError: no depth image or no intrinsics.
+            InputError: No depth image or no intrinsics.
         """
         self.name = folder.name
         self.folder = folder
@@ -92,7 +92,7 @@ class SevenScenesSequence(Layout):
         )
 
     def files(self) -> list[Path]:
-        """The frames' files and the intrinsics'."""
+        """Return the files of the frames and of the intrinsics."""
         frames = [path for files in self._paths.values() for path in files.values()]
         return frames + [path for path in (self._intrinsics_file,) if path]
 
@@ -106,6 +106,6 @@ def _find_intrinsics(
         if path.exists():
             return path, read_intrinsics(path)
     raise InputError(
-        f"{folder} has no {INTRINSICS_FILE}, nor has the folder above; write it, or pass "
+        f"{folder} has no {INTRINSICS_FILE}, nor has its parent folder; write it, or pass "
         "--intrinsics fx fy cx cy (585 585 320 240 for Microsoft's 7-Scenes release)"
     )

@@ -200,7 +200,7 @@ BAD_FOLDERS = {
         ],
         "sort differently",
     ),
-    "two formats": (_double, r"000000\.ply are one sweep in two formats"),
+    "two formats": (_double, r"000000\.ply are the same sweep in two formats"),
     "no sweep": (lambda f: [sweep_file(f, 0).unlink() for _ in range(3)], "holds no sweep"),
     "nuScenes": (
         lambda f: sweep_file(f, 0).rename(sweep_file(f, 0).with_name("0.pcd.bin")),

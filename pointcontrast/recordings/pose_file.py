@@ -1,0 +1,101 @@
+"""Text files of poses, one row per frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointcontrast.errors import InputError
+from pointcontrast.geometry import rigid_problem
+from pointcontrast.recordings.sequence import FrameError
+
+
+class PoseFile:
+    """The poses of a sequence: 12 numbers per row (the upper 3 x 4 of the matrix) or 16.
+
+    Empty lines and lines that start with ``#`` are ignored.
+
+    Attributes:
+        path: The file.
+    """
+
+    def __init__(self, path: Path, frame_ids: Sequence[str], unit: str, place: Path) -> None:
+        """Read the rows; their numbers are parsed on use.
+
+        Args:
+            path: The file.
+            frame_ids: Names of the frames in the order of the rows.
+            unit: "frame" or "sweep", for messages.
+            place: Folder of the frames, for messages.
+
+        Raises:
+            InputError: Unreadable, another number of rows than of frames, or frame numbers that
+                sort differently as names and as numbers: rows carry no names, so their order must
+                be certain.
+        """
+        self.path = path
+        self._frame_ids = tuple(frame_ids)
+        self._unit = unit
+        self._rows = read_rows(path)
+        if len(self._rows) != len(self._frame_ids):
+            raise InputError(
+                f"{path} has {len(self._rows)} rows for {len(self._frame_ids)} {unit}s in {place}; "
+                f"give one row per {unit}"
+            )
+        numbered = all(frame_id.isdecimal() for frame_id in self._frame_ids)
+        if numbered and list(self._frame_ids) != sorted(self._frame_ids, key=int):
+            raise InputError(
+                f"{place}: its {unit} numbers sort differently as names and as numbers, so that "
+                f"the order of the rows of {path.name} is uncertain; pad the numbers with zeros"
+            )
+
+    def pose(self, index: int) -> NDArray[np.float64]:
+        """Return the (4, 4) matrix of frame ``index``.
+
+        Raises:
+            FrameError: The row is no rigid transform.
+        """
+        where = f"{self.path}: row {index + 1} ({self._unit} {self._frame_ids[index]})"
+        return rigid_row(self._rows[index], where)
+
+
+def read_rows(path: Path) -> list[str]:
+    """Read the lines of a text file that are neither empty nor comments.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read ({error})") from None
+    return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+
+
+def rigid_row(row: str, where: str) -> NDArray[np.float64]:
+    """Parse a row of 12 or 16 numbers as a (4, 4) rigid transform.
+
+    Args:
+        row: Text of the row.
+        where: File and row, the first words of an error message.
+
+    Raises:
+        FrameError: Not 12 or 16 numbers, or not a rigid transform.
+    """
+    try:
+        numbers = np.array([float(word) for word in row.split()])
+    except ValueError:
+        raise FrameError(f"{where} is not numbers") from None
+    if numbers.size not in (12, 16):
+        raise FrameError(
+            f"{where} holds {numbers.size} numbers, not the 12 of a 3 x 4 or 16 of a 4 x 4 matrix"
+        )
+    matrix = np.eye(4)
+    matrix[: numbers.size // 4] = numbers.reshape(-1, 4)
+    problem = rigid_problem(matrix)
+    if problem:
+        raise FrameError(f"{where} is not a rigid transform: it {problem}")
+    return matrix
