@@ -14,6 +14,9 @@ from downstream.metrics.confusion import check_pair
 from downstream.types import IGNORE
 from pointcontrast.errors import InputError
 
+STEPS = 1 << 44
+"""Of 1 in the sums of :class:`PartIoU`; int64 then holds half a million shapes a category."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PartScores:
@@ -41,6 +44,9 @@ class PartIoU(Metric):
     A part that is neither there nor predicted counts 1, as everyone's figures have it (Pointcept
     ``pointcept/engines/test.py`` ``PartSegTester``). There a category without shapes
     counts 0 in the mean over categories; here it is left out.
+
+    Sums are whole numbers: a shape's mean IoU counts in steps of 2^-44. So neither the order nor
+    the split of the shapes changes a figure, and no device needs float64, which MPS lacks.
     """
 
     full_state_update = False
@@ -52,9 +58,9 @@ class PartIoU(Metric):
         """Take the parts that shapes of each category may have, rows of one list of parts."""
         super().__init__()
         self.parts_of_category = [list(parts) for parts in parts_of_category]
-        zeros = torch.zeros(len(parts_of_category), dtype=torch.float64)
+        zeros = torch.zeros(len(parts_of_category), dtype=torch.int64)
         self.add_state("total", zeros, dist_reduce_fx="sum")
-        self.add_state("count", zeros.long(), dist_reduce_fx="sum")
+        self.add_state("count", zeros.clone(), dist_reduce_fx="sum")
 
     def update(self, predictions: torch.Tensor, labels: torch.Tensor, category: int) -> None:
         """Count one shape.
@@ -88,14 +94,15 @@ class PartIoU(Metric):
                 f"label {int(strange[0])} is no part of category {category}, which has "
                 f"{self.parts_of_category[category]}; make the data again"
             )
-        shared, union = (there & predicted).sum(dim=0), (there | predicted).sum(dim=0)
-        iou = torch.where(union > 0, shared.double() / union.clamp(min=1), 1.0)
-        self.total[category] += iou.mean()
+        shared = (there & predicted).sum(dim=0).tolist()
+        union = (there | predicted).sum(dim=0).tolist()
+        iou = [s / u if u else 1.0 for s, u in zip(shared, union, strict=True)]
+        self.total[category] += round(sum(iou) / len(iou) * STEPS)
         self.count[category] += 1
 
     def compute(self) -> torch.Tensor:
-        """(2, G) float64: for each category the sum of its shapes' mean IoU, and their number."""
-        return torch.stack([self.total, self.count.double()])
+        """(2, G) int64: for each category the sum of its shapes' mean IoU, in steps, and count."""
+        return torch.stack([self.total, self.count])
 
 
 def part_scores(sums: torch.Tensor) -> PartScores:
@@ -104,7 +111,8 @@ def part_scores(sums: torch.Tensor) -> PartScores:
     Raises:
         InputError: no shape was counted.
     """
-    total, count = sums.cpu().numpy()
+    total, count = sums.cpu().numpy().astype(np.float64)
+    total /= STEPS
     if not count.sum():
         raise InputError("no shape that was evaluated has labelled parts")
     mean = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from downstream.metrics.parts import PartIoU, part_scores
 from pointcontrast.errors import InputError
@@ -42,6 +44,61 @@ def test_figures_are_those_of_the_definition() -> None:
     np.testing.assert_allclose(scores.per_category, means)
     assert scores.num_shapes.tolist() == [len(ious) for ious in by_category.values()]
     assert abs(scores.instance_mean_iou - scores.category_mean_iou) > 1e-4  # they are two things
+
+
+def random_shapes(num_shapes: int) -> list[tuple[torch.Tensor, torch.Tensor, int]]:
+    rng = np.random.default_rng(1)
+    shapes = []
+    for _ in range(num_shapes):
+        category = int(rng.integers(3))
+        labels = rng.choice(PARTS[category], 40)
+        predictions = np.where(rng.random(40) < 0.6, labels, rng.choice(PARTS[category], 40))
+        shapes.append((torch.from_numpy(predictions), torch.from_numpy(labels), category))
+    return shapes
+
+
+class NoFloat64(TorchDispatchMode):
+    """Refuses float64 tensors, as devices without them do (MPS)."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        found = func(*args, **(kwargs or {}))
+        assert not (isinstance(found, torch.Tensor) and found.dtype == torch.float64), func
+        return found
+
+
+def test_no_float64_tensor_is_made() -> None:
+    with NoFloat64():
+        metric = PartIoU(PARTS)
+        for predictions, labels, category in random_shapes(5):
+            metric.update(predictions, labels, category)
+        sums = metric.compute()
+    assert metric.total.dtype == metric.count.dtype == sums.dtype == torch.int64
+    assert part_scores(sums).num_shapes.sum() == 5
+
+
+def test_sums_are_those_of_fractions_in_any_order_and_split() -> None:
+    shapes = random_shapes(60)
+    exact = [Fraction(0)] * 3
+    for predictions, labels, category in shapes:
+        ious = []
+        for part in PARTS[category]:
+            there, found = labels == part, predictions == part
+            union = int((there | found).sum())
+            ious.append(Fraction(int((there & found).sum()), union) if union else Fraction(1))
+        exact[category] += sum(ious, Fraction(0)) / len(ious)
+    whole, turned, first, second = (PartIoU(PARTS) for _ in range(4))
+    for number, shape in enumerate(shapes):
+        whole.update(*shape)
+        turned.update(*shapes[-1 - number])
+        (first if number % 3 else second).update(*shape)
+    first.merge_state(second)
+    assert torch.equal(whole.compute(), turned.compute())
+    assert torch.equal(whole.compute(), first.compute())
+    scores = part_scores(whole.compute())
+    assert scores.instance_mean_iou == pytest.approx(float(sum(exact, Fraction(0)) / 60), abs=1e-12)
+    for category, total in enumerate(exact):
+        mean = float(total / int(scores.num_shapes[category]))
+        assert scores.per_category[category] == pytest.approx(mean, abs=1e-12)
 
 
 def test_an_empty_part_counts_one_by_hand() -> None:
