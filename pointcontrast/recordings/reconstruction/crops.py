@@ -1,11 +1,12 @@
-"""Two overlapping pieces of one scan, cut at random.
+"""Two overlapping random crops of one scan.
 
-Pieces are balls. Under the free rotations of the released recipe a ball looks the same however
-it is turned, where the faces of a box or the ends of a cylinder would tell the network which way
-is up and where the scan was cut. The radius is in metres, so that a piece holds about what a
-depth frame does in rooms of any size. Others: Masked Scene Contrast keeps the 60 % of a scan's
-points that are nearest to a random one (Pointcept ``SphereCrop``, ``sample_rate=0.6``),
-DepthContrast a box of 50 to 100 % of each side (``randomcuboid``): pieces that grow with the scan.
+Crops are balls. Under the free rotations of the released recipe, a ball looks the same in every
+orientation, whereas the faces of a box or the ends of a cylinder would show the network which way
+is up and where the scan was cut. The radius is in metres, so that a crop holds about as much as a
+depth frame in rooms of any size. In other methods the crop grows with the scan: Masked Scene
+Contrast keeps the 60 % of a scan's points that are nearest to a random one (Pointcept
+``SphereCrop``, ``sample_rate=0.6``), DepthContrast a box of 50 to 100 % of each side
+(``randomcuboid``).
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ from pointcontrast.recordings.reconstruction.scan import shared_fraction
 
 @dataclass(frozen=True)
 class Ball:
-    """All that is within ``radius`` metres of ``center`` (3,), world metres."""
+    """All points within ``radius`` metres of ``center``, (3,) world metres."""
 
     center: NDArray[np.float32]
     radius: float
 
     def contains(self, points: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Which of the points (N, 3) lie in the ball, (N,)."""
+        """Return the (N,) mask of the points (N, 3) in the ball."""
         squared = np.zeros(len(points), np.float32)
-        for axis in range(3):  # several times as fast as summing over rows of three
+        for axis in range(3):  # several times faster than summing over rows of three
             along = points[:, axis] - self.center[axis]
             squared += np.multiply(along, along, out=along)
         return squared <= np.float32(self.radius) ** 2
@@ -41,18 +42,19 @@ def draw_balls(
     max_attempts: int,
     rng: np.random.Generator,
 ) -> tuple[Ball, Ball]:
-    """Two balls about points of a scan that share enough of it.
+    """Draw two balls, centred on points of a scan, that overlap enough.
 
-    The first is anywhere; the second is drawn near enough for the two to touch and drawn again
-    while they share too little, from closer by each time: so the overlaps spread over
-    ``min_overlap`` to 1, and the draw always ends.
+    The first is anywhere. The second is drawn near enough for the two to touch; while they overlap
+    too little, it is drawn again from a smaller distance. The overlaps spread over ``min_overlap``
+    to 1, and the draw always ends.
 
     Args:
-        coarse: (K, 3) of the scan (``Scan.coarse``).
-        radius: smallest and largest, metres; each ball's is uniform between them.
-        min_overlap: by :func:`pointcontrast.recordings.reconstruction.scan.shared_fraction`.
-        max_attempts: after so many the second ball takes the centre of the first.
-        rng: the source of randomness.
+        coarse: (K, 3) points of the scan (``Scan.coarse``).
+        radius: Smallest and largest radius, metres; the radius of a ball is uniform between them.
+        min_overlap: Smallest overlap, as
+            :func:`pointcontrast.recordings.reconstruction.scan.shared_fraction` measures it.
+        max_attempts: Number of draws, after which the second ball takes the centre of the first.
+        rng: Source of randomness.
     """
     first = Ball(coarse[rng.integers(len(coarse))], rng.uniform(*radius))
     in_first = first.contains(coarse)

@@ -1,4 +1,4 @@
-"""A whole scan, with what cutting views from it needs again and again."""
+"""A whole scan, with quantities that are used for every view cut from it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pointcontrast.types import OVERLAP_VOXEL_SIZE, PointCloud
 from pointcontrast.voxelize import voxelize
 
 _APART = 1.2 * OVERLAP_VOXEL_SIZE  # points in neighbouring cells, each anywhere in its own
-_SAMPLE = 20_000  # points looked at for the floor: its height moves by a millimetre or two
+_SAMPLE = 20_000  # points from which the floor is estimated, within a millimetre or two
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class Scan:
     """A reconstructed scene.
 
     Attributes:
-        cloud: its N points, world metres; the arrays may be memory-mapped.
-        up: (3,) float64 unit vector.
+        cloud: N points, world metres; the arrays may be memory-mapped.
+        up: (3,) float64 unit vector, the up direction.
         floor_height: 1st percentile of the points along ``up``, metres, as in a view store.
-        coarse: (K, 3) float32, one of the points in each occupied cell of 5 cm: the grid on
-            which overlaps are measured, so that a count of these is an area.
+        coarse: (K, 3) float32, one point per occupied cell of 5 cm. Overlaps are measured on this
+            grid, so that a number of these points is an area.
     """
 
     cloud: PointCloud
@@ -36,10 +36,10 @@ class Scan:
 
     @classmethod
     def of(cls, cloud: PointCloud, up: NDArray[np.float64]) -> Scan:
-        """Look once at all points of a cloud, N >= 1 and finite.
+        """Make a scan from a cloud, N >= 1 and finite, in one pass over its points.
 
         Raises:
-            InputError: the cloud is too wide for cells of 5 cm; look for an outlier.
+            InputError: The cloud is too wide for cells of 5 cm; it may have an outlier.
         """
         rows, _ = voxelize(cloud.points, OVERLAP_VOXEL_SIZE)
         some = cloud.points[:: max(1, len(cloud) // _SAMPLE)]
@@ -48,7 +48,7 @@ class Scan:
 
     @property
     def spacing(self) -> float:
-        """How far apart neighbouring points of ``cloud`` are on a surface, metres."""
+        """Distance between neighbouring points of ``cloud`` on a surface, metres."""
         return (
             OVERLAP_VOXEL_SIZE * float(np.sqrt(self._share))
             if self._is_dense
@@ -57,7 +57,7 @@ class Scan:
 
     @cached_property
     def coarse_spacing(self) -> float:
-        """How far apart the points of ``coarse`` are, metres; 6 cm or more."""
+        """Distance between neighbouring points of ``coarse``, metres; at least 6 cm."""
         return _APART if self._is_dense else max(_APART, point_spacing(self.coarse))
 
     @property
@@ -66,29 +66,30 @@ class Scan:
 
     @property
     def _is_dense(self) -> bool:
-        """Whether cells hold points enough to tell the spacing, which is then below 4 cm."""
+        """Whether cells hold enough points to tell the spacing, which is then below 4 cm."""
         return self._share < 0.5
 
     @cached_property
     def places(self) -> NDArray[np.float64]:
-        """(P, 3) world metres on the floor where a person could stand; P may be 0."""
+        """(P, 3) world metres, places on the floor where a person could stand; P may be 0."""
         return free_places(self.coarse, self.up, self.floor_height)
 
     @property
     def free_area(self) -> float:
-        """Of the floor where a person could stand, square metres."""
+        """Area of the floor where a person could stand, square metres."""
         return len(self.places) * PLACE_SIZE**2
 
 
 def shared_fraction(in0: NDArray[np.bool_], in1: NDArray[np.bool_]) -> float:
-    """The overlap of two subsets of ``Scan.coarse``, 0..1.
+    """Return the overlap of two subsets of ``Scan.coarse``, 0..1.
 
-    The authors' definition (``pointcontrast.scenes.overlap``), the larger of both matched
-    fractions, but for points matched across the subsets' borders: so it is slightly below theirs.
+    As in the authors' definition (``pointcontrast.scenes.overlap``), it is the larger of the two
+    matched fractions. Points matched across the borders of the subsets are not counted, so it is
+    slightly smaller than the authors' overlap.
 
     Args:
-        in0: (K,) which points the one view holds.
-        in1: (K,) which points the other holds.
+        in0: (K,) mask of the points in the first view.
+        in1: (K,) mask of the points in the second view.
     """
     smaller = min(np.count_nonzero(in0), np.count_nonzero(in1))
     return np.count_nonzero(in0 & in1) / smaller if smaller else 0.0

@@ -1,4 +1,4 @@
-"""A mesh or point-cloud file as a sequence of views: what cameras in it would see."""
+"""A mesh or point-cloud file as a sequence of views of simulated cameras."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pointcontrast.recordings.reconstruction.simulated_walk import walk
 from pointcontrast.recordings.sequence import FrameError, Layout
 from pointcontrast.types import OVERLAP_THRESHOLD, PointCloud, Sweep
 
-LOOKS_A_SQUARE_METRE = 5.0  # of floor that is free to stand on
+VIEWS_PER_SQUARE_METRE = 5.0  # of free floor
 FEWEST_VIEWS, MOST_VIEWS = 24, 200
 
 _UP: dict[str, tuple[float, float, float]] = {
@@ -28,24 +28,24 @@ _Z_UP = (0.0, 0.0, 1.0)
 
 
 class ScanFileSequence(Layout):
-    """One file, in metres, looked at by cameras that walk through it.
+    """One file, in metres, seen by simulated cameras that walk through it.
 
-    Five views a square metre of free floor, 24 to 200 of them, at eye height, 60 by 47 degrees
-    wide and 4 m deep (``simulated_walk.py``); the same file always gives the same views. Up is z,
-    and y for glTF, unless ``up.txt`` beside the file says otherwise. The file is read when a view
-    or their number is first asked for.
+    There are five views per square metre of free floor, between 24 and 200, at eye height, 60 by 47
+    degrees wide and 4 m deep (``simulated_walk.py``). The same file always gives the same views. Up
+    is z, and y for glTF, unless an ``up.txt`` in the folder of the file states it. The file is read
+    when a view or the number of views is first used.
     """
 
     layout = "reconstruction"
     description = (
-        f"a mesh or point cloud in metres, one file a scene: {', '.join(SUFFIXES)}; z up, y up "
+        f"a mesh or point cloud in metres, one file per scene: {', '.join(SUFFIXES)}; z up, y up "
         "for glTF, or up.txt"
     )
     is_file = True
 
     @staticmethod
     def recognises(folder: Path) -> bool:
-        """By its suffix; not a file of labels, nor one that lies beside the recording itself."""
+        """Check the suffix; labels and files next to a ``.sens`` recording are excluded."""
         name = folder.name.lower()
         return (
             name.endswith(SUFFIXES)
@@ -54,7 +54,7 @@ class ScanFileSequence(Layout):
         )
 
     def __init__(self, folder: Path, intrinsics: NDArray[np.float64] | None = None) -> None:
-        """Take a file; the simulated cameras have intrinsics of their own."""
+        """Keep the path; intrinsics must be None, since the simulated cameras have their own."""
         if intrinsics is not None:
             raise InputError(
                 f"{folder} is a reconstruction, which has no depth images: --intrinsics does not "
@@ -85,16 +85,16 @@ class ScanFileSequence(Layout):
 
     @cached_property
     def frame_ids(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """``view-0000`` and so on; how many depends on the scan's free floor."""
-        wanted = round(LOOKS_A_SQUARE_METRE * self._scan.free_area)
+        """``view-0000`` and so on; their number depends on the free floor of the scan."""
+        wanted = round(VIEWS_PER_SQUARE_METRE * self._scan.free_area)
         return tuple(f"view-{i:04d}" for i in range(np.clip(wanted, FEWEST_VIEWS, MOST_VIEWS)))
 
     def read(self, index: int) -> Sweep:
-        """What camera ``index`` sees; its axes are x right, y down, z forward.
+        """Return the points that camera ``index`` sees, in its frame: x right, y down, z forward.
 
         Raises:
-            FrameError: it sees nothing.
-            InputError: the file cannot be used, as
+            FrameError: It sees nothing.
+            InputError: The file cannot be used, as
                 :func:`pointcontrast.recordings.reconstruction.scan_files.read_scan_file` says.
         """
         scan, pose = self._scan, self._poses[index]
@@ -105,7 +105,7 @@ class ScanFileSequence(Layout):
         return Sweep(self.frame_ids[index], cloud, pose, is_camera=True)
 
     def files(self) -> list[Path]:
-        """The one file."""
+        """Return the one file."""
         return [self.folder]
 
 

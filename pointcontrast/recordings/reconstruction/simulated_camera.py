@@ -1,8 +1,8 @@
-"""What a depth camera at some place sees of a scan, and places where one can stand.
+"""The points of a scan that a depth camera sees, and places where a camera can stand.
 
-For scans that come without the frames they were made of: a scan is a set of points on surfaces,
-and a camera sees those that no other surface hides. Points have no extent, so each covers a
-square as wide as the scan's points are apart (:func:`visible_rows`).
+For scans without the frames that they were reconstructed from. A scan is a set of points on
+surfaces, and a camera sees those that no other surface hides. Points have no extent, so each covers
+a square as wide as the spacing of the points (:func:`visible_rows`).
 """
 
 from __future__ import annotations
@@ -11,32 +11,31 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from pointcontrast.geometry import rotation_between
 
-_FLOOR = 0.3  # metres about the floor's height that still are floor
-_HEAD = 2.0  # metres above the floor up to which a standing person needs room
-PLACE_SIZE = 0.2  # metres, the side of a cell of the map of free places
-_CLEARANCES = (2, 1, 0)  # cells kept from furniture and walls: the widest that leaves a place
+_FLOOR = 0.3  # metres around the floor's height that still belong to the floor
+_HEAD = 2.0  # metres above the floor that a standing person needs free
+PLACE_SIZE = 0.2  # metres, side of a cell of the map of free places
+_CLEARANCES = (2, 1, 0)  # cells to furniture and walls; the first that leaves a place is used
 
-_LARGEST_FOOTPRINT = 16  # pixels: half the side of the square that a point covers at most
-_EMPTY = np.float32(1e6)  # metres: the depth of a pixel that no point covers
+_LARGEST_FOOTPRINT = 16  # pixels: half the side of the largest square that a point covers
+_EMPTY = np.float32(1e6)  # metres: depth of a pixel that no point covers
 
 
 @dataclass(frozen=True)
 class DepthCamera:
-    """A pinhole depth camera whose axis meets the middle of its picture.
+    """A pinhole depth camera whose axis meets the middle of its image.
 
-    The defaults are near those of the structured-light sensors of indoor scans (60 by 47
-    degrees, 0.4 to 4 m); the resolution is that of the test for what hides what, not of points.
+    The defaults are close to the structured-light sensors of indoor scans (60 by 47 degrees, 0.4 to
+    4 m). The resolution is that of the visibility test, not of the points.
 
     Attributes:
-        width: pixels.
-        height: pixels.
-        field_of_view: horizontal, degrees.
-        nearest: smallest depth that is measured, metres.
-        farthest: largest depth that is measured, metres.
+        width: Width of the image, pixels.
+        height: Height of the image, pixels.
+        field_of_view: Horizontal field of view, degrees.
+        nearest: Smallest measured depth, metres.
+        farthest: Largest measured depth, metres.
     """
 
     width: int = 160
@@ -47,7 +46,7 @@ class DepthCamera:
 
     @property
     def focal(self) -> float:
-        """The focal length, pixels."""
+        """Focal length, pixels."""
         return self.width / 2 / float(np.tan(np.radians(self.field_of_view) / 2))
 
 
@@ -57,21 +56,22 @@ def visible_rows(
     spacing: float,
     camera: DepthCamera,
 ) -> NDArray[np.int64]:
-    """The points of a scan that a camera sees.
+    """Find the points of a scan that a camera sees.
 
-    A z-buffer in which each point covers a square as wide as ``spacing``. A point is seen if it
-    is not behind the nearest surface of its pixel by more than that surface's own slope accounts
-    for within the square: on a floor seen at a grazing angle a pixel holds 10 cm of depth.
+    Uses a z-buffer in which each point covers a square as wide as ``spacing``. A point is visible
+    if it is not behind the nearest surface of its pixel by more than the slope of that surface
+    explains within the square: a floor at a grazing angle spans 10 cm of depth in one pixel.
 
     Args:
-        points: (N, 3) on surfaces, world metres.
-        world_from_camera: (4, 4) float64 rigid; x right, y down, z forward.
-        spacing: between neighbouring points on a surface, metres. Too small, and one sees
-            through surfaces; too large, and outlines lose a rim of what is behind them.
-        camera: its picture and range.
+        points: (N, 3) points on surfaces, world metres.
+        world_from_camera: (4, 4) float64 rigid transform; x right, y down, z forward.
+        spacing: Distance between neighbouring points on a surface, metres. If it is too small, the
+            camera sees through surfaces; if it is too large, a rim of the background is lost along
+            outlines.
+        camera: Image and range of the camera.
 
     Returns:
-        (M,) rows of ``points``, rising.
+        (M,) rows of ``points``, ascending.
     """
     rows, pixels, depths = _project(points, world_from_camera, camera)
     if not len(rows):
@@ -83,16 +83,16 @@ def visible_rows(
     slope = _slope(front).ravel()[pixels]
     allowed = 0.02 + 0.5 * spacing + (reach + 1) * slope
     behind = depths - front.ravel()[pixels]
-    # The bound keeps what shows between the legs of a chair from being let through.
+    # The bound excludes points far behind a thin object, such as the leg of a chair.
     return rows[behind <= np.minimum(allowed, 0.05 + 0.05 * depths)]
 
 
 def _project(
     points: NDArray[np.float32], world_from_camera: NDArray[np.float64], camera: DepthCamera
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """Rows of the points within the picture and the range, their pixels (flat) and depths."""
+    """Return the rows of the points in the image and range, their flat pixels and depths."""
     x, y, z, position = world_from_camera.T[:, :3].astype(np.float32)
-    # Depth alone first: it leaves a small part of a scan for the rest.
+    # Depth first: few points of a scan are in range.
     depths = _along(points, z) - z @ position
     rows = np.flatnonzero((depths >= camera.nearest) & (depths <= camera.farthest))
     near, depths = np.take(points, rows, axis=0), depths[rows]
@@ -105,7 +105,7 @@ def _project(
 
 
 def _along(points: NDArray[np.float32], axis: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``points @ axis`` without BLAS, whose threads only stand in the way of each other here."""
+    """Compute ``points @ axis`` without BLAS, whose threads only slow each other down here."""
     return points[:, 0] * axis[0] + points[:, 1] * axis[1] + points[:, 2] * axis[2]
 
 
@@ -115,7 +115,9 @@ def _front(
     reach: NDArray[np.int64],
     camera: DepthCamera,
 ) -> NDArray[np.float32]:
-    """The nearest depth in each pixel, (H, W) float32, where points cover squares."""
+    """Return the nearest depth in each pixel, (H, W) float32; points cover squares."""
+    from scipy import ndimage  # a fifth of a second to import
+
     front = np.full((camera.height, camera.width), _EMPTY, np.float32)
     for size in np.flatnonzero(np.bincount(reach)).tolist():  # at most 17 sizes
         same = reach == size
@@ -129,10 +131,10 @@ def _front(
 
 
 def _slope(front: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How much the depth changes from a pixel to the next along both axes, (H, W), metres.
+    """Return the change of depth to the next pixel, summed over both axes, (H, W), metres.
 
-    Of the steps to both neighbours along an axis the smaller counts: at an outline only one of
-    them leads to another surface.
+    Along each axis the smaller of the two steps counts: at an outline, only one of them leads to
+    another surface.
     """
     total = np.zeros_like(front)
     for axis in (0, 1):
@@ -149,12 +151,12 @@ def _slope(front: NDArray[np.float32]) -> NDArray[np.float32]:
 def pose_towards(
     position: NDArray[np.float64], target: NDArray[np.float64], up: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The pose of an upright camera that looks at a point.
+    """Return the pose of an upright camera that looks at a point.
 
     Args:
-        position: (3,) world metres.
-        target: (3,) world metres, not straight above or below ``position``.
-        up: (3,) unit vector.
+        position: (3,) position of the camera, world metres.
+        target: (3,) world metres, not exactly above or below ``position``.
+        up: (3,) unit vector, the up direction.
 
     Returns:
         (4, 4) float64 ``world_from_camera``; x right, y down, z forward.
@@ -171,20 +173,22 @@ def pose_towards(
 def free_places(
     points: NDArray[np.float32], up: NDArray[np.float64], floor_height: float
 ) -> NDArray[np.float64]:
-    """Places on the floor where a person could stand.
+    """Find places on the floor where a person could stand.
 
-    A map of 20 cm cells: a place has floor under it and nothing between 0.3 and 2 m above it,
-    nor within 0.4 m around (less where the scan leaves no such place). Of a building the lowest
-    storey counts only.
+    In a map of 20 cm cells, a free place has floor below it and nothing between 0.3 and 2 m above
+    it, nor within 0.4 m around (less if the scan has no such place). In a building, only the lowest
+    storey counts.
 
     Args:
-        points: (N, 3) of the scan, world metres, no farther apart than 10 cm on its surfaces.
-        up: (3,) unit vector.
-        floor_height: along ``up``, metres.
+        points: (N, 3) points of the scan, world metres, at most 10 cm apart on its surfaces.
+        up: (3,) unit vector, the up direction.
+        floor_height: Height of the floor along ``up``, metres.
 
     Returns:
-        (K, 3) float64 world metres, on the floor, the middles of the free cells; K may be 0.
+        (K, 3) float64 world metres on the floor, the centres of the free cells; K may be 0.
     """
+    from scipy import ndimage
+
     upright = rotation_between(up, np.array([0.0, 0.0, 1.0]))  # z-up from world
     local = points @ upright.T.astype(np.float32)
     above = local[:, 2] - np.float32(floor_height)
@@ -195,7 +199,7 @@ def free_places(
     low = np.abs(above) < _FLOOR
     floor[tuple(cells[low].T)] = True
     blocked[tuple(cells[(above >= _FLOOR) & (above < _HEAD)].T)] = True
-    # Scans have holes in their floors; one of a cell or two is no pit.
+    # Scans have small holes in their floors: holes of one or two cells are closed.
     floor = ndimage.binary_closing(np.pad(floor, 2), np.ones((3, 3)))[2:-2, 2:-2]
     free = np.zeros(shape, bool)
     for clearance in _CLEARANCES:

@@ -1,4 +1,4 @@
-"""Where simulated cameras stand in a scan and what they look at."""
+"""Positions and viewing directions of simulated cameras in a scan."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from pointcontrast.recordings.reconstruction.simulated_camera import (
 )
 
 LOWEST_EYE, HIGHEST_EYE = 1.2, 1.8
-"""Metres above the floor at which people hold the camera that scans a room."""
+"""Height above the floor at which people hold a camera that scans a room, metres."""
 
-_NEAREST_TARGET = 0.8  # metres: nobody scans a wall before his nose
-_STEEPEST = 50.0  # degrees that a camera looks up or down at most
+_NEAREST_TARGET = 0.8  # metres: nobody scans a wall from closer
+_STEEPEST = 50.0  # degrees: largest angle above or below the horizon
 _TARGETS = 256
-_STEP = 1.5  # metres between two cameras that are to see the same
-_ENOUGH = 800  # cells of 5 cm, about 2 square metres: a look at less is drawn again
+_STEP = 1.5  # metres: largest distance between two cameras that share a view
+_ENOUGH = 800  # cells of 5 cm, about 2 square metres; a look that sees less is drawn again
 _FIRST_ATTEMPTS = 5
-_LEG = 5  # looks of a walk before it goes on elsewhere
+_LEG = 5  # looks of a walk before it continues elsewhere
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Look:
     """A camera in a scan.
 
     Attributes:
-        world_from_camera: (4, 4) float64.
-        seen: (K,) bool, which points of ``Scan.coarse`` it sees.
+        world_from_camera: (4, 4) float64 rigid transform, metres.
+        seen: (K,) bool mask of the points of ``Scan.coarse`` that the camera sees.
     """
 
     world_from_camera: NDArray[np.float64]
@@ -48,10 +48,10 @@ def draw_looks(
     max_attempts: int,
     rng: np.random.Generator,
 ) -> tuple[Look, Look]:
-    """Two cameras in free space that see enough of the same; see :func:`next_look`.
+    """Draw two cameras in free space whose views overlap enough; see :func:`next_look`.
 
     Raises:
-        InputError: the scan has no free place.
+        InputError: The scan has no free place.
     """
     first = first_look(scan, camera, _any_place(scan, rng), rng)
     return first, next_look(scan, camera, first, min_overlap, max_attempts, rng)
@@ -60,12 +60,12 @@ def draw_looks(
 def walk(
     scan: Scan, camera: DepthCamera, num_looks: int, min_overlap: float, rng: np.random.Generator
 ) -> Iterator[Look]:
-    """Cameras all over a scan, each but the first of every leg of five near the one before.
+    """Draw cameras all over a scan, in legs of five; within a leg, each is near the previous one.
 
-    A leg starts at the free place that is farthest from all cameras before.
+    A leg starts at the free place that is farthest from all previous cameras.
 
     Raises:
-        InputError: the scan has no free place.
+        InputError: The scan has no free place.
     """
     place = _any_place(scan, rng)
     distance = np.full(len(scan.places), np.inf)
@@ -83,9 +83,9 @@ def walk(
 def first_look(
     scan: Scan, camera: DepthCamera, place: NDArray[np.float64], rng: np.random.Generator
 ) -> Look:
-    """A camera above a place on the floor that looks at something of the scan.
+    """Draw a camera above a place on the floor that looks at a point of the scan.
 
-    Of a few draws the first that sees about two square metres, or the one that sees most.
+    Among a few draws, the first that sees about two square metres, else the one that sees most.
     """
     looks: list[Look] = []
     for _ in range(_FIRST_ATTEMPTS):
@@ -104,18 +104,19 @@ def next_look(
     max_attempts: int,
     rng: np.random.Generator,
 ) -> Look:
-    """A camera within 1.5 m of another that looks at something which the other sees.
+    """Draw a camera within 1.5 m of another that looks at a point which the other sees.
 
-    Drawn again while the two see too little in common, from closer by each time; after
-    ``max_attempts`` it is the same camera.
+    While the two views overlap too little, the camera is drawn again from a smaller distance. After
+    ``max_attempts`` it is the other camera itself.
 
     Args:
-        scan: the scan.
-        camera: of both.
-        before: the other camera.
-        min_overlap: by :func:`pointcontrast.recordings.reconstruction.scan.shared_fraction`.
-        max_attempts: draws.
-        rng: the source of randomness.
+        scan: Scan to look at.
+        camera: Image and range of both cameras.
+        before: The other camera.
+        min_overlap: Smallest overlap, as
+            :func:`pointcontrast.recordings.reconstruction.scan.shared_fraction` measures it.
+        max_attempts: Number of draws.
+        rng: Source of randomness.
     """
     position = before.world_from_camera[:3, 3]
     ground = position - (position @ scan.up - scan.floor_height) * scan.up
@@ -147,8 +148,8 @@ def _look_at_one_of(
     camera: DepthCamera,
     rng: np.random.Generator,
 ) -> Look:
-    """A camera at ``eye`` that looks at a target, where there is one in reach and not too steep."""
-    if len(targets):  # a few hundred draws: one will do, and all would take long
+    """Place a camera at ``eye`` that looks at a target in range and not too steep, if any."""
+    if len(targets):  # one target is enough, and testing all would take long
         targets = targets[rng.integers(len(targets), size=_TARGETS)]
     offsets = targets - eye.astype(np.float32)
     climb = offsets @ scan.up.astype(np.float32)
@@ -158,11 +159,11 @@ def _look_at_one_of(
     rows = np.flatnonzero(good)
     if len(rows):
         target = targets[rows[0]].astype(np.float64)
-    else:  # level, in any direction
+    else:  # horizontal, in any direction
         sideways = np.cross(scan.up, rng.standard_normal(3))
         target = eye + sideways / np.linalg.norm(sideways)
     pose = pose_towards(eye, target, scan.up)
-    # Coarse points need a coarse picture only.
+    # Coarse points need only a coarse image.
     small = replace(camera, width=camera.width // 2, height=camera.height // 2)
     seen = np.zeros(len(scan.coarse), bool)
     seen[visible_rows(scan.coarse, pose, scan.coarse_spacing, small)] = True

@@ -1,4 +1,4 @@
-"""Points spread evenly over the surface of a mesh."""
+"""Even sampling of points on the surface of a mesh."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ def sample_surface(
     max_points: int,
     rng: np.random.Generator,
 ) -> PointCloud:
-    """Draw points uniformly on triangles.
+    """Sample points uniformly on triangles.
 
-    One random point for each equal share of the area (stratified along the list of faces), so
-    that a large face never stays empty by chance.
+    Each equal share of the area gets one random point (stratified along the list of faces), so
+    that no large face stays empty by chance.
 
     Args:
         vertices: (V, 3) metres, finite.
         faces: (F, 3) rows of ``vertices``, F >= 1.
-        colors: (V, 3) RGB, or None.
-        density: points a square metre.
-        max_points: at most so many, thinner if need be.
-        rng: the source of randomness.
+        colors: (V, 3) uint8 RGB, or None.
+        density: Points per square metre.
+        max_points: Largest number of points; the density is reduced to fit.
+        rng: Source of randomness.
 
     Returns:
-        Points, colours mixed from the three corners (None without), and the faces' normals,
-        whose sign is that of the faces' winding. Empty where the faces have no area.
+        Points, with colours interpolated between the three corners (None without), and the normals
+        of the faces, with the sign of their winding. Empty if the faces have no area.
     """
     corners = vertices[faces]  # (F, 3 corners, 3)
     cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -41,7 +41,7 @@ def sample_surface(
     count = int(np.clip(round(total * density), 1, max_points)) if total > 0 else 0
     places = (np.arange(count) + rng.random(count)) * (total / max(count, 1))
     rows = np.minimum(np.searchsorted(reached, places, side="right"), len(faces) - 1)
-    # Uniform in the triangle: the square root pushes the points away from the first corner.
+    # Uniform in the triangle: without the root, points would concentrate at the first corner.
     root, along = np.sqrt(rng.random(count)), rng.random(count)
     weights = np.stack([1 - root, root * (1 - along), root * along], axis=1)[:, :, None]
     points = (corners[rows] * weights).sum(axis=1)
