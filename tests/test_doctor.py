@@ -9,26 +9,28 @@ from typing import Any, cast
 
 import pytest
 
-from pointcontrast import doctor, sparse
-from pointcontrast.doctor import Check
+from pointcontrast import sparse
+from pointcontrast.doctor import __main__ as doctor
+from pointcontrast.doctor import machine, parts
+from pointcontrast.doctor.check import Check, Load
 from pointcontrast.errors import InputError
 
 NO_DRIVER = Path("no/such/driver")
 
 
-def loading(**attributes: Any) -> doctor.Load:
-    """An importer that gives the same made-up module for every name."""
+def loading(**attributes: Any) -> Load:
+    """Importer that returns the same made-up module for every name."""
     return lambda name: cast(ModuleType, SimpleNamespace(**attributes))
 
 
-def failing(error: Exception) -> doctor.Load:
+def failing(error: Exception) -> Load:
     def load(name: str) -> ModuleType:
         raise error
 
     return load
 
 
-def made_up_torch(num_cuda: int, cuda_release: str | None, mps: bool = False) -> doctor.Load:
+def made_up_torch(num_cuda: int, cuda_release: str | None, mps: bool = False) -> Load:
     return loading(
         cuda=SimpleNamespace(
             device_count=lambda: num_cuda,
@@ -45,42 +47,42 @@ def made_up_torch(num_cuda: int, cuda_release: str | None, mps: bool = False) ->
     [((3, 9), False), ((3, 10), True), ((3, 13), True), ((3, 14), False), ((4, 0), False)],
 )
 def test_python_versions(version: tuple[int, int], ok: bool):
-    check = doctor.check_python(version)
+    check = machine.check_python(version)
     assert check.ok is ok
     assert bool(check.fix) is not ok
 
 
 def test_torch_that_works_and_torch_that_does_not():
-    good = doctor.check_torch(loading(__version__="9.9+cu", get_num_threads=lambda: 3))
+    good = machine.check_torch(loading(__version__="9.9+cu", get_num_threads=lambda: 3))
     assert good == Check("torch", True, "9.9+cu, 3 threads")
-    bad = doctor.check_torch(failing(OSError("libtorch.so: file too short\nmore")))
+    bad = machine.check_torch(failing(OSError("libtorch.so: file too short\nmore")))
     assert bad == Check("torch", False, "OSError: libtorch.so: file too short", "make setup")
 
 
 def test_devices_are_named():
-    check = doctor.check_devices(made_up_torch(2, "13.0", mps=True), NO_DRIVER)
+    check = machine.check_devices(made_up_torch(2, "13.0", mps=True), NO_DRIVER)
     assert check == Check("devices", True, "cuda:0 (GPU0), cuda:1 (GPU1), mps, cpu")
-    assert doctor.check_devices(made_up_torch(0, None), NO_DRIVER).ok
+    assert machine.check_devices(made_up_torch(0, None), NO_DRIVER).ok
 
 
 @pytest.mark.parametrize(("release", "fix"), [(None, "CUDA build of torch"), ("13.0", "driver")])
-def test_an_idle_gpu_is_told(tmp_path: Path, release: str | None, fix: str):
+def test_an_unused_gpu_is_reported(tmp_path: Path, release: str | None, fix: str):
     driver = tmp_path / "version"
     driver.touch()
-    check = doctor.check_devices(made_up_torch(0, release), driver)
+    check = machine.check_devices(made_up_torch(0, release), driver)
     assert not check.ok
     assert fix in check.fix
 
 
 def test_libraries_of_this_environment_are_accepted():
-    check = doctor.check_libraries()
+    check = machine.check_libraries()
     assert check.ok, check.detail
     assert "torch " in check.detail
     assert "pytest" not in check.detail  # extras are not asked for
 
 
-def test_libraries_missing_and_too_old_are_told_apart():
-    check = doctor.check_libraries(["numpy>=9999", "no-such-library>=1", "packaging"])
+def test_libraries_missing_and_too_old_are_distinguished():
+    check = machine.check_libraries(["numpy>=9999", "no-such-library>=1", "packaging"])
     assert not check.ok
     assert "no-such-library is missing" in check.detail
     assert "is not >=9999" in check.detail
@@ -88,7 +90,7 @@ def test_libraries_missing_and_too_old_are_told_apart():
 
 
 def test_the_native_engine_works():
-    assert doctor.check_engine("native") == Check("engine native", True, "works")
+    assert parts.check_engine("native") == Check("engine native", True, "works")
 
 
 def test_an_engine_that_is_absent_tells_how_to_get_it(monkeypatch: pytest.MonkeyPatch):
@@ -96,7 +98,7 @@ def test_an_engine_that_is_absent_tells_how_to_get_it(monkeypatch: pytest.Monkey
         raise InputError("it is not installed; build it")
 
     monkeypatch.setattr(sparse, "get_engine", absent)
-    check = doctor.check_engine("minkowski")
+    check = parts.check_engine("minkowski")
     assert check == Check("engine minkowski", False, "it is not installed", "build it")
 
 
@@ -105,12 +107,12 @@ def test_an_engine_that_breaks_while_computing_is_not_ok(monkeypatch: pytest.Mon
         raise RuntimeError("undefined symbol")
 
     monkeypatch.setattr(sparse, "get_engine", lambda name: SimpleNamespace(Convolution=broken))
-    check = doctor.check_engine("minkowski")
+    check = parts.check_engine("minkowski")
     assert check.detail == "RuntimeError: undefined symbol"
     assert check.fix == "make minkowski"
 
 
-def test_an_engine_without_cuda_beside_a_gpu_is_told(monkeypatch: pytest.MonkeyPatch):
+def test_an_engine_without_cuda_with_a_gpu_is_reported(monkeypatch: pytest.MonkeyPatch):
     native = sparse.get_engine("native")
     cpu_build = SimpleNamespace(
         Convolution=native.Convolution,
@@ -118,32 +120,32 @@ def test_an_engine_without_cuda_beside_a_gpu_is_told(monkeypatch: pytest.MonkeyP
         built_for_cuda=lambda: False,
     )
     monkeypatch.setattr(sparse, "get_engine", lambda name: cpu_build)
-    assert doctor.check_engine("minkowski").ok
+    assert parts.check_engine("minkowski").ok
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    check = doctor.check_engine("minkowski")
+    check = parts.check_engine("minkowski")
     assert not check.ok
     assert "without CUDA" in check.detail
 
 
-@pytest.mark.parametrize(("library", "package"), doctor.LIBRARY_PACKAGES.items())
+@pytest.mark.parametrize(("library", "package"), parts.LIBRARY_PACKAGES.items())
 def test_open3d_names_the_package_of_a_missing_library(library: str, package: str):
     message = f"{library}: cannot open shared object file: No such file or directory"
-    check = doctor.check_open3d(failing(OSError(message)))
+    check = parts.check_open3d(failing(OSError(message)))
     assert check.detail == f"the system library {library} is missing"
     assert check.fix == f"sudo apt-get install -y {package}"
 
 
 def test_open3d_with_an_unknown_library_or_none():
     message = "libfoo-2.so.3: cannot open shared object file"
-    assert "libfoo-2.so.3" in doctor.check_open3d(failing(ImportError(message))).fix
-    absent = doctor.check_open3d(failing(ModuleNotFoundError("No module named 'open3d'")))
+    assert "libfoo-2.so.3" in parts.check_open3d(failing(ImportError(message))).fix
+    absent = parts.check_open3d(failing(ModuleNotFoundError("No module named 'open3d'")))
     assert absent.fix == "make setup"
-    assert doctor.check_open3d(loading(__version__="1.2")) == Check("Open3D", True, "1.2")
+    assert parts.check_open3d(loading(__version__="1.2")) == Check("Open3D", True, "1.2")
 
 
 def test_drawing_with_and_without_a_display():
-    windows = doctor.check_drawing(loading(has_display=lambda: True))
-    files = doctor.check_drawing(loading(has_display=lambda: False))
+    windows = parts.check_drawing(loading(has_display=lambda: True))
+    files = parts.check_drawing(loading(has_display=lambda: False))
     assert windows.ok
     assert files.ok
     assert windows.detail.startswith("windows")
@@ -151,15 +153,15 @@ def test_drawing_with_and_without_a_display():
 
 
 def test_point_kernels_built_and_missing():
-    assert doctor.check_kernels(lambda: object()).ok
-    missing = doctor.check_kernels(lambda: None)
+    assert parts.check_kernels(lambda: object()).ok
+    missing = parts.check_kernels(lambda: None)
     assert not missing.ok
     assert "C++ compiler" in missing.fix
 
 
 def test_compiler_found_and_missing():
-    assert "no-such-compiler" in doctor.check_compiler("no-such-compiler -O2").detail
-    found = doctor.check_compiler(sys.executable)
+    assert "no-such-compiler" in machine.check_compiler("no-such-compiler -O2").detail
+    found = machine.check_compiler(sys.executable)
     assert found.ok
     assert "Python 3" in found.detail
 
@@ -167,7 +169,7 @@ def test_compiler_found_and_missing():
 def test_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for free, ok in ((1e8, False), (1e10, True)):
         monkeypatch.setattr("shutil.disk_usage", lambda path, free=free: SimpleNamespace(free=free))
-        assert doctor.check_disk(tmp_path).ok is ok
+        assert machine.check_disk(tmp_path).ok is ok
 
 
 def test_pretraining_needs_the_required_checks_and_no_others():
@@ -209,6 +211,7 @@ def test_exit_status_and_json(
 
 def test_importing_it_loads_nothing_heavy():
     code = (
-        "import sys, pointcontrast.doctor; sys.exit(bool({'torch', 'open3d'} & sys.modules.keys()))"
+        "import sys, pointcontrast.doctor.__main__\n"
+        "sys.exit(bool({'torch', 'open3d'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

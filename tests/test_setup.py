@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from pointcontrast.doctor import LIBRARY_PACKAGES, SUPPORTED_PYTHON
+from pointcontrast.doctor.machine import SUPPORTED_PYTHON
+from pointcontrast.doctor.parts import LIBRARY_PACKAGES
 from tests.helpers.repository import REPOSITORY
 
 ROOT = REPOSITORY

@@ -1,4 +1,4 @@
-"""Activation checkpointing: a stage keeps its input alone and runs again in the backward pass."""
+"""Activation checkpointing: a stage keeps only its input and is recomputed in the backward pass."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from pointcontrast.sparse import SparseTensor
 
 
 def run_checkpointed(stage: nn.Module, x: SparseTensor) -> SparseTensor:
-    """``stage(x)``, to the same result and gradients, keeping only ``x`` for the backward pass.
+    """Return ``stage(x)``, keeping only ``x`` for the backward pass.
 
-    The second run leaves the stage's buffers alone: batch norm counts each batch once.
+    Result and gradients are the same. The recomputation does not change the stage's buffers: batch
+    norm counts each batch once.
     """
 
     def contexts() -> tuple[AbstractContextManager, AbstractContextManager]:
@@ -26,7 +27,7 @@ def run_checkpointed(stage: nn.Module, x: SparseTensor) -> SparseTensor:
 
 @contextmanager
 def buffers_kept(module: nn.Module) -> Iterator[None]:
-    """Within the block the module's buffers may move; on leaving it they are as they were."""
+    """Restore the module's buffers on leaving the block."""
     before = [(buffer, buffer.clone()) for buffer in module.buffers()]
     try:
         yield

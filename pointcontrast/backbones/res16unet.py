@@ -2,19 +2,19 @@
 
 Source: facebookresearch/PointContrast (commit 47e8682)
 ``pretrain/pointcontrast/model/res16unet.py`` and ``resnet.py``; the variants 14, 18, 50 and 101
-are those of chrischoy/SpatioTemporalSegmentation (commit 4afee29) ``models/res16unet.py``. Names
-and shapes of the state dict are theirs.
+are from chrischoy/SpatioTemporalSegmentation (commit 4afee29) ``models/res16unet.py``. The state
+dict has the names and shapes of the authors' code.
 
 Deliberate deviations:
     * Kernels are hypercubes. In three dimensions the authors' "hybrid" kernel has the same taps
-      in another order of its weights (``convert_region_type`` in MinkowskiEngine v0.4.3
+      in another order (``convert_region_type`` in MinkowskiEngine v0.4.3
       ``MinkowskiEngine/Common.py``), which matters only when published weights are read. In four
       dimensions it is another kernel, here ``kernel_region: hybrid``.
-    * The output layer of the bottleneck variants takes ``PLANES[7] * expansion`` channels, as
-      what comes before it has; the original's does not fit.
-    * Batch norm in the residual blocks keeps momentum 0.1 whatever the configuration says, as in
-      the original, where the setting never reaches the blocks: the published weights were
-      trained so.
+    * The output layer of the bottleneck variants has ``PLANES[7] * expansion`` input channels, as
+      many as the layer before it returns; in the original they do not match.
+
+As in the original, batch norm in the residual blocks has momentum 0.1 whatever the configuration
+says: the setting never reaches the blocks there, and the published weights were trained so.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from torch import nn
 
 from pointcontrast.backbones.backbone import Backbone
 from pointcontrast.backbones.res16unet_variants import VARIANTS, VariantName
-from pointcontrast.backbones.residual_blocks import BasicBlock, BottleneckBlock, ResidualBlock
+from pointcontrast.backbones.residual_blocks import BasicBlock, BottleneckBlock
 from pointcontrast.errors import InputError
 from pointcontrast.sparse import (
     BatchNorm,
@@ -40,11 +40,11 @@ from pointcontrast.sparse import (
 STEM_CHANNELS = 32
 
 WidenAt = Literal["block", "stride"]
-"""Which layer of a stage of the encoder turns its channels into more."""
+"""Layer of an encoder stage that increases the channels."""
 
 
 class Res16UNet(Backbone):
-    """A U-Net with four halvings, four doublings, and residual blocks at each level.
+    """A U-Net of five levels with residual blocks at each.
 
     With variant 34C, 3 input and 32 output channels: 37,847,808 parameters, 374 state-dict
     entries.
@@ -70,34 +70,35 @@ class Res16UNet(Backbone):
         widen_at: WidenAt = "block",
         batch_norm_eps: float = 1e-5,
     ) -> None:
-        """Build the network with weights drawn from torch's global generator.
+        """Build the network, with weights from torch's global generator.
 
         Args:
-            in_channels: channels of the input features.
-            out_channels: channels of the output; None leaves the output layer out.
-            variant: depth (14, 18, 34, 50, 101) and the letter of its table of channels.
+            in_channels: Channels of the input features.
+            out_channels: Channels of the output. None builds no output layer.
+            variant: Depth (14, 18, 34, 50, 101) and letter of the table of channels.
             engine: ``auto``, ``native`` or ``minkowski``.
-            dimension: 3, or 4 with time last; time is never strided, and the stem and the
-                strided layers do not reach over time, as in the authors' 4D networks.
-            stem_kernel_size: of the first layer; 3 in pretraining, 5 in some published models.
-            kernel_region: of the residual blocks; ``hybrid`` (native engine, 4D) is a cube in
-                space and a cross in time.
-            batch_norm_momentum: weight of the newest batch, outside the residual blocks. 0.05 in
+            dimension: 3, or 4 with time last. Time is never strided, and the stem and the strided
+                layers have size 1 in time, as in the authors' 4D networks.
+            stem_kernel_size: Kernel size of the first layer; 3 in pretraining, 5 in some published
+                models.
+            kernel_region: Kernel shape of the residual blocks. ``hybrid`` (native engine, 4D) is a
+                cube in space and a cross in time.
+            batch_norm_momentum: Weight of the newest batch, outside the residual blocks. 0.05 in
                 the authors' pretraining, 0.02 in their finetuning.
-            normalize_output: scale each output row to unit length, as pretraining does.
-            width: all channel counts but the input's and output's times this, rounded to whole
-                multiples of 8: small networks for small machines. Not in the original.
-            checkpoint_activations: see :class:`Backbone`: less memory for more time.
-            widen_at: ``block``: in the encoder the first residual block of a stage has more
-                channels than come in, as in the original. ``stride``: the halving before it has,
-                as in Pointcept's SpUNet (``spconv_unet_v1m1_base.py``), to which the weights can
-                then go without a change of that class (docs/weights.md). Not of variants 50, 101.
-            batch_norm_eps: added to variances; 1e-5 in the original, 1e-3 in SpUNet.
+            normalize_output: Whether to scale each output row to unit length, as in pretraining.
+            width: Factor of all channels except the input's and the output's, rounded to multiples
+                of 8, for small networks. Not in the original.
+            checkpoint_activations: See :class:`Backbone`.
+            widen_at: Layer of an encoder stage that increases the channels. ``block``: the first
+                residual block, as in the original. ``stride``: the strided convolution before it,
+                as in Pointcept's SpUNet (``spconv_unet_v1m1_base.py``), which can then load the
+                weights unchanged (docs/weights.md). Not for variants 50 and 101.
+            batch_norm_eps: Constant added to variances; 1e-5 in the original, 1e-3 in SpUNet.
 
         Raises:
-            InputError: the engine is unknown or missing, or lacks the kernel region; an unknown
-                variant, or a value out of range.
-            ValueError: a kernel size or region that no engine has.
+            InputError: The engine is unknown or missing, or does not support the kernel region;
+                the variant is unknown, or a value is out of range.
+            ValueError: No engine supports the kernel size or region.
         """
         super().__init__(
             in_channels,
@@ -120,9 +121,7 @@ class Res16UNet(Backbone):
         stem = scaled_channels(STEM_CHANNELS, width)
         self.normalize_output = normalize_output
         self.checkpoint_activations = checkpoint_activations
-        self._block: type[ResidualBlock] = (
-            BottleneckBlock if variant in ("50", "101") else BasicBlock
-        )
+        self._block = BottleneckBlock if variant in ("50", "101") else BasicBlock
         self._region: KernelRegion = kernel_region
         self._dimension = dimension
         self._momentum = batch_norm_momentum
@@ -181,7 +180,7 @@ class Res16UNet(Backbone):
         return self.engine.BatchNorm(channels, momentum=self._momentum, eps=self._eps)
 
     def _add_stage(self, index: int, channels: int, planes: int, num_blocks: int) -> int:
-        """Add ``block<index>`` and return the channels that leave it."""
+        """Add ``block<index>`` and return its output channels."""
         blocks: list[nn.Module] = []
         for _ in range(num_blocks):
             blocks.append(
@@ -200,16 +199,16 @@ class Res16UNet(Backbone):
         return channels
 
     def forward_levels(self, x: SparseTensor) -> list[SparseTensor]:
-        """Features at strides 16 (encoder's end), 8, 4, 2 and 1."""
-        x = self._step("conv0p1s1", "bn0", x)
+        """Compute features at strides 16 (the end of the encoder), 8, 4, 2 and 1."""
+        x = self._normalized("conv0p1s1", "bn0", x)
         skips = [x]
         for level in range(1, 5):
-            x = self._step(f"conv{level}p{2 ** (level - 1)}s2", f"bn{level}", x)
+            x = self._normalized(f"conv{level}p{2 ** (level - 1)}s2", f"bn{level}", x)
             x = self.run_stage(self.get_submodule(f"block{level}"), x)
             skips.append(x)
         levels = [skips.pop()]
         for level in range(4, 8):
-            x = self._step(f"convtr{level}p{2 ** (8 - level)}s2", f"bntr{level}", x)
+            x = self._normalized(f"convtr{level}p{2 ** (8 - level)}s2", f"bntr{level}", x)
             x = self.run_stage(self.get_submodule(f"block{level + 1}"), concatenate(x, skips.pop()))
             levels.append(x)
         return levels
@@ -220,20 +219,20 @@ class Res16UNet(Backbone):
         return list(self._level_channels)
 
     def encoder_modules(self) -> list[nn.Module]:
-        """The stem, the four halvings and the blocks after them."""
+        """Return the stem, the four strided convolutions and the blocks after them."""
         names = ["conv0p1s1", "bn0"]
         for level in range(1, 5):
             names += [f"conv{level}p{2 ** (level - 1)}s2", f"bn{level}", f"block{level}"]
         return [self.get_submodule(name) for name in names]
 
     def unread_modules(self, levels: Collection[int]) -> list[nn.Module]:
-        """The doublings and blocks behind the finest of ``levels``."""
+        """Return the transposed convolutions and blocks after the finest of ``levels``."""
         names: list[str] = []
         for level in range(4 + max(levels), 8):
             names += [f"convtr{level}p{2 ** (8 - level)}s2", f"bntr{level}", f"block{level + 1}"]
         return [self.get_submodule(name) for name in names]
 
-    def _step(self, convolution: str, batch_norm: str, x: SparseTensor) -> SparseTensor:
+    def _normalized(self, convolution: str, batch_norm: str, x: SparseTensor) -> SparseTensor:
         norm = cast(BatchNorm, self.get_submodule(batch_norm))
         return norm.after(self.get_submodule(convolution), x, rectify=True)
 
@@ -269,11 +268,11 @@ def _check_widening(widen_at: str, variant: str, batch_norm_eps: float) -> None:
     if widen_at not in ("block", "stride"):
         raise InputError(f"widen_at {widen_at!r} is unknown; use block or stride")
     if widen_at == "stride" and variant in ("50", "101"):
-        raise InputError(f"widen_at stride is not for variant {variant}; use 14, 18 or 34")
+        raise InputError(f"widen_at stride does not work with variant {variant}; use 14, 18 or 34")
     if not batch_norm_eps > 0:
         raise InputError(f"batch_norm_eps {batch_norm_eps} must be positive")
 
 
 def scaled_channels(channels: int, width: float) -> int:
-    """That many channels in a network of that width: a multiple of 8, unless the width is 1."""
+    """Number of channels in a network of the given width, a multiple of 8 unless the width is 1."""
     return channels if width == 1 else max(8, round(channels * width / 8) * 8)

@@ -1,4 +1,4 @@
-"""The variants of the SR-UNet: how deep each stage is and how wide.
+"""Variants of the SR-UNet: number of blocks and channels of each stage.
 
 Source: chrischoy/SpatioTemporalSegmentation (commit 4afee29) ``models/res16unet.py``.
 """
@@ -49,4 +49,4 @@ VARIANTS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     for depth, tables in _DECODER_PLANES.items()
     for letter, decoder in tables.items()
 }
-"""Variant to (residual blocks, channels) of its eight stages."""
+"""(residual blocks, channels) of the eight stages, by variant."""

@@ -1,4 +1,4 @@
-"""Coordinates of the native engine: strided sets, and who reads whom in a convolution.
+"""Coordinates of the native engine: strided sets and the kernel maps between them.
 
 A :class:`CoordinateManager` is shared by all tensors of one forward pass. It makes each strided
 coordinate set and each kernel map once; every layer and the backward pass reuse them.
@@ -13,25 +13,27 @@ from functools import cached_property
 
 import torch
 
-from pointcontrast.sparse import kernel_library, kernels
-from pointcontrast.sparse.engine import DUPLICATE_COORDINATES, NO_SUCH_STRIDE
+from pointcontrast.sparse import compiled_coordinates as compiled
+from pointcontrast.sparse import kernel_library
+from pointcontrast.sparse.checks import DUPLICATE_COORDINATES, NO_SUCH_STRIDE
+from pointcontrast.sparse.compiled_convolution import MapEntries
 from pointcontrast.sparse.kernel_region import Region, kernel_offsets
 
 Stride = tuple[int, ...]
-# Half of what 32 bits hold: room for the steps of kernels and the floors of strides.
 LARGEST_COORDINATE = 2**30
+"""Half the range of int32: room for the offsets of kernels and the floors of strides."""
 
 
 @dataclass(frozen=True)
 class MapSide:
-    """One side of a kernel map, the rows that are read or those that are written.
+    """One side of a kernel map, the input's or the output's.
 
     Attributes:
-        rows: (M,) int32, the row of each meeting; within a tap none appears twice, and they follow
-            ``order``.
-        order: (num_rows,) int32, all rows of this side in the order of space.
-        cuts: (taps, blocks + 1) int32, for each tap and each ``kernels.BLOCK_ROWS`` rows of
-            ``order`` the first meeting; None where the map was made by torch.
+        rows: Row of each entry (M,), int32. Within a tap no row appears twice, and rows are in the
+            order of ``order``.
+        order: All rows of this side in the order of space (num_rows,), int32.
+        cuts: First entry of each tap and each block of ``compiled_coordinates.BLOCK_ROWS`` rows of
+            ``order`` (taps, blocks + 1), int32. None if the map was made by torch.
     """
 
     rows: torch.Tensor
@@ -40,19 +42,19 @@ class MapSide:
 
     @property
     def num_rows(self) -> int:
-        """Rows of this side, whether they meet any or not."""
+        """Number of rows of this side, with entries or without."""
         return len(self.order)
 
 
 @dataclass(frozen=True)
 class KernelMap:
-    """For each tap of a kernel the rows that meet: the input's and the output's.
+    """Pairs of input and output rows (entries) for each tap of a kernel.
 
     Attributes:
-        inputs: the side that a convolution reads.
-        outputs: the side that it writes.
-        tap_starts: (taps + 1,) int64 on the CPU: tap t has the meetings from tap_starts[t] to
-            tap_starts[t + 1].
+        inputs: Side that a convolution reads.
+        outputs: Side that it writes.
+        tap_starts: First entry of each tap (taps + 1,), int64 on the CPU: tap t has the entries
+            from tap_starts[t] to tap_starts[t + 1].
     """
 
     inputs: MapSide
@@ -60,13 +62,13 @@ class KernelMap:
     tap_starts: torch.Tensor
 
     def transposed(self) -> KernelMap:
-        """The same meetings seen from the other side: what a transposed convolution needs."""
+        """Swap inputs and outputs, for a transposed convolution."""
         return KernelMap(self.outputs, self.inputs, self.tap_starts)
 
-    def for_kernels(self) -> kernels.Meetings:
-        """This map as the compiled kernels take it, which must have made it."""
+    def entries(self) -> MapEntries:
+        """Entries for the compiled kernels, which must have made this map."""
         assert self.outputs.cuts is not None
-        return kernels.Meetings(
+        return MapEntries(
             self.inputs.rows,
             self.outputs.rows,
             self.tap_starts,
@@ -76,34 +78,34 @@ class KernelMap:
 
     @cached_property
     def counts(self) -> torch.Tensor:
-        """(num_outputs,) int64: how many inputs each output reads."""
+        """Number of inputs that each output reads (num_outputs,), int64."""
         return torch.bincount(self.outputs.rows, minlength=self.outputs.num_rows)
 
 
 @dataclass(frozen=True)
 class _CoordinateSet:
-    """Unique (N, 1+D) int32 coordinates and their rows (N,) int32 in the order of space."""
+    """Unique coordinates (N, 1+D) and their sorted row indices (N,), both int32."""
 
     coordinates: torch.Tensor
     order: torch.Tensor
 
     @cached_property
     def bounds(self) -> tuple[list[int], list[int]]:
-        """The least and the greatest of each column; 0 where there is no row."""
+        """Minimum and maximum of each column; 0 without rows."""
         return _bounds(self.coordinates)
 
 
 class CoordinateManager:
-    """The coordinate sets of one input, by stride, and the kernel maps between them."""
+    """Coordinate sets of one input, by stride, and the kernel maps between them."""
 
     def __init__(self, coordinates: torch.Tensor) -> None:
-        """Start from the (N, 1+D) integer coordinates of the input, at stride 1.
+        """Start from the coordinates of the input (N, 1+D), integers, at stride 1.
 
         Raises:
-            ValueError: a row stands there twice, or the range is too wide to be packed.
+            ValueError: A row is duplicate, or the range is too wide to be packed.
         """
         self.dimension = coordinates.shape[1] - 1
-        # A copy: maps are made when a layer first asks, and the caller may write to the original.
+        # A copy: maps are made later, and the caller may write to the original.
         coordinates = coordinates.to(torch.int32, copy=True, memory_format=torch.contiguous_format)
         order, num_duplicates = _sorted(coordinates)
         if num_duplicates:
@@ -112,10 +114,10 @@ class CoordinateManager:
         self._maps: dict[tuple, KernelMap] = {}
 
     def coordinates(self, stride: Stride) -> torch.Tensor:
-        """(N, 1+D) int32 coordinates of the set at ``stride``.
+        """Coordinates of the set at ``stride`` (N, 1+D), int32.
 
         Raises:
-            ValueError: there is no such set yet.
+            ValueError: The set does not exist yet.
         """
         return self._set(stride).coordinates
 
@@ -125,10 +127,13 @@ class CoordinateManager:
         return self._sets[stride]
 
     def downsample(self, stride: Stride, factor: Sequence[int]) -> Stride:
-        """Make sure the set at ``stride * factor`` exists: each place floored to the wider grid.
+        """Make the set at ``stride * factor``, coordinates floored to the coarser grid.
+
+        Returns:
+            The stride of the set.
 
         Raises:
-            ValueError: the stride leaves what 32 bits hold.
+            ValueError: The stride is too large.
         """
         wider = tuple(s * f for s, f in zip(stride, factor, strict=True))
         if wider not in self._sets:
@@ -147,7 +152,7 @@ class CoordinateManager:
         dilation: Sequence[int],
         region: Region,
     ) -> KernelMap:
-        """Who reads whom when a kernel goes from the set at ``stride`` to ``stride * factor``.
+        """Kernel map from the set at ``stride`` to the one at ``stride * factor``.
 
         An output at u reads the inputs at u + offset * dilation * stride for each tap.
         """
@@ -162,10 +167,9 @@ class CoordinateManager:
 
 @dataclass(frozen=True)
 class _Packing:
-    """Places as single int64 numbers that keep their order, batch first.
+    """Packing of coordinates into int64 keys that keep their order, batch index first.
 
-    The number of a place is sum((place - lower) * radix); all within the bounds it was made for
-    have different ones.
+    The key of a place is sum((place - lower) * radix), unique within the bounds of the packing.
     """
 
     lower: torch.Tensor
@@ -174,10 +178,10 @@ class _Packing:
 
     @classmethod
     def of(cls, lowest: Sequence[int], highest: Sequence[int]) -> _Packing:
-        """A packing for all places from ``lowest`` to ``highest``, one integer a column.
+        """Packing for all places from ``lowest`` to ``highest``, one integer per column.
 
         Raises:
-            ValueError: there are 2**63 or more.
+            ValueError: There are 2**63 places or more.
         """
         sizes = [high - low + 1 for low, high in zip(lowest, highest, strict=True)]
         if math.prod(sizes) >= 2**63:
@@ -189,12 +193,12 @@ class _Packing:
         return cls(torch.tensor(list(lowest)), torch.tensor(sizes), torch.tensor(radix))
 
     def keys(self, places: torch.Tensor) -> torch.Tensor:
-        """(N,) int64 numbers of (N, 1+D) places."""
+        """Keys (N,), int64, of places (N, 1+D)."""
         lower, radix = self.lower.to(places.device), self.radix.to(places.device)
         return ((places.long() - lower) * radix).sum(1)
 
     def places(self, keys: torch.Tensor) -> torch.Tensor:
-        """(N, 1+D) int64 places of (N,) numbers."""
+        """Places (N, 1+D), int64, of keys (N,)."""
         lower, extent, radix = (t.to(keys.device) for t in (self.lower, self.extent, self.radix))
         return keys[:, None].div(radix, rounding_mode="floor") % extent + lower
 
@@ -211,20 +215,20 @@ def _use_kernels(coordinates: torch.Tensor) -> bool:
 
 
 def _sorted(coordinates: torch.Tensor) -> tuple[torch.Tensor, int]:
-    """The rows (N,) int32 in the order of space, and how many stand there for a second time."""
+    """Row indices in the order of space (N,), int32, and the number of duplicate rows."""
     packing = _Packing.of(*_bounds(coordinates))
     if _use_kernels(coordinates):
-        return kernels.sort_coordinates(coordinates, packing.lower, packing.radix)
+        return compiled.sort_coordinates(coordinates, packing.lower, packing.radix)
     keys, order = packing.keys(coordinates).sort(stable=True)
     return order.int(), int((keys[1:] == keys[:-1]).sum())
 
 
 def _downsample(finer: _CoordinateSet, step: Sequence[int]) -> torch.Tensor:
-    """The places of a set on a wider grid of spacing ``step``, (N', 1+D) int32, in order."""
+    """Places of a set on a coarser grid of spacing ``step`` (N', 1+D), int32, sorted."""
     lowest, highest = ([b // s for b, s in zip(bs, step, strict=True)] for bs in finer.bounds)
     packing, steps = _Packing.of(lowest, highest), torch.tensor(list(step))
     if _use_kernels(finer.coordinates):
-        return kernels.downsample(finer.coordinates, steps, packing.lower, packing.radix)
+        return compiled.downsample(finer.coordinates, steps, packing.lower, packing.radix)
     steps = steps.to(finer.coordinates.device)
     floored = finer.coordinates.long().div(steps, rounding_mode="floor")
     return (packing.places(torch.unique(packing.keys(floored))) * steps).int()
@@ -233,11 +237,11 @@ def _downsample(finer: _CoordinateSet, step: Sequence[int]) -> torch.Tensor:
 def _kernel_map(
     inputs: _CoordinateSet, outputs: _CoordinateSet, unit: Sequence[int], taps: torch.Tensor
 ) -> KernelMap:
-    """The meetings of two sets; ``taps`` (volume, D) count in ``unit``, the inputs' spacing.
+    """Kernel map of two sets; ``taps`` (volume, D) count in ``unit``, the spacing of the inputs.
 
-    Within a margin as wide as the widest tap an offset is one addition to the packed number, and
-    packed numbers never run over into the neighbouring row. Where inputs and outputs are the same
-    set, the tap opposite to a known one is that one turned round.
+    The packing has a margin as wide as the widest tap. So an offset is one addition to the key, and
+    never carries into the next column. If inputs and outputs are the same set, a tap is its
+    opposite with the sides swapped.
     """
     reach = [0, *taps.abs().amax(0).tolist()] if len(taps) else [0] * len(unit)
     bounds = zip(inputs.bounds[0], outputs.bounds[0], inputs.bounds[1], outputs.bounds[1],
@@ -249,7 +253,7 @@ def _kernel_map(
     deltas = (taps * packing.radix[1:]).sum(1)
     opposite = torch.tensor(_opposite(taps) if inputs is outputs else [-1] * len(taps))
     if _use_kernels(inputs.coordinates):
-        rows = kernels.build_map(
+        rows = compiled.build_map(
             inputs.coordinates, inputs.order, outputs.coordinates, outputs.order,
             units, packing.lower, packing.radix, deltas, opposite,
         )  # fmt: skip
@@ -282,7 +286,7 @@ def _kernel_map(
 
 
 def _opposite(taps: torch.Tensor) -> list[int]:
-    """For each tap an earlier one that goes the other way, or -1."""
+    """For each tap the index of an earlier one with the opposite offset, or -1."""
     known: dict[tuple[int, ...], int] = {}
     result = []
     for index, tap in enumerate(taps.tolist()):
@@ -292,7 +296,7 @@ def _opposite(taps: torch.Tensor) -> list[int]:
 
 
 def _search(keys: torch.Tensor, queries: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Which of the queries are among the sorted keys, and where."""
+    """Indices of the queries that are among the sorted keys, and their positions there."""
     if len(keys) == 0:
         empty = queries.new_zeros(0)
         return empty, empty

@@ -1,4 +1,4 @@
-"""The compiled library of the native engine: finding it, choosing its instructions, calling it."""
+"""The compiled library of the native engine: loading, selection of instructions, calls."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from pointcontrast.errors import InputError
 INSTRUCTION_SETS = ("avx512_bf16", "avx512", "avx2", "neon", "portable")
 POINTER, INT, INT64 = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64
 SUFFIXES = {torch.float32: "float", torch.float64: "double"}
-"""How the functions' names end, by the dtype that they compute in."""
+"""Suffixes of the functions' names by the dtype that they compute in."""
 FACTOR_SUFFIXES = {**SUFFIXES, torch.bfloat16: "bfloat16"}
-"""The same for products, whose factors may be of less precision than their sums."""
+"""Suffixes of the functions with products, whose factors may be less precise than their sums."""
 
 
 @cache
 def load() -> ctypes.CDLL | None:
-    """The library, or None where it is switched off or, said once, missing."""
+    """Load the library; None if it is switched off or, with one warning, missing."""
     if switched_off():
         return None
     try:
         library = load_library("sparse._sparse_kernels")
-        reason = "they were not built; `pip install -e .` builds them where there is a C++ compiler"
+        reason = "they were not built; `pip install -e .` builds them if there is a C++ compiler"
     except OSError as error:
         library, reason = None, f"they cannot be loaded ({error})"
     if library is None:
         warnings.warn(
-            f"no compiled kernels for sparse convolutions: {reason}. The same results come from "
-            f"torch, more slowly ({SWITCH}=0 says that this is meant)",
+            f"no compiled kernels for sparse convolutions: {reason}. torch computes the same "
+            f"results, more slowly ({SWITCH}=0 silences this warning)",
             RuntimeWarning,
             stacklevel=2,
         )
         return None
     _declare(library)
     _choose(library, os.environ.get(SWITCH, ""))
-    # Torch's own threads, where its OpenMP has GNU's door: a second pool would fight with the first
+    # Torch's threads, if its OpenMP has GNU's entry point: two pools would compete for the cores
     try:
         lend = ctypes.CDLL(torch._C.__file__).GOMP_parallel
     except (OSError, AttributeError):
@@ -56,24 +56,24 @@ def available() -> bool:
 
 
 def run_on(features: torch.Tensor) -> bool:
-    """Whether the compiled kernels serve this tensor: on the CPU, float32 or float64."""
+    """Whether the compiled kernels support this tensor: on the CPU, float32 or float64."""
     return features.device.type == "cpu" and features.dtype in SUFFIXES and available()
 
 
 def bfloat16_runs() -> bool:
-    """Whether convolutions multiply in bfloat16 where autocast asks for it.
+    """Whether convolutions multiply in bfloat16 under autocast.
 
-    They do where the instructions in use have such products, or ``POINTCONTRAST_BFLOAT16=emulate``
-    is in the environment.
+    They do if the selected instructions have bfloat16 products, or if the environment has
+    ``POINTCONTRAST_BFLOAT16=emulate``.
 
     Raises:
-        InputError: the environment says something else than ``emulate`` or 0.
+        InputError: The environment variable is neither ``emulate`` nor 0.
     """
     wanted = os.environ.get(BFLOAT16_SWITCH, "")
     if wanted not in ("", "0", "emulate"):
         raise InputError(
-            f"{BFLOAT16_SWITCH} is {wanted!r}; use emulate, 0, or leave it out for what the "
-            "processor has"
+            f"{BFLOAT16_SWITCH} is {wanted!r}; use emulate or 0, or unset it to follow the "
+            "processor"
         )
     library = load()
     if library is None or wanted == "0":
@@ -82,13 +82,13 @@ def bfloat16_runs() -> bool:
 
 
 def instruction_set() -> str:
-    """The instructions in use; ``torch`` where there are no compiled kernels."""
+    """Name of the selected instruction set; ``torch`` without compiled kernels."""
     library = load()
     return "torch" if library is None else library.pointcontrast_instruction_set().decode()
 
 
 def instruction_sets() -> list[str]:
-    """Those of ``INSTRUCTION_SETS`` that run here, the fastest first."""
+    """Names in ``INSTRUCTION_SETS`` that run on this processor, fastest first."""
     library = load()
     if library is None:
         return []
@@ -96,33 +96,37 @@ def instruction_sets() -> list[str]:
 
 
 def choose_instruction_set(name: str) -> str:
-    """Use other instructions from now on, in the whole process.
+    """Select an instruction set for the whole process.
 
     Args:
-        name: one of ``INSTRUCTION_SETS``, or empty for the best that this processor has.
+        name: One of ``INSTRUCTION_SETS``, or empty for the fastest on this processor.
 
     Returns:
-        The name of those in use.
+        Name of the selected instruction set.
 
     Raises:
-        InputError: this processor, or the build, has none of that name; or there are no kernels.
+        InputError: The processor or the build does not have it, or there are no compiled kernels.
     """
     library = load()
     if library is None:
-        raise InputError(f"there are no compiled kernels to choose {name!r} among")
+        raise InputError(f"there are no compiled kernels, so that {name!r} cannot be selected")
     _choose(library, name)
     return instruction_set()
 
 
 def peak(seconds: float = 0.3) -> float:
-    """Floating-point operations a second, in registers alone, on torch's number of threads."""
+    """Measure floating-point operations per second in registers, on torch's number of threads."""
     library = load()
     assert library is not None
     return library.pointcontrast_peak(seconds, torch.get_num_threads())
 
 
 def call(name: str, *arguments: Any) -> int:
-    """Call ``pointcontrast_<name>`` with tensors as pointers; it returns a count, or -1."""
+    """Call ``pointcontrast_<name>`` with tensors as pointers, and return its count.
+
+    Raises:
+        MemoryError: It returned -1.
+    """
     library = load()
     assert library is not None
     result: int = getattr(library, f"pointcontrast_{name}")(
@@ -133,12 +137,17 @@ def call(name: str, *arguments: Any) -> int:
     return result
 
 
+def pointer(tensor: torch.Tensor | None) -> int | None:
+    """Address of a tensor's data; None for None."""
+    return None if tensor is None else tensor.data_ptr()
+
+
 def _choose(library: ctypes.CDLL, name: str) -> None:
     if not library.pointcontrast_choose_instruction_set(name.encode()):
         here = [n for n in INSTRUCTION_SETS if library.pointcontrast_has(n.encode())]
         raise InputError(
-            f"instruction set {name!r} is not for this processor, which has {', '.join(here)}; "
-            f"choose one of them by {SWITCH}, or 0 for torch alone"
+            f"instruction set {name!r} does not run on this processor, which has "
+            f"{', '.join(here)}; set {SWITCH} to one of them, or to 0 for torch alone"
         )
 
 

@@ -1,4 +1,4 @@
-"""The shape of a convolution kernel on the grid: which neighbour each tap reads."""
+"""Shapes of convolution kernels: the offset of each tap on the grid."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from typing import Literal
 import torch
 
 KernelRegion = Literal["hypercube", "hybrid"]
-"""The shapes that a network can choose."""
+"""Kernel shapes of a network."""
 Region = KernelRegion | Literal["cell"]
-"""Those, and the one that pooling needs."""
+"""Kernel shapes including that of pooling."""
 SPACE_DIMENSIONS = 3
-"""Of a kernel's dimensions these are space, what follows is time."""
+"""Dimensions of space; the one after them is time."""
 
 
 def kernel_offsets(kernel_size: Sequence[int], region: Region = "hypercube") -> torch.Tensor:
-    """The taps of a kernel, in the order of its weights.
+    """Offsets of the taps of a kernel, in the order of its weights.
 
     Convention:
-        Offsets count steps of the input's stride times the dilation. An odd size is centred
-        (-(k-1)/2 .. (k-1)/2), an even one starts at the place itself (0 .. k-1).
+        Offsets are in units of the input's stride times the dilation. An odd size is centred
+        (-(k-1)/2 .. (k-1)/2), an even one starts at 0 (0 .. k-1).
         ``hypercube``: all combinations, first dimension fastest, so that tap i of a 3x3x3 kernel
         is (i % 3 - 1, i // 3 % 3 - 1, i // 9 - 1): the order of MinkowskiEngine 0.5.
-        ``hybrid``: a cube in space (the first three dimensions), a cross in time (the fourth), in
-        the order of MinkowskiEngine 0.4: the place itself, then dimension after dimension every
-        offset so far with this dimension's steps added, then the steps in time. In three
-        dimensions it has the taps of a hypercube in another order, that of the authors' weights.
-        ``cell``: all combinations of 0 .. k-1, first dimension fastest: what lies in one cell of
-        a grid whose stride is the kernel's size.
+        ``hybrid``: a cube in space (the first three dimensions) and a cross in time (the fourth),
+        in the order of MinkowskiEngine 0.4: the centre, then for each dimension of space all taps
+        so far moved along it, then the offsets in time. In three dimensions it has the taps of a
+        hypercube in another order, that of the authors' weights.
+        ``cell``: all combinations of 0 .. k-1, first dimension fastest: one cell of a grid whose
+        stride is the size of the kernel.
 
     Args:
-        kernel_size: D positive integers.
-        region: the shape; ``hybrid`` needs odd sizes.
+        kernel_size: Size in each dimension, D positive integers.
+        region: Shape of the kernel; ``hybrid`` needs odd sizes.
 
     Returns:
-        (volume, D) int64.
+        Offsets (volume, D), int64.
 
     Raises:
-        ValueError: an unknown region, or an even size in a hybrid kernel.
+        ValueError: Unknown region, or an even size in a hybrid kernel.
     """
     starts = [-(size // 2) if size % 2 and region != "cell" else 0 for size in kernel_size]
     ranges = [range(start, start + size) for start, size in zip(starts, kernel_size, strict=True)]
@@ -56,7 +56,7 @@ def kernel_offsets(kernel_size: Sequence[int], region: Region = "hypercube") -> 
 
 
 def kernel_volume(kernel_size: Sequence[int], region: Region = "hypercube") -> int:
-    """The number of taps."""
+    """Number of taps of a kernel."""
     if region in ("hypercube", "cell"):
         return math.prod(kernel_size)
     return len(kernel_offsets(kernel_size, region))

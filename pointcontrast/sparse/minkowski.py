@@ -1,7 +1,7 @@
-"""Engine 1: MinkowskiEngine 0.5.4, the library the method was written with.
+"""The engine MinkowskiEngine 0.5.4, the library of the released code.
 
-Nothing outside of this package imports it. Its tensors are wrapped so that networks see the
-contract of :mod:`pointcontrast.sparse.engine`; its layers are used as they are.
+Nothing outside of this package imports it. Its tensors are wrapped to follow the contract of
+:mod:`pointcontrast.sparse.engine`; its layers are used unchanged.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from pointcontrast.errors import InputError
-from pointcontrast.sparse.engine import (
+from pointcontrast.sparse.checks import (
     DUPLICATE_COORDINATES,
     NO_SUCH_STRIDE,
     IntPerDimension,
@@ -27,34 +27,33 @@ from pointcontrast.sparse.engine import (
     per_dimension,
     pools_cells,
 )
+from pointcontrast.sparse.global_pooling import largest_by_row
 from pointcontrast.sparse.kernel_region import KernelRegion
 from pointcontrast.sparse.minkowski_import import import_minkowski
 from pointcontrast.sparse.pointwise import BatchNorm as BatchNorm
-from pointcontrast.sparse.pointwise import largest_by_row
 
 NAME = "minkowski"
-# It floors to a stride in float32, which is wrong for larger integers (coordinate_map.hpp).
 LARGEST_COORDINATE = 2**24
+"""MinkowskiEngine floors to a stride in float32, wrong for larger integers (coordinate_map.hpp)."""
 ME = import_minkowski()
 
 
 def built_for_cuda() -> bool:
-    """Whether this build runs on CUDA devices."""
+    """Whether this build supports CUDA devices."""
     return bool(ME.is_cuda_available())
 
 
 class MinkowskiSparseTensor:
     """A MinkowskiEngine tensor; see :class:`pointcontrast.sparse.SparseTensor`.
 
-    On a GPU MinkowskiEngine may order its rows otherwise than they were given. ``order`` holds
-    its order for the input's coordinates (None: as given), and ``features`` and ``coordinates``
-    undo it, so that rows keep their place.
+    On a GPU MinkowskiEngine may reorder the rows. ``order`` holds its order of the input's
+    coordinates (None: as given), and ``features`` and ``coordinates`` undo it.
     """
 
     def __init__(
         self, inner: Any, origin: Any, order: torch.Tensor | None, inverse: torch.Tensor | None
     ) -> None:
-        """Wrap ``inner``; ``origin`` is the key of the input's coordinates."""
+        """Wrap ``inner``; ``origin`` is the coordinate key of the input."""
         self.inner = inner
         self._origin = origin
         self._order = order
@@ -67,28 +66,28 @@ class MinkowskiSparseTensor:
 
     @property
     def features(self) -> torch.Tensor:
-        """(N, C) floating point."""
+        """Features (N, C), floating point."""
         return self._as_given(self.inner.F)
 
     @property
     def coordinates(self) -> torch.Tensor:
-        """(N, 1+D) int32, batch index first."""
+        """Coordinates (N, 1+D), int32, batch index first."""
         return self._as_given(self.inner.C)
 
     @property
     def stride(self) -> tuple[int, ...]:
-        """D integers."""
+        """Spacing of the grid, D integers."""
         return tuple(self.inner.tensor_stride)
 
     def wrap(self, inner: Any) -> MinkowskiSparseTensor:
-        """A result of MinkowskiEngine's that came from this tensor."""
+        """Wrap a tensor that MinkowskiEngine computed from this one."""
         return MinkowskiSparseTensor(inner, self._origin, self._order, self._inverse)
 
     def replace(self, features: torch.Tensor) -> MinkowskiSparseTensor:
-        """Other features (N, C') at the same coordinates.
+        """Return a tensor with other features (N, C') at the same coordinates.
 
         Raises:
-            ValueError: the number of rows is another.
+            ValueError: The number of rows differs.
         """
         check_num_rows(features, len(self.inner.F))
         if self._order is not None and self.inner.coordinate_map_key == self._origin:
@@ -102,17 +101,17 @@ class MinkowskiSparseTensor:
         )
 
     def shares_coordinates(self, other: MinkowskiSparseTensor) -> bool:
-        """Whether both came from one input and stand at one stride."""
+        """Whether both tensors come from one input and have one stride."""
         return (
             self.inner.coordinate_manager is other.inner.coordinate_manager
             and self.inner.coordinate_map_key == other.inner.coordinate_map_key
         )
 
     def __add__(self, other: MinkowskiSparseTensor) -> MinkowskiSparseTensor:
-        """The sum of two tensors on the same coordinates.
+        """Add two tensors on the same coordinates.
 
         Raises:
-            ValueError: they stand on other coordinates.
+            ValueError: Their coordinates differ.
         """
         check_same_coordinates(self, other, "added")
         return self.wrap(self.inner + other.inner)
@@ -122,8 +121,8 @@ def sparse_tensor(coordinates: torch.Tensor, features: torch.Tensor) -> Minkowsk
     """Make a sparse tensor of stride 1; arguments and errors as in :func:`native.sparse_tensor`.
 
     Raises:
-        ValueError: as there, with +-2**24 as the bound of a coordinate and none for the range; or
-            no row at all, which MinkowskiEngine cannot hold.
+        ValueError: As there, with a bound of +-2**24 for coordinates and none for the range; or
+            there are no rows, which MinkowskiEngine does not support.
     """
     check_sparse_input(coordinates, features, LARGEST_COORDINATE)
     if len(coordinates) == 0:
@@ -149,13 +148,13 @@ def _check_region(region: KernelRegion) -> None:
 
 
 class _Wrapped(nn.Module):
-    """What our layers add to MinkowskiEngine's: wrapping, checks, and copies that work."""
+    """Mixin for MinkowskiEngine's layers: wrapped tensors, checks, and copies that work."""
 
     dimension: int
 
     def __init__(self, **arguments: Any) -> None:
-        # MinkowskiEngine makes instances of autograd functions, which torch warns of; the class
-        # serves as well and, unlike the instance, can be copied.
+        # MinkowskiEngine stores instances of autograd functions, which torch warns about; the class
+        # does the same and, unlike the instance, can be copied
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             super().__init__(**arguments)
@@ -169,7 +168,7 @@ class _Wrapped(nn.Module):
         return x.wrap(super().forward(x.inner))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Also what MinkowskiEngine keeps in ``__slots__``, which torch's modules leave out."""
+        """Include MinkowskiEngine's ``__slots__``, which torch's modules leave out."""
         names = {name for kind in type(self).__mro__ for name in vars(kind).get("__slots__", ())}
         names = {name for name in names - self._parameters.keys() if hasattr(self, name)}
         return {**super().__getstate__(), "slots": {name: getattr(self, name) for name in names}}
@@ -198,10 +197,10 @@ class _WrappedConvolution(_Wrapped):
         dimension: int = 3,
         region: KernelRegion = "hypercube",
     ) -> None:
-        """Make the layer; arguments as in :class:`native.Convolution`.
+        """Build the layer; arguments as in :class:`native.Convolution`.
 
         Raises:
-            InputError: a hybrid kernel, which this engine does not have.
+            InputError: The kernel is hybrid, which this engine does not support.
         """
         _check_region(region)
         check_channels(in_channels, out_channels)
@@ -220,7 +219,7 @@ class _WrappedConvolution(_Wrapped):
         shape = (*self.kernel.shape[:-2], self.in_channels, self.out_channels)
         check_features(x.inner.F, self.kernel, shape)
         if x.inner.F.dtype != self.kernel.dtype:
-            # Under autocast a 1x1 layer before this one may have given half precision.
+            # under autocast a 1x1 layer before this one returns half precision
             x = x.replace(x.features.to(self.kernel.dtype))
         return super().forward(x)
 
@@ -233,7 +232,7 @@ class ConvolutionTranspose(_WrappedConvolution, ME.MinkowskiConvolutionTranspose
     """MinkowskiConvolutionTranspose; see :class:`native.ConvolutionTranspose`."""
 
     def forward(self, x: MinkowskiSparseTensor) -> MinkowskiSparseTensor:
-        """Apply MinkowskiEngine's layer, but for making coordinates that the input never had."""
+        """Apply MinkowskiEngine's layer, unless it would generate new coordinates."""
         check_dimension(x.stride, self.dimension)
         finer = divided_stride(x.stride, self.kernel_generator.kernel_stride)
         manager = x.inner.coordinate_manager._manager
@@ -251,7 +250,7 @@ class _WrappedPooling(_Wrapped):
         dilation: IntPerDimension = 1,
         dimension: int = 3,
     ) -> None:
-        """Make the layer; arguments as in :class:`native.SumPooling`."""
+        """Build the layer; arguments as in :class:`native.SumPooling`."""
         arguments = {
             "kernel_size": per_dimension(kernel_size, dimension, "kernel_size"),
             "stride": per_dimension(stride, dimension, "stride"),
@@ -272,17 +271,17 @@ class AveragePooling(_WrappedPooling, ME.MinkowskiAvgPooling):
 class MaxPooling(_WrappedPooling, ME.MinkowskiMaxPooling):
     """Max pooling over MinkowskiEngine's kernel map; see :class:`native.MaxPooling`.
 
-    Its own function skips NaN, and where it finds no number above -inf it gives the lowest float
-    and its backward pass writes outside of the gradient's memory (index -1).
+    MinkowskiEngine's own function skips NaN. Without a number above -inf it returns the lowest
+    float, and its backward pass writes out of bounds (index -1).
     """
 
     def forward(self, x: MinkowskiSparseTensor) -> MinkowskiSparseTensor:
-        """The largest input in reach of the kernel, channel by channel; 0 where there is none."""
+        """Maximum of the inputs within the kernel, for each channel; 0 if there are none."""
         check_dimension(x.stride, self.dimension)
         manager, before = x.inner.coordinate_manager, x.inner.coordinate_map_key
         kernel = self.kernel_generator
         after = manager.stride(before, kernel.kernel_stride)
-        meetings = manager.kernel_map(
+        entries = manager.kernel_map(
             before,
             after,
             stride=kernel.kernel_stride,
@@ -291,7 +290,7 @@ class MaxPooling(_WrappedPooling, ME.MinkowskiMaxPooling):
             is_pool=True,
         )
         none = torch.zeros(2, 0, dtype=torch.int32, device=x.inner.F.device)
-        inputs, outputs = torch.cat([none, *meetings.values()], dim=1).long()
+        inputs, outputs = torch.cat([none, *entries.values()], dim=1).long()
         features = largest_by_row(x.inner.F.index_select(0, inputs), outputs, manager.size(after))
         return x.wrap(
             ME.SparseTensor(features, coordinate_map_key=after, coordinate_manager=manager)

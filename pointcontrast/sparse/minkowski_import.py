@@ -1,4 +1,4 @@
-"""Importing MinkowskiEngine: what it misses, what it leaves behind, and why it may fail."""
+"""Import of MinkowskiEngine, without its side effects on the process and with clear errors."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ HOW_TO_GET_IT = (
 
 
 def import_minkowski() -> ModuleType:
-    """Import MinkowskiEngine without a trace in the process but its modules.
+    """Import MinkowskiEngine without side effects on the process.
 
     Raises:
-        InputError: it is not installed, or broken; the message says which and what to do.
+        InputError: It is not installed, or broken; the message says which and what to do.
     """
     try:
-        with _kept_in_bounds():
+        with _without_side_effects():
             import MinkowskiEngine
     except ModuleNotFoundError as error:
         if error.name == "MinkowskiEngine":
@@ -36,7 +36,7 @@ def import_minkowski() -> ModuleType:
             f"{HOW_TO_GET_IT}"
         ) from error
     except Exception as error:
-        # A build against another torch fails with an ImportError about symbols, or worse.
+        # a build against another torch fails with an ImportError about symbols, or worse
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
             f"MinkowskiEngine is installed but broken ({reason}), most often because torch "
@@ -46,12 +46,12 @@ def import_minkowski() -> ModuleType:
 
 
 @contextmanager
-def _kept_in_bounds() -> Iterator[None]:
-    """Give MinkowskiEngine's import what it misses, and undo what it does to the process.
+def _without_side_effects() -> Iterator[None]:
+    """Make MinkowskiEngine importable, and undo the side effects of its import.
 
-    It takes ``Sequence`` from ``collections``, where Python 3.10 no longer has it. It leaves its
+    It imports ``Sequence`` from ``collections``, where Python 3.10 no longer has it. It leaves its
     own folder, with modules such as ``utils``, on ``sys.path``, and on machines with more than 16
-    cores sets ``OMP_NUM_THREADS`` for every child process. Nothing of that is needed later.
+    cores sets ``OMP_NUM_THREADS`` for every child process.
     """
     lend = not hasattr(collections, "Sequence")
     if lend:
@@ -60,7 +60,7 @@ def _kept_in_bounds() -> Iterator[None]:
     num_threads = os.environ.get("OMP_NUM_THREADS")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # its own deprecations, none of the user's doing
+            warnings.simplefilter("ignore")  # deprecations in its own code
             yield
     finally:
         if lend:

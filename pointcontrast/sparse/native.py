@@ -1,9 +1,10 @@
-"""Engine 2: ours, on any device.
+"""The native engine, for any device.
 
 Read in this order: ``native_tensor.py`` and ``coordinates.py`` (a tensor and the coordinates it
 shares), ``native_convolution.py`` with the operators of ``convolution.py``,
 ``native_batch_norm.py`` with those of ``normalization.py``, ``native_pooling.py``. On the CPU the
-operators call the compiled kernels of ``csrc/`` through ``kernels.py``; elsewhere they are plain
+operators call the compiled kernels of ``csrc/`` through ``compiled_coordinates.py``,
+``compiled_convolution.py`` and ``compiled_normalization.py``; on other devices they are plain
 PyTorch.
 """
 

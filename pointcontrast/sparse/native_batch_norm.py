@@ -1,4 +1,4 @@
-"""The batch norm of the native engine."""
+"""Batch norm of the native engine."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from typing import TypeVar, cast
 import torch
 from torch import nn
 
-from pointcontrast.sparse import kernel_library, kernels, pointwise
+from pointcontrast.sparse import compiled_normalization as compiled
+from pointcontrast.sparse import kernel_library, pointwise
+from pointcontrast.sparse.checks import check_same_coordinates, check_shortcut
 from pointcontrast.sparse.convolution import sparse_convolution_and_normalization
-from pointcontrast.sparse.engine import SparseTensor, check_same_coordinates
 from pointcontrast.sparse.native_convolution import Convolution
 from pointcontrast.sparse.native_tensor import NativeSparseTensor
 from pointcontrast.sparse.normalization import normalize_batch
-from pointcontrast.sparse.pointwise import check_shortcut
+from pointcontrast.sparse.sparse_tensor import SparseTensor
 
 T = TypeVar("T", bound=SparseTensor)
 
 
 class BatchNorm(pointwise.BatchNorm):
-    """Batch norm that does what follows it, and in evaluation what precedes it, in the same pass.
+    """Batch norm fused with shortcut and rectifier, and in evaluation with the convolution before.
 
-    Where the compiled kernels serve: on the CPU. The statistics are summed in the features' own
-    precision over a few hundred rows at a time and in double precision beyond, in the same order
-    for any number of threads.
+    The compiled kernels do so on the CPU; elsewhere the operations run one by one. Statistics are
+    summed in the precision of the features over a few hundred rows and in double precision over
+    those sums, in an order that does not depend on the number of threads.
     """
 
     def after(
@@ -34,10 +35,10 @@ class BatchNorm(pointwise.BatchNorm):
         *,
         rectify: bool = False,
     ) -> T:
-        """``self(convolution(x), shortcut, rectify=rectify)``; in evaluation in one pass.
+        """Return ``self(convolution(x), shortcut, rectify=rectify)``; in evaluation in one pass.
 
-        The convolution's rows are scaled and shifted while they are in the cache. With gradients,
-        or with a hook on either module, it is two passes after all.
+        The rows of the convolution are scaled and shifted while they are in the cache. With
+        gradients, or with a hook on either module, it takes two passes.
         """
         if (
             isinstance(convolution, Convolution)
@@ -55,7 +56,8 @@ class BatchNorm(pointwise.BatchNorm):
         shortcut: SparseTensor | None,
         rectify: bool,
     ) -> NativeSparseTensor:
-        kernel_map, stride = convolution.meetings(x)
+        convolution.check(x)
+        kernel_map, stride = convolution.kernel_map(x)
         rows, channels = kernel_map.outputs.num_rows, convolution.out_channels
         out = NativeSparseTensor(x.features.new_empty(0), x.manager, stride)
         if channels != self.bn.num_features:
@@ -81,18 +83,18 @@ class BatchNorm(pointwise.BatchNorm):
         )
         return out
 
-    def _finished(
+    def _normalized(
         self, features: torch.Tensor, shortcut: torch.Tensor | None, rectify: bool
     ) -> torch.Tensor:
         bn = self.bn
-        if bn.training and self._is_served(features):
+        if bn.training and self._is_supported(features):
             out, mean, variance = normalize_batch(
                 features, bn.weight, bn.bias, shortcut, bn.eps, rectify
             )
-            self._remember(mean, variance, len(features))
+            self._track(mean, variance, len(features))
             return out
         if self._is_constant(features):
-            return kernels.normalize(
+            return compiled.normalize(
                 features.contiguous(),
                 cast(torch.Tensor, bn.running_mean).contiguous(),
                 self._inverse_deviation(),
@@ -101,10 +103,10 @@ class BatchNorm(pointwise.BatchNorm):
                 None if shortcut is None else shortcut.to(features.dtype).contiguous(),
                 rectify,
             )
-        return super()._finished(features, shortcut, rectify)
+        return super()._normalized(features, shortcut, rectify)
 
-    def _is_served(self, features: torch.Tensor) -> bool:
-        """Whether the kernels do what the module inside would: a plain one, as it was made."""
+    def _is_supported(self, features: torch.Tensor) -> bool:
+        """Whether the compiled kernels can replace ``self.bn``: unmodified, and without hooks."""
         bn = self.bn
         return (
             type(bn) is nn.BatchNorm1d
@@ -119,15 +121,15 @@ class BatchNorm(pointwise.BatchNorm):
         )
 
     def _is_constant(self, features: torch.Tensor) -> bool:
-        """Whether this layer is a scale and a shift, and without a gradient."""
-        return not self.bn.training and not torch.is_grad_enabled() and self._is_served(features)
+        """Whether the layer is a constant scale and shift, without gradients."""
+        return not self.bn.training and not torch.is_grad_enabled() and self._is_supported(features)
 
     def _inverse_deviation(self) -> torch.Tensor:
         return (cast(torch.Tensor, self.bn.running_var) + self.bn.eps).rsqrt().contiguous()
 
     @torch.no_grad()
-    def _remember(self, mean: torch.Tensor, variance: torch.Tensor, count: int) -> None:
-        """Move the running statistics, as ``nn.BatchNorm1d`` does."""
+    def _track(self, mean: torch.Tensor, variance: torch.Tensor, count: int) -> None:
+        """Update the running statistics as ``nn.BatchNorm1d`` does."""
         bn = self.bn
         tracked = cast(torch.Tensor, bn.num_batches_tracked)
         tracked += 1

@@ -1,15 +1,15 @@
-"""The pooling layers of the native engine."""
+"""Pooling layers of the native engine."""
 
 from __future__ import annotations
 
 import torch
 
-from pointcontrast.sparse.convolution import meetings_by_tap
+from pointcontrast.sparse.checks import IntPerDimension, check_dimension, pools_cells
+from pointcontrast.sparse.convolution import entries_by_tap
 from pointcontrast.sparse.coordinates import KernelMap
-from pointcontrast.sparse.engine import IntPerDimension, check_dimension, pools_cells
+from pointcontrast.sparse.global_pooling import largest_by_row
 from pointcontrast.sparse.native_convolution import KernelLayer
 from pointcontrast.sparse.native_tensor import NativeSparseTensor
-from pointcontrast.sparse.pointwise import largest_by_row
 
 
 class _Pooling(KernelLayer):
@@ -21,43 +21,50 @@ class _Pooling(KernelLayer):
         dilation: IntPerDimension = 1,
         dimension: int = 3,
     ) -> None:
-        """Make the layer; sizes are one integer or one for each of ``dimension`` dimensions."""
+        """Build the layer; sizes are one integer or one per dimension."""
         super().__init__(kernel_size, stride, dilation, dimension, "hypercube")
         if pools_cells(self.kernel_size, self.stride, self.dilation):
             self.region = "cell"
 
-    def forward(self, x: NativeSparseTensor) -> NativeSparseTensor:
-        """Pool ``x`` (N, C) to (N', C)."""
+    def kernel_map(self, x: NativeSparseTensor) -> tuple[KernelMap, tuple[int, ...]]:
+        """Kernel map from ``x`` to the output, and the stride of the output."""
         check_dimension(x.stride, self.dimension)
-        kernel_map, stride = self._down(x)
-        return NativeSparseTensor(self._pool(x.features, kernel_map), x.manager, stride)
-
-    def _pool(self, features: torch.Tensor, kernel_map: KernelMap) -> torch.Tensor:
-        raise NotImplementedError
+        return self._down(x)
 
 
 class SumPooling(_Pooling):
-    """The sum of the inputs in reach of the kernel."""
+    """Sum of the inputs within the kernel."""
 
-    def _pool(self, features: torch.Tensor, kernel_map: KernelMap) -> torch.Tensor:
-        output = features.new_zeros(kernel_map.outputs.num_rows, features.shape[1])
-        for inputs, outputs in meetings_by_tap(kernel_map):
-            output = output.index_add(0, outputs, features.index_select(0, inputs))
-        return output
+    def forward(self, x: NativeSparseTensor) -> NativeSparseTensor:
+        """Pool ``x`` (N, C) to (N', C)."""
+        kernel_map, stride = self.kernel_map(x)
+        return NativeSparseTensor(_sums(x.features, kernel_map), x.manager, stride)
 
 
-class AveragePooling(SumPooling):
-    """The mean of the inputs in reach of the kernel; places without a point do not count."""
+class AveragePooling(_Pooling):
+    """Mean of the inputs within the kernel; empty places do not count."""
 
-    def _pool(self, features: torch.Tensor, kernel_map: KernelMap) -> torch.Tensor:
-        counts = kernel_map.counts.clamp_min(1)[:, None].to(features.dtype)
-        return super()._pool(features, kernel_map) / counts
+    def forward(self, x: NativeSparseTensor) -> NativeSparseTensor:
+        """Pool ``x`` (N, C) to (N', C)."""
+        kernel_map, stride = self.kernel_map(x)
+        counts = kernel_map.counts.clamp_min(1)[:, None].to(x.features.dtype)
+        return NativeSparseTensor(_sums(x.features, kernel_map) / counts, x.manager, stride)
 
 
 class MaxPooling(_Pooling):
-    """The largest input in reach of the kernel, channel by channel; 0 where there is none."""
+    """Maximum of the inputs within the kernel, for each channel; 0 if there are none."""
 
-    def _pool(self, features: torch.Tensor, kernel_map: KernelMap) -> torch.Tensor:
-        read = features.index_select(0, kernel_map.inputs.rows)
-        outputs = kernel_map.outputs
-        return largest_by_row(read, outputs.rows.long(), outputs.num_rows)
+    def forward(self, x: NativeSparseTensor) -> NativeSparseTensor:
+        """Pool ``x`` (N, C) to (N', C)."""
+        kernel_map, stride = self.kernel_map(x)
+        inputs, outputs = kernel_map.inputs, kernel_map.outputs
+        read = x.features.index_select(0, inputs.rows)
+        largest = largest_by_row(read, outputs.rows.long(), outputs.num_rows)
+        return NativeSparseTensor(largest, x.manager, stride)
+
+
+def _sums(features: torch.Tensor, kernel_map: KernelMap) -> torch.Tensor:
+    output = features.new_zeros(kernel_map.outputs.num_rows, features.shape[1])
+    for inputs, outputs in entries_by_tap(kernel_map):
+        output = output.index_add(0, outputs, features.index_select(0, inputs))
+    return output

@@ -1,8 +1,8 @@
-"""Batch norm with the shortcut and the rectifier that follow it, as one operator of torch.
+"""Batch norm with a shortcut and a rectifier, as one operator of torch.
 
-Each is a pass over memory of its own when done one by one, and on a CPU memory is what they cost.
-The compiled kernels read the features once more than they must (for the mean), and write the
-result; the gradient needs one pass for its sums and one for the rest.
+Done one by one, each is a pass over memory, which dominates their cost on a CPU. The compiled
+kernels read the features twice (the first time for mean and variance) and write the result once.
+The gradient takes one pass for its sums and one for the rest.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from pointcontrast.sparse import kernels
+from pointcontrast.sparse import compiled_normalization as compiled
 
 
 def normalize_batch(
@@ -22,18 +22,18 @@ def normalize_batch(
     epsilon: float,
     rectify: bool,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Normalise by the batch's own mean and variance, add a shortcut, rectify.
+    """Normalize by the mean and variance of the batch, add a shortcut, rectify.
 
     Args:
-        features: (N, C) on the CPU, of a dtype that the compiled kernels serve; N at least 1.
-        weight: (C,), same dtype.
-        bias: (C,).
-        shortcut: (N, C) added behind the normalisation, or None.
-        epsilon: added to the variance.
-        rectify: whether what is negative becomes 0 in the end.
+        features: Features (N, C) on the CPU, float32 or float64, with N >= 1.
+        weight: Weight of each channel (C,), same dtype.
+        bias: Bias of each channel (C,).
+        shortcut: Features (N, C) added after the normalization, or None.
+        epsilon: Constant added to the variance.
+        rectify: Whether to replace negative values by 0 in the end.
 
     Returns:
-        (N, C), differentiable once, and the mean and the biased variance (C,), which are not.
+        Features (N, C), differentiable once; and mean and biased variance (C,), not differentiable.
     """
     return _normalize_batch(features, weight, bias, shortcut, epsilon, rectify)
 
@@ -48,8 +48,8 @@ def _normalize_batch(
     rectify: bool,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     features = features.contiguous()
-    mean, variance = kernels.statistics(features)
-    out = kernels.normalize(
+    mean, variance = compiled.statistics(features)
+    out = compiled.normalize(
         features,
         mean,
         (variance + epsilon).rsqrt(),
@@ -71,8 +71,8 @@ def _gradient(
     weight: torch.Tensor,
     shortcut: bool,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Of features, shortcut (empty where it is not wanted), weight and bias."""
-    grad_features, grad_shortcut, grad_weight, grad_bias = kernels.normalize_gradient(
+    """Gradients of features, shortcut (empty if it is not needed), weight and bias."""
+    grad_features, grad_shortcut, grad_weight, grad_bias = compiled.normalize_gradient(
         grad_out.contiguous(),
         features.contiguous(),
         out,
@@ -144,7 +144,7 @@ def _backward(ctx: Any, grad: torch.Tensor, *_: Any) -> tuple[torch.Tensor | Non
         ctx.has_shortcut and bool(rectified),
     )
     if not rectified:
-        grad_shortcut = grad  # nothing stands between the shortcut and the result
+        grad_shortcut = grad
     return (
         grad_features,
         grad_weight,

@@ -1,6 +1,8 @@
-"""Weights of other programs, and how backbones travel: ``checkpoint.py`` is the door to both.
+"""Backbone files, and conversion of weights from and to other programs.
 
-In: ``torch_file`` and ``inert_pickle`` read a ``.pth`` without running it, ``program`` and
-``architecture`` tell what it holds, ``foreign`` brings it to our names with ``kernel_order`` and
-``spconv_layout``. Out: ``export`` and ``model_card``. ``convert`` does the one and then the other.
+``backbone_file`` reads and writes backbone files with their ``model_card``; ``pretrained`` loads
+them by path or address with ``download``. For other programs, ``torch_file`` and ``inert_pickle``
+read a ``.pth`` file without running it, ``program`` and ``architecture`` identify its network, and
+``foreign`` converts names and layout with ``kernel_order`` and ``spconv_layout``. ``export`` writes
+such files, and ``convert`` does both.
 """

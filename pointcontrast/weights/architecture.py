@@ -1,4 +1,4 @@
-"""Which SR-UNet a set of weights is of, told from its shapes."""
+"""Architecture of an SR-UNet, inferred from the shapes of its weights."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ STEM = f"{Res16UNet.input_layer}.kernel"
 
 
 def infer_arguments(path: Path, state_dict: Mapping[str, torch.Tensor]) -> dict[str, Any]:
-    """What :class:`Res16UNet` is to be given so that these are its weights.
+    """Infer the arguments of the :class:`Res16UNet` that has these weights.
 
     Args:
-        path: where they are from, for messages.
-        state_dict: in our names and layout.
+        path: File of the weights, for messages.
+        state_dict: Weights in the names and layout of this project.
 
     Returns:
-        Channels, variant, width, size of the stem, where the encoder widens. Where several
-        variants are the same network (by their width), the first of ``VARIANTS``.
+        Channels, variant, width, size of the stem, and ``widen_at``. If several variants are the
+        same network (by their width), the first in ``VARIANTS``.
 
     Raises:
-        InputError: no variant fits, and why.
+        InputError: No variant fits; the message says why.
     """
     stem = state_dict.get(STEM)
     if stem is None:
@@ -40,7 +40,7 @@ def infer_arguments(path: Path, state_dict: Mapping[str, torch.Tensor]) -> dict[
     found = _fitting_variant(layers, (stem.shape[-1], *planes), bottleneck)
     if found is None:
         raise InputError(
-            f"{path} is of a network that is none of the variants: its eight stages have {layers} "
+            f"{path} holds a network that is none of the variants: its eight stages have {layers} "
             f"{'bottleneck' if bottleneck else 'basic'} blocks with {planes} channels, its stem "
             f"{stem.shape[-1]}; known are {', '.join(VARIANTS)} and their multiples (width)"
         )
@@ -74,7 +74,7 @@ def _channels(state_dict: Mapping[str, torch.Tensor], name: str) -> int:
 def _fitting_variant(
     layers: tuple[int, ...], channels: tuple[int, ...], bottleneck: bool
 ) -> tuple[str, float] | None:
-    """(variant, width) with that many blocks and channels (the stem's first)."""
+    """Variant and width with these numbers of blocks and channels (the stem's first)."""
     fitting = []
     for variant, (its_layers, planes) in VARIANTS.items():
         if its_layers == layers and (variant in ("50", "101")) == bottleneck:
@@ -90,8 +90,8 @@ def _scaled(full: tuple[int, ...], width: float) -> tuple[int, ...]:
 
 
 def _widths(full: tuple[int, ...], channels: tuple[int, ...]) -> list[float]:
-    """Widths to try, as a person would give them: 1, then those of few digits."""
-    # channels are rounded to a multiple of 8, so that each allows for 4 more or less
+    """Widths to try: 1, then round numbers with few digits."""
+    # channels are rounded to multiples of 8, so each is exact to within 4
     lowest = max((c - 4) / f for f, c in zip(full, channels, strict=True))
     highest = min((c + 4) / f for f, c in zip(full, channels, strict=True))
     middle = (lowest + highest) / 2
@@ -102,7 +102,7 @@ def _check(path: Path, arguments: dict[str, Any], state_dict: Mapping[str, torch
     """Build the network and compare every name and shape.
 
     Raises:
-        InputError: one differs.
+        InputError: One differs.
     """
     with torch.random.fork_rng(devices=[]):
         network = Res16UNet(**arguments, engine="native")
@@ -111,6 +111,6 @@ def _check(path: Path, arguments: dict[str, Any], state_dict: Mapping[str, torch
     for name in [*wanted, *given]:
         if wanted.get(name) != given.get(name):
             raise InputError(
-                f"{path} looks like a Res16UNet {arguments['variant']}, but {name} is "
-                f"{given.get(name, 'not')} there and {wanted.get(name, 'not')} in that network"
+                f"{path} looks like a Res16UNet {arguments['variant']}, but the shape of {name} is "
+                f"{given.get(name, 'none')} in the file and {wanted.get(name, 'none')} in Res16UNet"
             )

@@ -1,12 +1,12 @@
-"""Backbone files: weights that say what they are.
+"""Backbone files: weights with all that is needed to build the network and to use it.
 
-A backbone file is safetensors: plain tensors and a JSON header, nothing that runs when it is
-read. The header holds all that is needed to build the network and to feed it: class, arguments,
-network input (features, voxel size, rotation), the run's configuration, version and commit.
-Weights are in the layout of MinkowskiEngine 0.5, whatever engine trained them. A finetuned network
-is such a file too, with a head beside the backbone (``downstream.network_file``).
+A backbone file is a safetensors file: tensors and a JSON header, without code. The header holds the
+class and its arguments, the network input (features, voxel size, rotation), the run's
+configuration, version and commit. Weights are in the layout of MinkowskiEngine 0.5, whichever
+engine trained them. The file of a finetuned network has the same form, with a head in addition to
+the backbone (``downstream.network_file``).
 
-:func:`read_weights` is the one door for weights of any origin.
+:func:`read_weights` reads weights of any origin.
 """
 
 from __future__ import annotations
@@ -35,25 +35,25 @@ from pointcontrast.weights.model_card import write_model_card
 
 FORMAT = "pointcontrast-backbone"
 NETWORK_FORMAT = "pointcontrast-network"
-"""Of a finetuned network: ``backbone.*`` and ``head.*``."""
+"""Format of a finetuned network, with the entries ``backbone.*`` and ``head.*``."""
 FORMAT_VERSION = 1
 LAYOUT = "minkowski-0.5"
 LAYOUTS = (LAYOUT, "spconv-2")
-"""Of the ``.pth`` files that :mod:`pointcontrast.weights.export` writes for other programs."""
+"""Layouts of the ``.pth`` files that :mod:`pointcontrast.weights.export` writes."""
 CONVERTED_FROM = "converted_from"
-"""In the provenance of converted weights: what the file was that they came from."""
+"""Key in the provenance of converted weights for the file that they came from."""
 BACKBONE = "backbone.safetensors"
 
 
 @dataclass(frozen=True)
 class BackboneMetadata:
-    """What a backbone file says of itself.
+    """Header of a backbone file.
 
     Attributes:
-        backbone_class: import path of the class.
-        arguments: what its constructor takes, without the engine.
-        network_input: how views become its input.
-        provenance: where it came from: configuration, steps, scores, version, commit, ...
+        backbone_class: Import path of the class.
+        arguments: Arguments of its constructor, without the engine.
+        network_input: Conversion of views to input features.
+        provenance: Origin of the weights: configuration, steps, scores, version, commit, ...
     """
 
     backbone_class: str
@@ -67,10 +67,10 @@ class Weights:
     """Weights of any origin.
 
     Attributes:
-        state_dict: in our names and layout.
-        source: what the file was found to be, for people and for ``provenance``; JSON values.
-        metadata: what the file says of itself; None where it is not ours.
-        dropped: what else was in the file: the names of a head's weights.
+        state_dict: Weights in the names and layout of this project.
+        source: Description of the file, for people and for ``provenance``; JSON values.
+        metadata: Header of the file; None if another program wrote it.
+        dropped: Other weights in the file, those of a head.
     """
 
     state_dict: dict[str, torch.Tensor]
@@ -80,16 +80,17 @@ class Weights:
 
 
 def read_weights(path: str | os.PathLike[str], kernel_order: KernelOrder = "auto") -> Weights:
-    """The weights in a file: a backbone, a finetuned network, or a ``.pth`` of another program.
+    """Read weights of a backbone, of a finetuned network, or of another program's ``.pth`` file.
 
     Args:
-        path: the file, or a run's folder. What is no safetensors file is taken for a ``.pth``.
-        kernel_order: of a ``.pth`` file's kernels, where it cannot be told from them; see
-            :func:`pointcontrast.weights.foreign.read_foreign_weights`. Files of this project are
-            in order, and never put in order again.
+        path: File, or a run's folder. A file that does not end in ``.safetensors`` or ``.ckpt`` is
+            read as a ``.pth`` file.
+        kernel_order: Order of the kernels in a ``.pth`` file, if it cannot be detected; see
+            :func:`pointcontrast.weights.foreign.read_foreign_weights`. The kernels in files of
+            this project are never reordered.
 
     Raises:
-        InputError: the file is absent, damaged, or holds no such weights.
+        InputError: The file is absent or damaged, or holds no such weights.
     """
     path = Path(path)
     if path.is_file() and path.suffix not in (".safetensors", ".ckpt"):
@@ -133,10 +134,10 @@ def save_backbone(
     """Write a backbone file and its model card, each atomically.
 
     Args:
-        path: where; ``.safetensors``. The card goes beside it, as ``.md``.
-        backbone: the network; its weights are written as they stand.
-        network_input: how views become its input.
-        provenance: JSON values worth keeping.
+        path: File to write, ``.safetensors``. The card has the same name with ``.md``.
+        backbone: Network to write.
+        network_input: Conversion of views to input features.
+        provenance: Origin of the weights, JSON values.
     """
     path = Path(path)
     header = backbone_header(backbone, network_input, provenance)
@@ -157,7 +158,7 @@ def backbone_header(
     provenance: dict[str, Any],
     format: str = FORMAT,
 ) -> dict[str, str]:
-    """What the header of a file says of its backbone."""
+    """Build the header of a file with a backbone."""
     return {
         "format": format,
         "format_version": str(FORMAT_VERSION),
@@ -176,38 +177,38 @@ def backbone_header(
 def write_safetensors(
     path: Path, state_dict: Mapping[str, torch.Tensor], header: dict[str, str]
 ) -> None:
-    """Write weights and their header, atomically; the same ones to the same bytes."""
+    """Write weights and their header, atomically and deterministically."""
     weights = {name: w.detach().cpu().contiguous() for name, w in state_dict.items()}
     with atomic_file(path) as partial:
-        # not save_file: that hides a full disk in an error of its own
+        # not save_file, whose error hides a full disk
         partial.write_bytes(_with_sorted_header(save(weights, metadata=header)))
 
 
 def _with_sorted_header(content: bytes) -> bytes:
-    """A safetensors file whose header has its keys in order; the library's order is random."""
+    """Sort the keys of a safetensors header; the library's order is random."""
     end = 8 + int.from_bytes(content[:8], "little")
     header = json.dumps(json.loads(content[8:end]), sort_keys=True, separators=(",", ":")).encode()
-    header += b" " * (-len(header) % 8)  # so that the numbers are aligned in memory
+    header += b" " * (-len(header) % 8)  # align the tensors
     return b"".join([len(header).to_bytes(8, "little"), header, memoryview(content)[end:]])
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """The weights and the header of a file of this project.
+    """Read the weights and the header of a file of this project.
 
     Raises:
-        InputError: the file is absent, damaged, of another program, or of a newer format.
+        InputError: The file is absent or damaged, or has another or a newer format.
     """
     if path.suffix == ".ckpt":
-        raise InputError(f"{path} is for resuming; give the .safetensors beside it")
+        raise InputError(f"{path} is a checkpoint; give the .safetensors file next to it")
     if not path.is_file():
-        raise InputError(f"{path} does not exist; give a {BACKBONE} of a run, or the run's folder")
+        raise InputError(f"{path} does not exist; give a run's folder or its {BACKBONE}")
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise InputError(
-            f"{path} is not a whole safetensors file ({error}); copy or export it again"
+            f"{path} is not a complete safetensors file ({error}); copy or export it again"
         ) from None
     if header.get("format") not in (FORMAT, NETWORK_FORMAT):
         raise InputError(f"{path} is a safetensors file but not a backbone of this project")
@@ -219,16 +220,16 @@ def _check_header(path: Path, header: Mapping[str, str], layouts: tuple[str, ...
     version, layout = header.get("format_version", "0"), header.get("layout")
     if not version.isdigit() or int(version) > FORMAT_VERSION or layout not in layouts:
         raise InputError(
-            f"{path} has format version {version} and layout {layout}; this program reads version "
-            f"{FORMAT_VERSION}, {' and '.join(layouts)}: update it"
+            f"{path} has format version {version} and layout {layout}, this version of "
+            f"pointcontrast reads {FORMAT_VERSION} and {' or '.join(layouts)}; update it"
         )
 
 
 def read_backbone_header(path: Path, header: Mapping[str, str]) -> BackboneMetadata:
-    """The metadata in a header.
+    """Parse the header of a backbone.
 
     Raises:
-        InputError: it is not as this program writes it.
+        InputError: The header is damaged.
     """
     try:
         value = json.loads(header["backbone"])
@@ -245,7 +246,7 @@ def read_backbone_header(path: Path, header: Mapping[str, str]) -> BackboneMetad
 
 
 def _weights_path(path: Path) -> Path:
-    """The file of weights in a run's folder; a file is taken as it is."""
+    """Path of the weights in a run's folder; a path of a file is returned unchanged."""
     if not path.is_dir():
         return path
     finetuned = path / "best.safetensors"
@@ -255,37 +256,44 @@ def _weights_path(path: Path) -> Path:
 def load_backbone(
     path: str | os.PathLike[str], engine: EngineName = "auto"
 ) -> tuple[Backbone, BackboneMetadata]:
-    """Build the network of a backbone file on either engine, in evaluation mode.
+    """Load the network of a backbone file on either engine, in evaluation mode.
+
+    Args:
+        path: Backbone file, or a run's folder.
+        engine: ``auto``, ``native`` or ``minkowski``.
+
+    Returns:
+        The network and the header of its file.
 
     Raises:
-        InputError: see :func:`read_weights`; or the weights are not the network's.
+        InputError: See :func:`read_weights`; or the weights do not fit the network.
     """
     found = read_weights(path)
     if found.metadata is None:
         raise InputError(
-            f"{path} does not say which network its weights are of; make it a backbone file with "
+            f"{path} does not name the network of its weights; convert it to a backbone file with "
             f"tools/convert_weights.py {path} --output backbone.safetensors"
         )
     backbone = build_backbone(found.metadata, engine)
     try:
         backbone.load_state_dict(found.state_dict, strict=True)
     except RuntimeError as error:
-        raise InputError(f"{path} does not hold the weights it says it does: {error}") from None
+        raise InputError(f"{path} does not hold the weights of its network: {error}") from None
     return backbone.eval(), found.metadata
 
 
 def build_backbone(metadata: BackboneMetadata, engine: EngineName = "auto") -> Backbone:
-    """The network that the metadata describes, with fresh weights.
+    """Build the network that the header describes, with random weights.
 
     Raises:
-        InputError: the class is not one of the project's and not imported by the program, or
-            does not know one of the arguments.
+        InputError: The class is neither one of this project nor imported by the program, or it does
+            not have one of the arguments.
     """
     kind = known_class(metadata.backbone_class, Backbone)
     unknown = set(metadata.arguments) - set(inspect.signature(kind).parameters)
     if unknown:
         raise InputError(
-            f"the file's {kind.__name__} has the argument {min(unknown)}, which this program does "
-            "not know: update it"
+            f"the file's {kind.__name__} has the argument {min(unknown)}, which this version does "
+            "not have; update pointcontrast"
         )
     return kind(**metadata.arguments, engine=engine)

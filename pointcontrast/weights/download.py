@@ -1,4 +1,4 @@
-"""Downloads that are whole or not there: resumed where they were cut, checked before they count."""
+"""Downloads that are resumed when interrupted, and checked by their SHA-256."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pointcontrast.files import sha256, sync
 
 ATTEMPTS = 4
 TIMEOUT = 30.0
-"""Seconds without a byte after which a connection counts as cut."""
+"""Seconds without data after which a connection counts as lost."""
 _BLOCK = 1 << 18
 _LARGEST_CARD = 1 << 20
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: ``$POINTCONTRAST_CACHE``, or the XDG cache's ``pointcontrast``."""
+    """Folder of downloads: ``$POINTCONTRAST_CACHE``, or ``pointcontrast`` in the XDG cache."""
     own = os.environ.get("POINTCONTRAST_CACHE")
     if own:
         return Path(own).expanduser()
@@ -33,11 +33,11 @@ def cache_folder() -> Path:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Have a folder of the cache to oneself: ranks of one run ask for the same file at once."""
+    """Lock a folder of the cache: the ranks of a run ask for the same file at once."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         import fcntl
-    except ModuleNotFoundError:  # not on Windows: there two processes may download twice
+    except ModuleNotFoundError:  # on Windows two processes may both download
         yield
         return
     with open(folder / ".lock", "w") as lock:
@@ -46,14 +46,14 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def download(address: str, path: Path, expected: str) -> None:
-    """Download a file, and rename it to ``path`` once its SHA-256 is right.
+    """Download a file, and rename it to ``path`` if its SHA-256 is as expected.
 
-    Where the connection is cut, the rest is asked for; where the process is killed, the next call
-    goes on. What was resumed and comes out wrong is downloaded once more from the start.
+    If the connection is lost, the download is resumed; if the process is killed, the next call
+    resumes it. A resumed file with a wrong hash is downloaded once more from the start.
 
     Raises:
-        InputError: the address does not answer or does not have the file, the connection is cut
-            again and again, or the hash is another; nothing is left under ``path``.
+        InputError: The address does not answer or does not have the file, the connection is lost
+            repeatedly, or the hash is wrong; then there is no file at ``path``.
     """
     partial = path.with_name(f".{path.name}.partial")
     resumed = partial.exists()
@@ -67,16 +67,16 @@ def download(address: str, path: Path, expected: str) -> None:
         if not resumed:
             raise InputError(
                 f"{address} has the SHA-256 {found}, not {expected}; it is another file, or was "
-                "changed on the way, and was not kept"
+                "damaged in transfer, and was deleted"
             )
         resumed = False
 
 
 def fetch_text(address: str) -> str:
-    """A small text, such as a model card.
+    """Download a small text, such as a model card.
 
     Raises:
-        InputError: the address does not answer, or gives something else.
+        InputError: The address does not answer, or its content is not a text.
     """
     try:
         with urllib.request.urlopen(address, timeout=TIMEOUT) as response:
@@ -89,16 +89,16 @@ def fetch_text(address: str) -> str:
 
 
 def _fetch(address: str, partial: Path) -> None:
-    """Have all of the file in ``partial``, going on with what is there."""
+    """Download the file to ``partial``, resuming what is there."""
     reason: object = ""
     for _ in range(ATTEMPTS):
         try:
             if _fetch_rest(address, partial):
                 return
-            reason = "the connection was cut"
+            reason = "the connection was lost"
         except urllib.error.HTTPError as error:
             error.close()
-            if error.code == 416 and partial.exists():  # nothing follows what is there
+            if error.code == 416 and partial.exists():  # no bytes after those that are there
                 partial.unlink()
                 continue
             if error.code < 500:
@@ -109,16 +109,16 @@ def _fetch(address: str, partial: Path) -> None:
         except (OSError, http.client.HTTPException) as error:
             reason = error if not isinstance(error, urllib.error.URLError) else error.reason
             if isinstance(error, OSError) and error.filename is not None:
-                raise  # of this machine's disk
+                raise  # from the disk of this machine
     size = partial.stat().st_size if partial.exists() else 0
     raise InputError(
-        f"{address}: {reason}, {ATTEMPTS} times, after {size:,} bytes; the same command goes on "
-        "from there"
+        f"{address}: {reason}, {ATTEMPTS} times, after {size:,} bytes; run the command again to "
+        "resume"
     )
 
 
 def _fetch_rest(address: str, partial: Path) -> bool:
-    """One connection's worth; returns whether the end was reached."""
+    """Download over one connection; returns whether the file is complete."""
     have = partial.stat().st_size if partial.exists() else 0
     request = urllib.request.Request(address, headers={"User-Agent": "pointcontrast"})
     if have:

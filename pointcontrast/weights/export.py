@@ -1,9 +1,9 @@
-"""Backbone files as ``.pth`` files for other programs.
+"""Export of backbones as ``.pth`` files for other programs.
 
-Such a file is a dictionary of ``state_dict`` and a header like that of a backbone file, so that
-:func:`pointcontrast.weights.backbone_file.read_weights` gets back exactly what went out. It holds
-tensors, strings and dictionaries, and loads with ``torch.load(..., weights_only=True)``. Names and
-layouts: docs/weights.md.
+Such a file is a dictionary with a ``state_dict`` and the header of a backbone file, so that
+:func:`pointcontrast.weights.backbone_file.read_weights` reads back exactly the same weights. It
+holds tensors, strings and dictionaries, and loads with ``torch.load(..., weights_only=True)``.
+Names and layouts: docs/weights.md.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ StateDict = Mapping[str, torch.Tensor]
 
 
 def write_minkowski(path: Path, backbone: Backbone, metadata: BackboneMetadata) -> None:
-    """Write a state dict for MinkowskiEngine 0.5, atomically: our own names and layout."""
+    """Write a state dict for MinkowskiEngine 0.5, in the names and layout of this project."""
     _write(path, backbone, metadata, LAYOUTS[0], dict)
 
 
 def write_spconv(path: Path, backbone: Backbone, metadata: BackboneMetadata) -> None:
-    """Write a state dict for spconv 2 in the layout of Pointcept's SpUNet, atomically.
+    """Write a state dict for spconv 2 in the layout of Pointcept's SpUNet.
 
     Raises:
-        InputError: SpUNet has no such layers; see
+        InputError: SpUNet does not have these layers; see
             :func:`pointcontrast.weights.spconv_layout.to_spconv`.
     """
     _write(path, backbone, metadata, LAYOUTS[1], to_spconv)
 
 
 def spconv_differences(backbone: Backbone) -> list[str]:
-    """What has to be changed in SpUNet-v1m1 so that it computes what ``backbone`` does.
+    """Differences between SpUNet-v1m1 and ``backbone``, for people to change in that class.
 
     Raises:
-        InputError: it is no SR-UNet.
+        InputError: The backbone is not an SR-UNet.
     """
     if not isinstance(backbone, Res16UNet):
         raise InputError(f"SpUNet is an SR-UNet; a {type(backbone).__name__} has no such layout")
     arguments, found = backbone.arguments, []
     if arguments["widen_at"] == "block":
         found.append(
-            "its halvings keep the number of channels and enc.N.block0 has a proj (SpUNet widens "
-            "in the halving)"
+            "its strided convolutions keep the number of channels, and enc.N.block0 has a proj "
+            "(SpUNet increases the channels in the strided convolution)"
         )
     if arguments["batch_norm_eps"] != 1e-3:
         found.append(f"its batch norm adds {arguments['batch_norm_eps']:g}, not 0.001")

@@ -27,8 +27,8 @@ TENSORS = {
     "integer features": (GOOD, FEATURES.int(), "floating point, not torch.int32"),
     "other device": (GOOD, FEATURES.to("meta"), "features are on meta and coordinates on cpu"),
     "negative sample": (GOOD - torch.tensor([1, 0, 0, 0]).int(), FEATURES, "the batch index -1"),
-    "twice": (GOOD[[0, 1, 0, 0]], FEATURES, "hold 2 rows that stand there twice; voxelise first"),
-    "beyond 32 bits": (GOOD.long() * 2**40, FEATURES, "go from -5497558138880 to 4398046511104"),
+    "twice": (GOOD[[0, 1, 0, 0]], FEATURES, "hold 2 duplicate rows; voxelise first"),
+    "beyond 32 bits": (GOOD.long() * 2**40, FEATURES, "range from -5497558138880 to 4398046511104"),
     "just beyond": (GOOD + 2**30, FEATURES, r"must stay within \+-\d+; look for an outlier"),
 }
 
@@ -134,5 +134,5 @@ def test_transposed_to_a_stride_never_seen(engine) -> None:
 @pytest.mark.parametrize("value", [0, -1, (3, 3), (3, 3, 0)])
 @pytest.mark.parametrize("name", ["kernel_size", "stride", "dilation"])
 def test_sizes_of_layers(engine, name: str, value: int | tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=f"{name} .* must be a positive integer, or 3 of them"):
+    with pytest.raises(ValueError, match=f"{name} .* must be a positive integer, or 3, one per"):
         engine.Convolution(3, 4, **{"kernel_size": 3, name: value})

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from pointcontrast.sparse import kernels, native
+from pointcontrast.sparse import compiled_normalization, native
 from pointcontrast.sparse.native_tensor import NativeSparseTensor
 from pointcontrast.sparse.normalization import normalize_batch
 from tests.oracles.engines import random_coordinates, random_features
@@ -218,7 +218,9 @@ def test_folding_is_one_pass_unless_somebody_listens(
     x = tensor(normal(50, 3, torch.float32))
     calls: list[str] = []
     monkeypatch.setattr(
-        kernels, "normalize", lambda *a, f=kernels.normalize: calls.append("second") or f(*a)
+        compiled_normalization,
+        "normalize",
+        lambda *a, f=compiled_normalization.normalize: calls.append("second") or f(*a),
     )
     with torch.no_grad():
         expected = layer.after(convolution, x).features

@@ -17,8 +17,14 @@ import torch
 from pointcontrast.backbones import Res16UNet
 from pointcontrast.compiled.library import BFLOAT16_SWITCH
 from pointcontrast.errors import InputError
-from pointcontrast.sparse import BatchNorm, convolution, kernel_library, kernels, native
-from pointcontrast.sparse.convolution import meetings_by_tap, sparse_convolution
+from pointcontrast.sparse import (
+    BatchNorm,
+    compiled_convolution,
+    convolution,
+    kernel_library,
+    native,
+)
+from pointcontrast.sparse.convolution import entries_by_tap, sparse_convolution
 from pointcontrast.sparse.coordinates import KernelMap
 from tests.oracles.engines import random_coordinates, random_features
 
@@ -44,7 +50,7 @@ def map_of(num: int, kernel_size: int, stride: int) -> KernelMap:
     coordinates = random_coordinates(num, extent=max(2, round(num ** (1 / 3))))
     x = native.sparse_tensor(coordinates, torch.zeros(len(coordinates), 1))
     layer = native.Convolution(1, 1, kernel_size=kernel_size, stride=stride)
-    return layer.meetings(x)[0]
+    return layer.kernel_map(x)[0]
 
 
 def operands(
@@ -87,7 +93,7 @@ def in_double(
     features, kernel, grad = (convert(x.detach()) for x in (features, kernel, grad))
     result = grad.new_zeros(grad.shape)
     grad_features, grad_kernel = torch.zeros_like(features), torch.zeros_like(kernel)
-    for tap, (reads, writes) in enumerate(meetings_by_tap(kernel_map)):
+    for tap, (reads, writes) in enumerate(entries_by_tap(kernel_map)):
         for r, w in zip(reads.tolist(), writes.tolist(), strict=True):
             result[w] += features[r] @ kernel[tap]
             grad_features[r] += kernel[tap] @ grad[w]
@@ -170,12 +176,12 @@ def test_weights_are_rounded_as_torch_does(compiled: str) -> None:
     weights = torch.cat([weights, above, below])
     weights = weights[(weights.abs() >= tiny) | (weights == 0) | weights.isnan()]
     x = native.sparse_tensor(torch.zeros(1, 4, dtype=torch.int32), torch.ones(1, 1))
-    kernel_map, _ = native.Convolution(1, 1, kernel_size=1, stride=2).meetings(x)
+    kernel_map, _ = native.Convolution(1, 1, kernel_size=1, stride=2).kernel_map(x)
     for transposed in (False, True):
-        actual = kernels.convolve(
-            kernels.rounded(x.features),
+        actual = compiled_convolution.convolve(
+            compiled_convolution.rounded(x.features),
             weights.reshape(1, -1, 1) if transposed else weights.reshape(1, 1, -1),
-            convolution._for_kernels(convolution._flattened(kernel_map)),
+            convolution._map_entries(convolution._flattened(kernel_map)),
             transposed=transposed,
         )[0]
         torch.testing.assert_close(
@@ -219,11 +225,11 @@ def test_error_against_float32(depth: int) -> None:
 def test_operators_keep_the_rules_of_torch() -> None:
     kernel_map = map_of(20, 3, 1)
     features, kernel, grad = operands(kernel_map, 3, 4, normals)
-    meetings = convolution._flattened(kernel_map)
-    torch.library.opcheck(convolution._convolve_bfloat16, (features, kernel, meetings))
-    rounded = kernels.rounded(features.detach())
+    flat_map = convolution._flattened(kernel_map)
+    torch.library.opcheck(convolution._convolve_bfloat16, (features, kernel, flat_map))
+    rounded = compiled_convolution.rounded(features.detach())
     for wanted in ((True, True), (True, False), (False, True)):
-        arguments = (grad, rounded, kernel.detach(), meetings, *wanted)
+        arguments = (grad, rounded, kernel.detach(), flat_map, *wanted)
         torch.library.opcheck(convolution._gradient_bfloat16, arguments)
 
 
@@ -288,7 +294,7 @@ def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch, compiled: str)
         unset()
         assert kernel_library.bfloat16_runs() == (compiled == "avx512_bf16")
     monkeypatch.setenv(BFLOAT16_SWITCH, "1")
-    with pytest.raises(InputError, match=f"{BFLOAT16_SWITCH} is '1'; use emulate, 0, or"):
+    with pytest.raises(InputError, match=f"{BFLOAT16_SWITCH} is '1'; use emulate or 0, or"):
         kernel_library.bfloat16_runs()
 
 

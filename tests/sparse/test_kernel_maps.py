@@ -9,7 +9,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pointcontrast.sparse import kernel_library, kernel_offsets, kernels
+from pointcontrast.sparse import kernel_library, kernel_offsets
+from pointcontrast.sparse.compiled_coordinates import BLOCK_ROWS
 from pointcontrast.sparse.coordinates import (
     LARGEST_COORDINATE,
     CoordinateManager,
@@ -82,13 +83,13 @@ def check_side(side: MapSide, coordinates: torch.Tensor, starts: list[int]) -> N
     assert side.order.tolist() == sorted(range(len(places)), key=lambda row: places[row])
     position = torch.empty(len(places), dtype=torch.long)
     position[side.order.long()] = torch.arange(len(places))
-    num_blocks = -(-len(places) // kernels.BLOCK_ROWS)
+    num_blocks = -(-len(places) // BLOCK_ROWS)
     assert side.cuts is None or side.cuts.shape == (len(starts) - 1, num_blocks + 1)
     for tap, (start, end) in enumerate(pairwise(starts)):
         here = position[side.rows[start:end].long()]
         assert (here.diff() > 0).all()
         if side.cuts is not None:
-            cuts = [int((here < b * kernels.BLOCK_ROWS).sum()) for b in range(num_blocks + 1)]
+            cuts = [int((here < b * BLOCK_ROWS).sum()) for b in range(num_blocks + 1)]
             assert side.cuts[tap].tolist() == cuts
 
 
@@ -172,5 +173,5 @@ def test_duplicates_are_counted(path: str) -> None:
     coordinates = random_coordinates(300)
     for rows in ([0], [0, 0, 5], list(range(len(coordinates)))):
         again = torch.cat([coordinates, coordinates[rows]])
-        with pytest.raises(ValueError, match=f"hold {len(rows)} rows that stand there twice"):
+        with pytest.raises(ValueError, match=f"hold {len(rows)} duplicate rows"):
             CoordinateManager(again)

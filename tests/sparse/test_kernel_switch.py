@@ -20,7 +20,7 @@ COORDINATES = random_coordinates(200, extent=4)
 
 SCRIPT = """
 import torch
-from pointcontrast.sparse import kernel_library, kernels, native
+from pointcontrast.sparse import kernel_library, native
 coordinates = torch.tensor([[0, 1, 2, 3], [0, 1, 2, 4]])
 x = native.sparse_tensor(coordinates, torch.ones(2, 3))
 layer = native.Convolution(3, 3, kernel_size=3)
@@ -97,7 +97,7 @@ def broken(name: str):
 
 
 MISSING = {
-    "absent": (lambda name: None, r"not built; `pip install -e \.` builds them where"),
+    "absent": (lambda name: None, r"not built; `pip install -e \.` builds them if"),
     "broken": (broken, r"cannot be loaded \(libstdc\+\+\.so\.6: version `GLIBCXX_3\.4\.32' not"),
 }
 
@@ -126,5 +126,5 @@ def test_without_the_library(case: str, forgotten: pytest.MonkeyPatch) -> None:
 def test_switched_off_is_silent(forgotten: pytest.MonkeyPatch) -> None:
     forgotten.setenv(SWITCH, "0")
     assert not kernel_library.available()
-    with pytest.raises(InputError, match="no compiled kernels to choose 'avx2' among"):
+    with pytest.raises(InputError, match="no compiled kernels, so that 'avx2' cannot be selected"):
         kernel_library.choose_instruction_set("avx2")

@@ -215,7 +215,9 @@ def test_choosing_instructions(library) -> None:
         == "portable"
         == kernel_library.instruction_set()
     )
-    with pytest.raises(InputError, match=r"'sse9' is not for this processor, which has .*portable"):
+    with pytest.raises(
+        InputError, match=r"'sse9' does not run on this processor, which has .*portable"
+    ):
         kernel_library.choose_instruction_set("sse9")
     assert kernel_library.instruction_set() == "portable"
     assert kernel_library.choose_instruction_set(before) == before

@@ -123,7 +123,7 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
         "has 2 dimensions, its input 3",
     ),
     "twice": (
-        lambda: CoordinateManager(COORDINATES[[0, 5, 5]]), "hold 1 rows that stand there twice"
+        lambda: CoordinateManager(COORDINATES[[0, 5, 5]]), "hold 1 duplicate rows"
     ),
 }  # fmt: skip
 

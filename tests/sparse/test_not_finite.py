@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pointcontrast.sparse import native
-from pointcontrast.sparse.convolution import meetings_by_tap
+from pointcontrast.sparse.convolution import entries_by_tap
 from tests.oracles.engines import random_coordinates, random_features
 
 NAN, INF = float("nan"), float("inf")
@@ -60,8 +60,8 @@ def test_in_a_feature(
     features = positive(len(x.features), channels[0], dtype=dtype)
     features[ROW, CHANNEL] = value
     x = x.replace(features)
-    kernel_map, _ = layer.meetings(x)
-    taps = list(meetings_by_tap(kernel_map))
+    kernel_map, _ = layer.kernel_map(x)
+    taps = list(entries_by_tap(kernel_map))
     readers = torch.zeros(kernel_map.outputs.num_rows, 1, dtype=torch.bool)
     for reads, writes in taps:
         readers[writes[reads == ROW].long()] = True
@@ -87,7 +87,7 @@ def test_in_a_weight(
         layer.kernel[TAP, CHANNEL, OUT] = value
     features = positive(len(COORDINATES), channels[0], dtype=dtype).requires_grad_()
     x = native.sparse_tensor(COORDINATES, features)
-    reads, writes = list(meetings_by_tap(layer.meetings(x)[0]))[TAP]
+    reads, writes = list(entries_by_tap(layer.kernel_map(x)[0]))[TAP]
     assert 0 < len(reads) < len(COORDINATES)
     written = torch.zeros(len(COORDINATES), channels[1], dtype=torch.bool)
     written[writes.long(), OUT] = True

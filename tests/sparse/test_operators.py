@@ -49,15 +49,15 @@ def test_gradients(kernel_map: KernelMap) -> None:
 @pytest.mark.parametrize("turned", [False, True])
 def test_gradients_of_the_gradient_operator(kernel_map: KernelMap, turned: bool) -> None:
     """That of the kernel, and the convolution whose matrices are meant turned."""
-    meetings = convolution._flattened(kernel_map)
+    flat_map = convolution._flattened(kernel_map)
     features, kernel = operands(kernel_map)
     if turned:
         kernel = kernel.detach().transpose(1, 2).contiguous().requires_grad_()
-        run = lambda x, w: convolution._convolve(x, w, meetings, True)  # noqa: E731
+        run = lambda x, w: convolution._convolve(x, w, flat_map, True)  # noqa: E731
         assert torch.autograd.gradcheck(run, (features, kernel))
         return
     grad = random_features(kernel_map.outputs.num_rows, 3, seed=2).requires_grad_()
-    run = lambda x, g: convolution._kernel_gradient(x, g, meetings)  # noqa: E731
+    run = lambda x, g: convolution._kernel_gradient(x, g, flat_map)  # noqa: E731
     assert torch.autograd.gradcheck(run, (features, grad))
     assert torch.autograd.gradgradcheck(run, (features, grad), fast_mode=True)
 
@@ -66,12 +66,12 @@ def test_gradients_of_the_gradient_operator(kernel_map: KernelMap, turned: bool)
 def test_registration_of_the_convolution(kernel_map: KernelMap, dtype: torch.dtype) -> None:
     """Nothing written to or aliased, and the fake result has the real one's shape."""
     features, kernel = operands(kernel_map, dtype=dtype)
-    meetings = convolution._flattened(kernel_map)
+    flat_map = convolution._flattened(kernel_map)
     grad = torch.ones(kernel_map.outputs.num_rows, 3, dtype=dtype, requires_grad=True)
     turned = kernel.detach().transpose(1, 2).requires_grad_()
-    for arguments in ((features, kernel, meetings, False), (features, turned, meetings, True)):
+    for arguments in ((features, kernel, flat_map, False), (features, turned, flat_map, True)):
         opcheck(convolution._convolve, arguments, test_utils=CHECKS)
-    opcheck(convolution._kernel_gradient, (features, grad, meetings), test_utils=CHECKS)
+    opcheck(convolution._kernel_gradient, (features, grad, flat_map), test_utils=CHECKS)
 
 
 @pytest.mark.parametrize("rectify", [False, True])

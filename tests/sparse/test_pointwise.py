@@ -141,7 +141,7 @@ def test_only_the_same_coordinates_join(x) -> None:
 
 
 def test_features_must_fit_the_coordinates(x) -> None:
-    with pytest.raises(ValueError, match="2 rows of features cannot stand on"):
+    with pytest.raises(ValueError, match="2 rows of features do not fit"):
         x.replace(torch.zeros(2, 5))
-    with pytest.raises(ValueError, match="rows of features cannot stand on"):
+    with pytest.raises(ValueError, match="rows of features do not fit"):
         x.replace(torch.zeros(len(x.features) + 1, 5))

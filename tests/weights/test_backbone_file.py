@@ -82,7 +82,7 @@ def test_damage_is_named(saved: Path, tmp_path: Path) -> None:
 def test_a_run_folder_or_a_resume_file_in_its_place(saved: Path) -> None:
     named = saved.rename(saved.with_name("backbone.safetensors"))
     assert read_weights(named.parent).metadata.provenance == {"step": 3}
-    with pytest.raises(InputError, match=r"\.safetensors beside it"):
+    with pytest.raises(InputError, match=r"give the \.safetensors file next to it"):
         read_weights(named.parent / "last.ckpt")
 
 
@@ -94,7 +94,7 @@ def test_foreign_and_newer_files_are_refused(saved: Path, tmp_path: Path) -> Non
         value = json.loads(file.metadata()["backbone"])
     value["arguments"]["attention"] = True
     rewrite(saved, backbone=json.dumps(value))
-    with pytest.raises(InputError, match="has the argument attention, which this program does not"):
+    with pytest.raises(InputError, match="has the argument attention, which this version does not"):
         load_backbone(saved)
     for version in ("99", "two"):
         rewrite(saved, format_version=version)

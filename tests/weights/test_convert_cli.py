@@ -126,7 +126,7 @@ def test_what_spunet_must_be_changed_in_is_said(tmp_path: Path, capsys) -> None:
     save(tmp_path / "a.safetensors")
     convert(tmp_path / "a.safetensors", "--output", tmp_path / "b.pth", "--to", "spconv")
     said = capsys.readouterr().out
-    assert "its halvings keep the number of channels" in said
+    assert "its strided convolutions keep the number of channels" in said
     assert "its batch norm adds 1e-05, not 0.001" in said
     save(tmp_path / "c.safetensors", **NETWORKS[2])
     convert(tmp_path / "c.safetensors", "--output", tmp_path / "d.pth", "--to", "spconv")

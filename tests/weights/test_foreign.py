@@ -205,5 +205,5 @@ def test_bad_files_are_named(tmp_path: Path) -> None:
 
 def test_a_foreign_file_is_no_backbone_file(tmp_path: Path) -> None:
     write_authors_file(tmp_path / "w.pth", small().state_dict())
-    with pytest.raises(InputError, match="does not say which network"):
+    with pytest.raises(InputError, match="does not name the network"):
         load_backbone(tmp_path / "w.pth")

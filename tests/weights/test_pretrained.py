@@ -197,7 +197,7 @@ def test_cut_for_good_is_an_error_and_goes_on_later(
 ) -> None:
     address, digest = f"{server.address}/backbone.safetensors", sha256(served)
     server.cuts = [1000] * download.ATTEMPTS
-    with pytest.raises(InputError, match="the connection was cut, 4 times, after 4,000 bytes"):
+    with pytest.raises(InputError, match="the connection was lost, 4 times, after 4,000 bytes"):
         local_weights(address, digest)
     assert kept(cache) == [".backbone.safetensors.partial"]
     assert sha256(local_weights(address, digest)) == digest
@@ -212,7 +212,7 @@ def test_a_resumed_file_that_was_another_is_downloaded_anew(
     whole = served.read_bytes()
     served.write_bytes(bytes(len(whole)))
     server.cuts = [1000] * download.ATTEMPTS
-    with pytest.raises(InputError, match="the connection was cut"):
+    with pytest.raises(InputError, match="the connection was lost"):
         local_weights(address, digest)
     served.write_bytes(whole)
     assert sha256(local_weights(address, digest)) == digest

@@ -11,7 +11,8 @@ from tqdm import tqdm
 
 from pointcontrast.backbones import Res16UNet
 from pointcontrast.backbones.res16unet_variants import VariantName
-from pointcontrast.sparse import kernel_library, kernels, native
+from pointcontrast.sparse import compiled_convolution as compiled
+from pointcontrast.sparse import kernel_library, native
 from pointcontrast.sparse.coordinates import KernelMap
 from tools.speed.timing import Figures
 
@@ -69,7 +70,7 @@ def _layers(coordinates: torch.Tensor, variant: VariantName) -> Layers:
     def note(module: torch.nn.Module, inputs: tuple[native.NativeSparseTensor], _: object) -> None:
         assert isinstance(module, native.Convolution)
         if not module.is_linear:
-            kernel_map, _ = module.meetings(inputs[0])
+            kernel_map, _ = module.kernel_map(inputs[0])
             is_up = isinstance(module, native.ConvolutionTranspose)
             kind = "up" if is_up else "down" if max(module.stride) > 1 else "same"
             rows = kernel_map.outputs.num_rows
@@ -87,10 +88,10 @@ def _calls(kernel_map: KernelMap, inputs: int, outputs: int) -> dict[str, Callab
     features = torch.randn(kernel_map.inputs.num_rows, inputs)
     grad = torch.randn(kernel_map.outputs.num_rows, outputs)
     kernel = torch.randn(len(kernel_map.tap_starts) - 1, inputs, outputs)
-    forward = kernel_map.for_kernels()
-    backward = kernel_map.transposed().for_kernels()
+    forward = kernel_map.entries()
+    backward = kernel_map.transposed().entries()
     return {
-        "forward": lambda: kernels.convolve(features, kernel, forward),
-        "grad_input": lambda: kernels.convolve(grad, kernel, backward, transposed=True),
-        "grad_kernel": lambda: kernels.kernel_gradient(features, grad, forward),
+        "forward": lambda: compiled.convolve(features, kernel, forward),
+        "grad_input": lambda: compiled.convolve(grad, kernel, backward, transposed=True),
+        "grad_kernel": lambda: compiled.kernel_gradient(features, grad, forward),
     }

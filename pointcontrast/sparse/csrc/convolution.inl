@@ -1,9 +1,9 @@
-// Forward, and the gradient of the features, which is the same sum with the sides exchanged.
+// Forward pass, and the gradient of the features: the same sum with the sides exchanged.
 // Included by kernels.inl.
 
-// Meetings of one tap that a task convolves at a time, on average: their rows stay in the cache
-// from tap to tap, and each tap's weights, once there, serve so many.
-constexpr std::int64_t kMeetingsATask = 100;
+// Average number of entries of one tap that a task convolves at a time: few enough that their rows
+// stay in the cache from tap to tap, enough to reuse each tap's weights.
+constexpr std::int64_t kEntriesPerTask = 100;
 
 // The kernel's columns [first, first + columns) of one tap as a panel: (depth, vectors) in the
 // order in which multiply_rows reads it, padded with zeros.
@@ -31,14 +31,14 @@ void pack_panel(const Convolution<T>& work, std::int64_t tap, std::int64_t first
     std::fill(panel + k * width + columns, panel + (k + 1) * width, T(0));
 }
 
-// Adds the `count` meetings from `begin` on, all of one tap, to some panels of columns. `packed`:
+// Adds the `count` entries from `begin` on, all of one tap, to some panels of columns. `packed`:
 // all panels of the tap.
 template <typename T>
 void multiply_tap(const Convolution<T>& work, const T* packed, std::int64_t begin,
                   std::int64_t count, std::int64_t first_panel, std::int64_t last_panel) {
   const std::int64_t depth = divide_up(work.depth, kTerms<T>), channels = work.channels;
-  const std::int32_t* read_rows = work.meetings.read_rows + begin;
-  const std::int32_t* write_rows = work.meetings.write_rows + begin;
+  const std::int32_t* read_rows = work.entries.read_rows + begin;
+  const std::int32_t* write_rows = work.entries.write_rows + begin;
   const EvenTiles cut(count);
   for (std::int64_t panel = first_panel; panel < last_panel; ++panel) {
     const std::int64_t column = panel * kPanel<T>;
@@ -83,43 +83,43 @@ void finish_row(const Epilogue<T>& epilogue, T* out, const T* shortcut, std::int
 
 template <typename T>
 int convolve(const Convolution<T>& work, int num_threads) {
-  const Meetings& meetings = work.meetings;
+  const MapEntries& entries = work.entries;
   const std::int64_t depth = divide_up(work.depth, kTerms<T>), channels = work.channels;
   const std::int64_t num_panels = divide_up(channels, kPanel<T>);
   const std::int64_t panel_size = depth * kPanel<T>;
   auto* packed = static_cast<T*>(
-      scratch(static_cast<std::size_t>(meetings.num_taps * num_panels * panel_size) * sizeof(T)));
+      scratch(static_cast<std::size_t>(entries.num_taps * num_panels * panel_size) * sizeof(T)));
   if (!packed) return -1;
-  for_each_task(meetings.num_taps * num_panels, num_threads, [&](std::int64_t task, int) {
+  for_each_task(entries.num_taps * num_panels, num_threads, [&](std::int64_t task, int) {
     const std::int64_t first = task % num_panels * kPanel<T>;
     pack_panel(work, task / num_panels, first, std::min<std::int64_t>(channels - first, kPanel<T>),
                packed + task * panel_size);
   });
 
-  // Few rows: tasks of some panels each, so that every thread has work.
-  const std::int64_t blocks_a_task = blocks_for(meetings, kMeetingsATask);
-  const std::int64_t num_runs = divide_up(meetings.num_blocks, blocks_a_task);
+  // With few rows, tasks of some panels each, so that every thread has work.
+  const std::int64_t blocks_per_task = blocks_for(entries, kEntriesPerTask);
+  const std::int64_t num_runs = divide_up(entries.num_blocks, blocks_per_task);
   const std::int64_t num_groups =
       std::min(num_panels, divide_up(4 * static_cast<std::int64_t>(num_threads),
                                      std::max<std::int64_t>(num_runs, 1)));
-  const std::int64_t panels_a_group = divide_up(num_panels, num_groups);
+  const std::int64_t panels_per_group = divide_up(num_panels, num_groups);
   for_each_task(num_runs * num_groups, num_threads, [&](std::int64_t task, int) {
-    const std::int64_t first_block = task / num_groups * blocks_a_task;
-    const std::int64_t last_block = std::min(first_block + blocks_a_task, meetings.num_blocks);
-    const std::int64_t first_panel = task % num_groups * panels_a_group;
-    const std::int64_t last_panel = std::min(first_panel + panels_a_group, num_panels);
+    const std::int64_t first_block = task / num_groups * blocks_per_task;
+    const std::int64_t last_block = std::min(first_block + blocks_per_task, entries.num_blocks);
+    const std::int64_t first_panel = task % num_groups * panels_per_group;
+    const std::int64_t last_panel = std::min(first_panel + panels_per_group, num_panels);
     const std::int64_t first_column = first_panel * kPanel<T>;
     const std::int64_t last_column = std::min(last_panel * kPanel<T>, channels);
     if (first_column >= last_column) return;
-    const std::int32_t* rows = meetings.write_order + first_block * kBlockRows;
+    const std::int32_t* rows = entries.write_order + first_block * kBlockRows;
     const std::int64_t num_rows =
-        std::min(last_block * kBlockRows, meetings.num_written) - first_block * kBlockRows;
+        std::min(last_block * kBlockRows, entries.num_written) - first_block * kBlockRows;
     for (std::int64_t i = 0; i < num_rows; ++i)
       std::fill(work.out + rows[i] * channels + first_column,
                 work.out + rows[i] * channels + last_column, Sum<T>(0));
-    for (std::int64_t tap = 0; tap < meetings.num_taps; ++tap) {
-      const std::int32_t* cuts = meetings.cuts + tap * (meetings.num_blocks + 1);
-      const std::int64_t begin = meetings.tap_starts[tap] + cuts[first_block];
+    for (std::int64_t tap = 0; tap < entries.num_taps; ++tap) {
+      const std::int32_t* cuts = entries.cuts + tap * (entries.num_blocks + 1);
+      const std::int64_t begin = entries.tap_starts[tap] + cuts[first_block];
       const std::int64_t count = cuts[last_block] - cuts[first_block];
       if (count == 0) continue;
       multiply_tap(work, packed + tap * num_panels * panel_size, begin, count, first_panel,

@@ -1,7 +1,7 @@
-// Coordinate sets and kernel maps. A coordinate becomes one number that keeps the order of space,
-// batch first; each set is sorted once. A step of the kernel adds a constant to every number, so
-// the queries of one tap are sorted too, and finding the meetings is one merge of two sorted lists,
-// without a hash table and its scattered reads.
+// Coordinate sets and kernel maps. Each coordinate is packed into one number (key), batch index
+// first, and each set is sorted by key once. An offset of the kernel adds a constant to every key,
+// so the queries of one tap are sorted too, and the entries of a kernel map come from one merge of
+// two sorted lists, without a hash table and its scattered reads.
 
 #include <algorithm>
 #include <cstddef>
@@ -19,7 +19,7 @@
 namespace pointcontrast {
 namespace {
 
-// How coordinates become numbers: sum over columns of (coordinate / unit - lower) * radix. All
+// Packing of coordinates into keys: sum over columns of (coordinate / unit - lower) * radix. All
 // coordinates are whole multiples of the unit.
 struct Packing {
   const std::int64_t* unit;
@@ -38,49 +38,50 @@ struct Packing {
   }
 };
 
-struct Entry {
+struct KeyedRow {
   std::uint64_t key;
   std::int32_t row;
 };
 
-// Entries in the order of their keys, 11 bits at a time; equal keys stay as they were.
-void sort_entries(std::vector<Entry>& entries) {
+// Stable radix sort by key, 11 bits at a time.
+void sort_by_key(std::vector<KeyedRow>& keyed_rows) {
   std::uint64_t largest = 0;
   bool sorted = true;
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    largest = std::max(largest, entries[i].key);
-    sorted = sorted && (i == 0 || entries[i - 1].key <= entries[i].key);
+  for (std::size_t i = 0; i < keyed_rows.size(); ++i) {
+    largest = std::max(largest, keyed_rows[i].key);
+    sorted = sorted && (i == 0 || keyed_rows[i - 1].key <= keyed_rows[i].key);
   }
   if (sorted) return;
   constexpr int kBits = 11;
   constexpr std::size_t kBuckets = std::size_t{1} << kBits;
-  std::vector<Entry> other(entries.size());
+  std::vector<KeyedRow> other(keyed_rows.size());
   std::vector<std::size_t> start(kBuckets);
   for (int shift = 0; shift < 64 && (largest >> shift) != 0; shift += kBits) {
     std::fill(start.begin(), start.end(), 0);
-    for (const auto& entry : entries) ++start[(entry.key >> shift) & (kBuckets - 1)];
+    for (const auto& keyed_row : keyed_rows) ++start[(keyed_row.key >> shift) & (kBuckets - 1)];
     std::size_t sum = 0;
     for (auto& count : start) sum += std::exchange(count, sum);
-    for (const auto& entry : entries) other[start[(entry.key >> shift) & (kBuckets - 1)]++] = entry;
-    entries.swap(other);
+    for (const auto& keyed_row : keyed_rows)
+      other[start[(keyed_row.key >> shift) & (kBuckets - 1)]++] = keyed_row;
+    keyed_rows.swap(other);
   }
 }
 
-// Keys of a set in the order of space.
+// Keys of a coordinate set, sorted.
 std::vector<std::int64_t> sorted_keys(const Packing& packing, const std::int32_t* coordinates,
                                       const std::int32_t* order, std::int64_t rows,
                                       int num_threads) {
   std::vector<std::int64_t> keys(static_cast<std::size_t>(rows));
-  constexpr std::int64_t kRowsATask = 1 << 14;
-  for_each_task((rows + kRowsATask - 1) / kRowsATask, num_threads, [&](std::int64_t task, int) {
-    const std::int64_t last = std::min(rows, (task + 1) * kRowsATask);
-    for (std::int64_t i = task * kRowsATask; i < last; ++i)
+  constexpr std::int64_t kRowsPerTask = 1 << 14;
+  for_each_task((rows + kRowsPerTask - 1) / kRowsPerTask, num_threads, [&](std::int64_t task, int) {
+    const std::int64_t last = std::min(rows, (task + 1) * kRowsPerTask);
+    for (std::int64_t i = task * kRowsPerTask; i < last; ++i)
       keys[static_cast<std::size_t>(i)] = packing.key(coordinates + order[i] * packing.columns);
   });
   return keys;
 }
 
-// A kernel map that is being made: for each tap the meetings, as places in the order of space.
+// A kernel map under construction: the entries of each tap, as positions in the sorted sets.
 struct MapInProgress {
   struct Free {
     void operator()(std::int32_t* memory) const { std::free(memory); }
@@ -92,7 +93,7 @@ struct MapInProgress {
   std::vector<std::int64_t> counts;
 };
 
-// All meetings input == output + delta of two sorted lists; returns how many.
+// All pairs with input == output + delta of two sorted lists; returns their number.
 std::int64_t merge(const std::vector<std::int64_t>& inputs,
                    const std::vector<std::int64_t>& outputs, std::int64_t delta,
                    std::int32_t* input_places, std::int32_t* output_places) {
@@ -106,14 +107,14 @@ std::int64_t merge(const std::vector<std::int64_t>& inputs,
       output_places[count] = static_cast<std::int32_t>(o);
       ++count;
     }
-    // Which of the two is behind is a coin toss, hence no branch.
+    // No branch: which of the two is behind cannot be predicted.
     i += input <= query;
     o += query <= input;
   }
   return count;
 }
 
-// For every block of kBlockRows places, the first meeting that is not before it.
+// For every block of kBlockRows places, the first entry that is not before it.
 void cut(const std::int32_t* places, std::int64_t count, std::int64_t num_places,
          std::int32_t* cuts) {
   const std::int64_t num_blocks = (num_places + kBlockRows - 1) / kBlockRows;
@@ -128,37 +129,37 @@ void cut(const std::int32_t* places, std::int64_t count, std::int64_t num_places
 
 extern "C" {
 
-// The order of space: `order` gets the rows of (rows, columns) coordinates, sorted. Returns how
-// many rows stand there for a second time, or -1 where memory ran out.
+// Sort (rows, columns) coordinates by key: `order` gets the row indices. Returns the number of
+// duplicate rows, or -1 if memory ran out.
 std::int64_t pointcontrast_sort_coordinates(const std::int32_t* coordinates, std::int64_t rows,
                                             std::int64_t columns, const std::int64_t* unit,
                                             const std::int64_t* lower, const std::int64_t* radix,
                                             std::int32_t* order) try {
   const pointcontrast::Packing packing{unit, lower, radix, columns};
-  std::vector<pointcontrast::Entry> entries(static_cast<std::size_t>(rows));
+  std::vector<pointcontrast::KeyedRow> keyed_rows(static_cast<std::size_t>(rows));
   for (std::int64_t row = 0; row < rows; ++row)
-    entries[static_cast<std::size_t>(row)] = {
+    keyed_rows[static_cast<std::size_t>(row)] = {
         static_cast<std::uint64_t>(packing.key(coordinates + row * columns)),
         static_cast<std::int32_t>(row)};
-  pointcontrast::sort_entries(entries);
+  pointcontrast::sort_by_key(keyed_rows);
   std::int64_t duplicates = 0;
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    order[i] = entries[i].row;
-    duplicates += i > 0 && entries[i].key == entries[i - 1].key;
+  for (std::size_t i = 0; i < keyed_rows.size(); ++i) {
+    order[i] = keyed_rows[i].row;
+    duplicates += i > 0 && keyed_rows[i].key == keyed_rows[i - 1].key;
   }
   return duplicates;
 } catch (const std::bad_alloc&) {
   return -1;
 }
 
-// The places of (rows, columns) coordinates on a wider grid, each once, in the order of space:
-// `wider` has room for all rows. step: (columns,) spacing of that grid; lower, radix: as for the
-// floored coordinates divided by it. Returns how many, or -1 where memory ran out.
+// Floor (rows, columns) coordinates to a coarser grid, without duplicates, sorted by key. `wider`
+// has room for all rows. step: (columns,) spacing of the grid; lower, radix: the packing of the
+// floored coordinates divided by it. Returns the number of rows, or -1 if memory ran out.
 std::int64_t pointcontrast_downsample(const std::int32_t* coordinates, std::int64_t rows,
                                       std::int64_t columns, const std::int64_t* step,
                                       const std::int64_t* lower, const std::int64_t* radix,
                                       std::int32_t* wider) try {
-  std::vector<pointcontrast::Entry> entries(static_cast<std::size_t>(rows));
+  std::vector<pointcontrast::KeyedRow> keyed_rows(static_cast<std::size_t>(rows));
   for (std::int64_t row = 0; row < rows; ++row) {
     std::int64_t key = 0;
     for (std::int64_t c = 0; c < columns; ++c) {
@@ -167,14 +168,14 @@ std::int64_t pointcontrast_downsample(const std::int32_t* coordinates, std::int6
       const std::int32_t floored = at / size - (at % size < 0);
       key += (floored - lower[c]) * radix[c];
     }
-    entries[static_cast<std::size_t>(row)] = {static_cast<std::uint64_t>(key),
+    keyed_rows[static_cast<std::size_t>(row)] = {static_cast<std::uint64_t>(key),
                                               static_cast<std::int32_t>(row)};
   }
-  pointcontrast::sort_entries(entries);
+  pointcontrast::sort_by_key(keyed_rows);
   std::int64_t count = 0;
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    if (i > 0 && entries[i].key == entries[i - 1].key) continue;
-    auto rest = static_cast<std::int64_t>(entries[i].key);
+  for (std::size_t i = 0; i < keyed_rows.size(); ++i) {
+    if (i > 0 && keyed_rows[i].key == keyed_rows[i - 1].key) continue;
+    auto rest = static_cast<std::int64_t>(keyed_rows[i].key);
     for (std::int64_t c = 0; c < columns; ++c) {
       wider[count * columns + c] =
           static_cast<std::int32_t>((rest / radix[c] + lower[c]) * step[c]);
@@ -187,10 +188,11 @@ std::int64_t pointcontrast_downsample(const std::int32_t* coordinates, std::int6
   return -1;
 }
 
-// Begin a kernel map. Tap t lets output o read input i where key(i) = key(o) + deltas[t]; where
-// opposite[t] is not -1 it is an earlier tap with the negative step, and inputs and outputs are one
-// set. Writes the number of meetings of each tap to `counts`. The orders must live until the map is
-// finished. Returns what pointcontrast_finish_map takes, or null where memory ran out.
+// Begin a kernel map. In tap t output o reads input i if key(i) = key(o) + deltas[t]. If
+// opposite[t] is not -1, it is an earlier tap with the opposite offset, and inputs and outputs are
+// the same set. Writes the number of entries of each tap to `counts`. `input_order` and
+// `output_order` must live until the map is finished. Returns the handle for
+// pointcontrast_finish_map, or null if memory ran out.
 void* pointcontrast_begin_map(const std::int32_t* inputs, const std::int32_t* input_order,
                               std::int64_t num_inputs, const std::int32_t* outputs,
                               const std::int32_t* output_order, std::int64_t num_outputs,
@@ -236,9 +238,9 @@ void* pointcontrast_begin_map(const std::int32_t* inputs, const std::int32_t* in
   return nullptr;
 }
 
-// Write a kernel map and release what it was made in. input_rows, output_rows: (sum of counts,),
-// tap after tap. input_cuts, output_cuts: (taps, blocks + 1), see Meetings. opposite: as at the
-// beginning.
+// Write a kernel map and free the handle. input_rows, output_rows: (sum of counts,),
+// tap after tap. input_cuts, output_cuts: (taps, blocks + 1), see MapEntries. opposite: as in
+// pointcontrast_begin_map.
 void pointcontrast_finish_map(void* begun, const std::int64_t* opposite, std::int32_t* input_rows,
                               std::int32_t* output_rows, std::int32_t* input_cuts,
                               std::int32_t* output_cuts, int num_threads) {

@@ -1,4 +1,4 @@
-// What kernels.inl needs, for files that include it.
+// The headers that kernels.inl needs, for the files that include it.
 
 #pragma once
 

@@ -1,4 +1,4 @@
-// Which kernels run, and the functions that Python calls.
+// Selection of the instruction set, and the functions that Python calls.
 
 #include <atomic>
 #include <cstring>
@@ -70,11 +70,11 @@ const ProductsOf<Bfloat16Pair>& products_of_bfloat16() {
 
 extern "C" {
 
-// Whether there are kernels of that name, and this processor can run them.
+// Whether kernels of that name exist and run on this processor.
 int pointcontrast_has(const char* name) { return pointcontrast::find(name) != nullptr; }
 
-// Use those kernels from now on, or the fastest that run here where the name is empty. Returns
-// whether there are any.
+// Select the kernels of that name, or the fastest that run here if it is empty. Returns whether
+// there are any.
 int pointcontrast_choose_instruction_set(const char* name) {
   const auto* set = pointcontrast::find(name);
   if (set) pointcontrast::chosen.store(set, std::memory_order_release);
@@ -83,15 +83,15 @@ int pointcontrast_choose_instruction_set(const char* name) {
 
 const char* pointcontrast_instruction_set() { return pointcontrast::in_use().name; }
 
-// Whether those multiply bfloat16 by an instruction, not by the products of floats.
+// Whether the selected kernels multiply bfloat16 by an instruction, not as floats.
 int pointcontrast_has_bfloat16() { return pointcontrast::in_use().of_bfloat16 != nullptr; }
 
-// Floating-point operations a second that the chosen instructions reach in registers alone.
+// Floating-point operations per second of the selected instructions in registers alone.
 double pointcontrast_peak(double seconds, int num_threads) {
   return 2 * pointcontrast::kernels().of_float.peak(seconds, num_threads);
 }
 
-// What follows returns 0, or -1 where memory ran out.
+// The functions below return 0, or -1 if memory ran out.
 #define POINTCONTRAST_PRODUCTS_OF(name, type)                                                     \
   int pointcontrast_convolve_##name(const pointcontrast::Convolution<type>* work,                 \
                                     int num_threads) {                                            \

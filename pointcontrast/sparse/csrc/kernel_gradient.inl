@@ -1,41 +1,44 @@
 // The gradient of a convolution's kernel. Included by kernels.inl.
 
-// Meetings of one step: what they read and write, packed, fits the second cache, and one panel of
-// it the first.
+// Entries per step: the packed rows of a step fit into the L2 cache, one panel of them into L1.
 constexpr std::int64_t kStep = 256;
 constexpr std::int64_t kStepBytes = 1 << 18;
 // Rows that are fetched before they are packed.
 constexpr std::int64_t kAhead = 8;
 
-// How the work is dealt out. One unit is a tap and some panels, one sum from the first meeting to
-// the last. Each lane has units of its own, so that all go through the blocks of rows side by side
-// and a block is fetched once.
+// Division of the work. A unit is a tap and some panels, one sum from the first entry to the last.
+// Each lane has units of its own, so that all lanes go through the blocks of rows together and a
+// block is fetched once.
 struct Units {
-  std::int64_t panels_a_unit, units_a_tap, count, num_lanes;
+  std::int64_t panels_per_unit, units_per_tap, count, num_lanes;
   std::int64_t* lane_of;  // (count,)
 
   Units(std::int64_t num_taps, std::int64_t num_panels, int num_threads)
-      : panels_a_unit(num_panels), units_a_tap(1), count(num_taps), num_lanes(1), lane_of(nullptr) {
-    // Few taps: several units of each, for every thread to have work.
+      : panels_per_unit(num_panels),
+        units_per_tap(1),
+        count(num_taps),
+        num_lanes(1),
+        lane_of(nullptr) {
+    // With few taps, several units of each, so that every thread has work.
     const std::int64_t wanted =
         divide_up(3 * static_cast<std::int64_t>(num_threads), std::max<std::int64_t>(num_taps, 1));
-    panels_a_unit = divide_up(num_panels, std::min(num_panels, wanted));
-    units_a_tap = divide_up(num_panels, panels_a_unit);
-    count = num_taps * units_a_tap;
+    panels_per_unit = divide_up(num_panels, std::min(num_panels, wanted));
+    units_per_tap = divide_up(num_panels, panels_per_unit);
+    count = num_taps * units_per_tap;
     num_lanes = std::max<std::int64_t>(1, std::min<std::int64_t>(num_threads, count));
   }
 
-  // Numbers of memory that `deal` works in.
+  // Size of the memory that `deal` needs, in int64.
   std::int64_t room() const { return 2 * count + num_lanes; }
 
-  // The largest unit first, each to the lane with the least to do.
-  void deal(const Meetings& meetings, std::int64_t* memory) {
+  // Largest unit first, each to the lane with the least work.
+  void deal(const MapEntries& entries, std::int64_t* memory) {
     lane_of = memory;
     std::int64_t* by_size = lane_of + count;
     std::int64_t* load_of = by_size + count;
     const auto size_of = [&](std::int64_t unit) {
-      const std::int64_t tap = unit / units_a_tap;
-      return meetings.tap_starts[tap + 1] - meetings.tap_starts[tap];
+      const std::int64_t tap = unit / units_per_tap;
+      return entries.tap_starts[tap + 1] - entries.tap_starts[tap];
     };
     for (std::int64_t unit = 0; unit < count; ++unit) by_size[unit] = unit;
     std::sort(by_size, by_size + count, [&](std::int64_t a, std::int64_t b) {
@@ -50,7 +53,7 @@ struct Units {
   }
 };
 
-// The columns [first, last) of row m to panels of `length` rows, padded with zeros.
+// Copy the columns [first, last) of row m to panels of `length` rows, padded with zeros.
 template <typename T>
 void pack_panels(const FactorRows<T>& row, std::int64_t m, std::int64_t length, std::int64_t first,
                  std::int64_t last, T* panels) {
@@ -99,7 +102,7 @@ void multiply_packed(const KernelGradient<T>& work, const T* left, const T* righ
 
 template <typename T>
 int kernel_gradient(const KernelGradient<T>& work, int num_threads) {
-  const Meetings& meetings = work.meetings;
+  const MapEntries& entries = work.entries;
   const std::int64_t depth = work.depth, channels = work.channels;
   const std::int64_t num_panels = divide_up(channels, kPanel<T>);
   const std::int64_t packed_row = depth + num_panels * kPanel<T>;
@@ -107,25 +110,25 @@ int kernel_gradient(const KernelGradient<T>& work, int num_threads) {
   const std::int64_t row_bytes = packed_row * element_bytes;
   const std::int64_t step = std::max<std::int64_t>(
       64, std::min<std::int64_t>(kStep, kStepBytes / row_bytes) / kTerms<T> * kTerms<T>);
-  const std::int64_t blocks_a_step = blocks_for(meetings, step);
+  const std::int64_t blocks_per_step = blocks_for(entries, step);
   const auto row_size = [](std::int64_t columns) {
     return divide_up(columns, kTerms<T>) * kTerms<T>;
   };
-  const auto features_of = [&](std::int64_t meeting) {
-    return work.features + meetings.read_rows[meeting] * row_size(depth);
+  const auto features_of = [&](std::int64_t entry) {
+    return work.features + entries.read_rows[entry] * row_size(depth);
   };
-  const auto grad_of = [&](std::int64_t meeting) {
-    return work.grad_out + meetings.write_rows[meeting] * row_size(channels);
+  const auto grad_of = [&](std::int64_t entry) {
+    return work.grad_out + entries.write_rows[entry] * row_size(channels);
   };
 
-  Units units(meetings.num_taps, num_panels, num_threads);
+  Units units(entries.num_taps, num_panels, num_threads);
   const std::size_t lane_bytes =
       static_cast<std::size_t>(step * row_bytes + kCacheLine) / kCacheLine * kCacheLine;
   auto* memory = static_cast<char*>(
       scratch(static_cast<std::size_t>(units.num_lanes) * lane_bytes +
               sizeof(std::int64_t) * static_cast<std::size_t>(units.room())));
   if (!memory) return -1;
-  units.deal(meetings, reinterpret_cast<std::int64_t*>(
+  units.deal(entries, reinterpret_cast<std::int64_t*>(
                            memory + static_cast<std::size_t>(units.num_lanes) * lane_bytes));
 
   for_each_task(units.num_lanes, num_threads, [&](std::int64_t lane, int) {
@@ -134,9 +137,9 @@ int kernel_gradient(const KernelGradient<T>& work, int num_threads) {
     const auto each_unit = [&](const auto& body) {
       for (std::int64_t unit = 0; unit < units.count; ++unit) {
         if (units.lane_of[unit] != lane) continue;
-        const std::int64_t first = unit % units.units_a_tap * units.panels_a_unit * kPanel<T>;
-        const std::int64_t last = std::min(first + units.panels_a_unit * kPanel<T>, channels);
-        body(unit / units.units_a_tap, first, last);
+        const std::int64_t first = unit % units.units_per_tap * units.panels_per_unit * kPanel<T>;
+        const std::int64_t last = std::min(first + units.panels_per_unit * kPanel<T>, channels);
+        body(unit / units.units_per_tap, first, last);
       }
     };
     each_unit([&](std::int64_t tap, std::int64_t first, std::int64_t last) {
@@ -147,12 +150,12 @@ int kernel_gradient(const KernelGradient<T>& work, int num_threads) {
     });
     const EvenTiles tiles(depth);
     const auto pack_left = kTable<T>.pack[tiles.height - 1];
-    for (std::int64_t block = 0; block < meetings.num_blocks; block += blocks_a_step) {
-      const std::int64_t block_end = std::min(block + blocks_a_step, meetings.num_blocks);
+    for (std::int64_t block = 0; block < entries.num_blocks; block += blocks_per_step) {
+      const std::int64_t block_end = std::min(block + blocks_per_step, entries.num_blocks);
       each_unit([&](std::int64_t tap, std::int64_t first, std::int64_t last) {
-        const std::int32_t* cuts = meetings.cuts + tap * (meetings.num_blocks + 1);
+        const std::int32_t* cuts = entries.cuts + tap * (entries.num_blocks + 1);
         for (std::int64_t at = cuts[block]; at < cuts[block_end]; at += step) {
-          const std::int64_t begin = meetings.tap_starts[tap] + at;
+          const std::int64_t begin = entries.tap_starts[tap] + at;
           const std::int64_t count = std::min<std::int64_t>(step, cuts[block_end] - at);
           const std::int64_t length = divide_up(count, kTerms<T>);
           for (std::int64_t i = 0; i < length; ++i) {

@@ -1,5 +1,5 @@
-// What the kernels of each instruction set offer. The same source, kernels.inl, is compiled once
-// for every set; instruction_set.cpp chooses at run time.
+// Interface of the kernels of each instruction set. The same source, kernels.inl, is compiled once
+// per set; instruction_set.cpp selects one at run time.
 
 #pragma once
 
@@ -14,12 +14,12 @@
 
 namespace pointcontrast {
 
-// The meetings of a kernel map, seen from the side that is written. Meeting m of tap t, with
-// tap_starts[t] <= m < tap_starts[t + 1], reads row read_rows[m] and writes row write_rows[m];
-// within a tap the meetings follow `write_order`, all written rows in the order of space. Block b
-// is the rows write_order[b * kBlockRows ...]; its meetings of tap t start at
+// Entries of a kernel map, sorted by the row that they write. Entry m of tap t, with
+// tap_starts[t] <= m < tap_starts[t + 1], reads row read_rows[m] and writes row write_rows[m].
+// `write_order` holds all written rows in the order of space, which the entries of a tap follow.
+// Block b is the rows write_order[b * kBlockRows ...]; its entries of tap t start at
 // cuts[t * (num_blocks + 1) + b].
-struct Meetings {
+struct MapEntries {
   const std::int32_t* read_rows;
   const std::int32_t* write_rows;
   const std::int64_t* tap_starts;
@@ -32,12 +32,12 @@ struct Meetings {
 
 constexpr std::int64_t kBlockRows = 128;
 
-// Two bfloat16, the first in the lower half: what one instruction multiplies with another pair,
-// adding both products to a float.
+// Two bfloat16, the first in the lower half. One instruction multiplies two such pairs and adds
+// both products to a float.
 using Bfloat16Pair = std::uint32_t;
 
-// Products are of numbers T, or of pairs of them: what a pair is made of, what it is summed in, and
-// how many products that is at a time.
+// Factor of a product, a number or a pair of numbers: type of its elements, type of the sum, and
+// number of products per factor.
 template <typename T>
 struct Factor {
   using Element = T;
@@ -57,7 +57,7 @@ using Sum = typename Factor<T>::Sum;
 template <typename T>
 constexpr int kTerms = Factor<T>::kTerms;
 
-// What follows a convolution in evaluation, while its rows are still in the cache:
+// Operations fused into a convolution in evaluation, while its rows are still in the cache:
 // out = max(0, out * scale + shift + shortcut), each part optional.
 template <typename T>
 struct Epilogue {
@@ -67,12 +67,12 @@ struct Epilogue {
   int rectify;
 };
 
-// out[w] = sum over taps t and meetings (r, w): features[r] @ kernel[t], in the order of the taps.
-// kernel is (taps, depth, channels), or (taps, channels, depth) where `transposed`. It is rounded
-// to what features are.
+// out[w] = sum over taps t and entries (r, w): features[r] @ kernel[t], in the order of the taps.
+// kernel is (taps, depth, channels), or (taps, channels, depth) if `transposed`. It is rounded to
+// the type of the features.
 template <typename T>
 struct Convolution {
-  Meetings meetings;
+  MapEntries entries;
   const T* features;  // (rows, depth / kTerms, rounded up: the last pair is filled up with zero)
   const Sum<T>* kernel;
   Sum<T>* out;  // (num_written, channels)
@@ -82,11 +82,11 @@ struct Convolution {
   Epilogue<Sum<T>> epilogue;
 };
 
-// grad_kernel[t] = sum over meetings (r, w) of t: outer(features[r], grad_out[w]), in the meetings'
+// grad_kernel[t] = sum over entries (r, w) of t: outer(features[r], grad_out[w]), in the entries'
 // order.
 template <typename T>
 struct KernelGradient {
-  Meetings meetings;
+  MapEntries entries;
   const Element<T>* features;  // (rows, depth), rows at whole multiples of kTerms
   const Element<T>* grad_out;  // (num_written, channels), likewise
   Sum<T>* grad_kernel;         // (taps, depth, channels)
@@ -94,7 +94,7 @@ struct KernelGradient {
   std::int64_t channels;
 };
 
-// Batch norm, then a shortcut and max(0, x) where wanted:
+// Batch norm, then optionally a shortcut and max(0, x):
 // out = max(0, (in - mean) * inverse_deviation * weight + bias + shortcut).
 template <typename T>
 struct Normalization {
@@ -114,7 +114,7 @@ template <typename T>
 struct NormalizationGradient {
   const T* grad_out;  // (rows, channels)
   const T* in;
-  const T* out;  // the rectified result, or null where it was not
+  const T* out;  // the rectified result, or null without a rectifier
   const T* mean;
   const T* inverse_deviation;
   const T* weight;
@@ -126,7 +126,7 @@ struct NormalizationGradient {
   std::int64_t channels;
 };
 
-// Each returns 0, or -1 where memory ran out.
+// Each returns 0, or -1 if memory ran out.
 template <typename T>
 struct ProductsOf {
   int (*convolve)(const Convolution<T>&, int num_threads);
@@ -141,7 +141,7 @@ struct KernelsOf {
                     int num_threads);
   int (*normalize)(const Normalization<T>&, int num_threads);
   int (*normalize_gradient)(const NormalizationGradient<T>&, int num_threads);
-  // multiply-adds a second of registers alone, two operations each
+  // multiply-adds per second in registers alone, two operations each
   double (*peak)(double seconds, int num_threads);
 };
 

@@ -6,12 +6,12 @@
 //   POINTCONTRAST_VECTORS of a row of that tile
 //   POINTCONTRAST_FMA3    where there are x86's fused multiply-adds
 //   POINTCONTRAST_BF16    where there are x86's products of bfloat16
-// and has included headers.h before it named the instruction set: what comes from there must run on
-// any processor, as the linker keeps one copy for all.
+// and includes headers.h before it selects the instruction set: inline functions from there must
+// run on any processor, because the linker keeps one copy for all.
 //
-// Floating-point sums have one order, whatever the number of threads: each row of a convolution
-// adds its taps in turn, each kernel gradient its meetings, in pieces that depend on the sizes
-// alone.
+// The order of floating-point sums does not depend on the number of threads: each row of a
+// convolution adds its taps in turn, and each kernel gradient its entries, in pieces that depend on
+// the sizes alone.
 
 #define POINTCONTRAST_INLINE __attribute__((always_inline)) inline
 #define POINTCONTRAST_INLINE_LAMBDA __attribute__((always_inline))
@@ -27,10 +27,10 @@ inline std::int64_t divide_up(std::int64_t count, std::int64_t size) {
   return (count + size - 1) / size;
 }
 
-// Blocks of rows that hold `count` meetings of each tap on average.
-inline std::int64_t blocks_for(const Meetings& meetings, std::int64_t count) {
-  const std::int64_t in_all = std::max<std::int64_t>(meetings.tap_starts[meetings.num_taps], 1);
-  const std::int64_t wanted = count * meetings.num_taps * meetings.num_blocks / in_all;
+// Blocks of rows that hold `count` entries of each tap on average.
+inline std::int64_t blocks_for(const MapEntries& entries, std::int64_t count) {
+  const std::int64_t in_all = std::max<std::int64_t>(entries.tap_starts[entries.num_taps], 1);
+  const std::int64_t wanted = count * entries.num_taps * entries.num_blocks / in_all;
   return std::max<std::int64_t>(1, std::min<std::int64_t>(wanted, 16));
 }
 

@@ -1,11 +1,11 @@
-// Batch norm with what follows it: the sums over the rows, then one pass. Included by
+// Batch norm with a shortcut and a rectifier: the sums over the rows, then one pass. Included by
 // kernels.inl.
 
-// Partial sums go over so many rows in the numbers' own precision; the parts are added in double.
+// Rows per partial sum, which has the precision of the numbers; partial sums are added in double.
 constexpr std::int64_t kSumRows = 256;
 
-// body(c, kind) for all channels, a vector at a time and then one by one; decltype(kind) tells
-// which.
+// Call body(c, kind) for all channels, a vector at a time and then one by one; decltype(kind) is
+// the type of the step.
 template <typename T, typename Body>
 POINTCONTRAST_INLINE void each_channel(std::int64_t channels, const Body& body) {
   std::int64_t c = 0;
@@ -27,14 +27,14 @@ POINTCONTRAST_INLINE V rectified(V value) {
   return value < zero ? zero : value;
 }
 
-// The gradient before a rectifier whose result is `out`.
+// Gradient of the input of a rectifier whose result is `out`.
 template <typename V>
 POINTCONTRAST_INLINE V before_rectifier(V grad, V out) {
   const V zero{};
   return out <= zero ? zero : grad;
 }
 
-// body(first row, last row, part) for every part of the rows, on all threads.
+// Call body(first row, last row, part) for every part of the rows, on all threads.
 template <typename Body>
 void each_part(std::int64_t rows, int num_threads, const Body& body) {
   for_each_task(divide_up(rows, kSumRows), num_threads, [&](std::int64_t part, int) {
@@ -53,8 +53,8 @@ int statistics(const T* in, std::int64_t rows, std::int64_t channels, T* mean, T
   auto* all_mean = reinterpret_cast<double*>(memory);
   auto* all_square = all_mean + channels;
   auto* parts = reinterpret_cast<T*>(memory + width * sizeof(double));
-  // Mean and squared distance of each part, the second about the first: no digits are lost where
-  // the mean is large beside the deviation.
+  // Mean and squared distance of each part, the second about the first: no digits are lost if
+  // the mean is large compared to the deviation.
   each_part(rows, num_threads, [&](std::int64_t first, std::int64_t last, std::int64_t part) {
     T* part_mean = parts + part * 2 * channels;
     T* part_square = part_mean + channels;
@@ -123,7 +123,7 @@ int normalize(const Normalization<T>& work, int num_threads) {
   return 0;
 }
 
-// With g the gradient behind the rectifier, x the normalised input and n the rows:
+// With g the gradient of the rectifier's input, x the normalised input and n the rows:
 // grad_bias = sum g, grad_weight = sum g x,
 // grad_in = weight / deviation * (g - grad_bias / n - x * grad_weight / n).
 template <typename T, typename Rectified>

@@ -23,7 +23,7 @@ void run_on_threads(int num_threads, Work work, void* context) {
   try {
     while (static_cast<int>(threads.size()) < num_threads - 1) threads.emplace_back(work, context);
   } catch (const std::system_error&) {
-    // No more threads to be had: those that started, and this one, do all the work.
+    // No more threads: those that started, and this one, do all the work.
   }
   work(context);
   for (auto& thread : threads) thread.join();

@@ -1,6 +1,6 @@
-// Work shared among threads: those of the caller's OpenMP runtime where it lends them, else threads
-// of our own. Torch's threads wait actively for a while after each of its operations; a second pool
-// beside them would fight for the same cores.
+// Work shared among threads: those of the caller's OpenMP runtime if it lends them, else new ones.
+// Torch's threads wait actively for a while after each operation; a second pool would compete for
+// the same cores.
 
 #pragma once
 
@@ -11,13 +11,13 @@ namespace pointcontrast {
 
 using Work = void (*)(void* context);
 
-// Runs work(context) on up to num_threads threads at once, this one among them, and waits for all.
-// May run it fewer times than asked: work must take its share from a common counter.
+// Runs work(context) on up to num_threads threads at once, including this one, and waits for all.
+// May run on fewer threads: work must take its share from a common counter.
 void run_on_threads(int num_threads, Work work, void* context);
 
-// Calls body(task, worker) for every task in [0, num_tasks), each once, on up to num_threads
-// threads. worker < num_threads tells simultaneous calls apart, for scratch memory. Tasks start in
-// order; a free thread takes the next one. body must not throw.
+// Calls body(task, worker) once for every task in [0, num_tasks) on up to num_threads threads.
+// Simultaneous calls have different workers < num_threads. Tasks start in order; a free thread
+// takes the next one. body must not throw.
 template <typename Body>
 void for_each_task(std::int64_t num_tasks, int num_threads, const Body& body) {
   if (num_threads > num_tasks) num_threads = static_cast<int>(num_tasks);

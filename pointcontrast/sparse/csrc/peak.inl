@@ -1,4 +1,4 @@
-// What the processor can do at most. Included by kernels.inl.
+// Peak performance of the processor. Included by kernels.inl.
 
 // Chains of multiply-adds that never leave the registers, as many as a tile has.
 template <typename T>

@@ -1,5 +1,5 @@
-// Memory that a kernel needs only while it runs, kept by each calling thread for the next call:
-// fresh pages from the system cost more than what is done in them.
+// Temporary memory of a kernel, kept by each calling thread for the next call: fresh pages from the
+// system cost more than the work done in them.
 
 #pragma once
 
@@ -11,8 +11,8 @@ namespace pointcontrast {
 
 constexpr std::size_t kCacheLine = 64;
 
-// At least `bytes`, aligned to a cache line, or null where memory ran out. The next call on this
-// thread hands out the same memory again.
+// At least `bytes`, aligned to a cache line, or null if memory ran out. The next call on this
+// thread returns the same memory again.
 inline void* scratch(std::size_t bytes) {
   struct Free {
     void operator()(void* memory) const { std::free(memory); }

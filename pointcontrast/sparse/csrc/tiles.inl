@@ -1,7 +1,7 @@
 // Products of tiles: the innermost loops of a convolution and of its kernel's gradient. Included by
 // kernels.inl.
 
-// What tiles of a convolution have in common; `out` starts at the panel's first column.
+// Arguments shared by the tiles of a convolution; `out` starts at the panel's first column.
 template <typename T>
 struct RowTiles {
   const T* features;
@@ -48,7 +48,7 @@ POINTCONTRAST_INLINE void multiply_tile(const Left& left, const T* panel, std::i
   });
 }
 
-// Tiles of ROWS meetings each: out[write] += features[read] @ panel (depth, VECTORS).
+// Tiles of ROWS entries each: out[write] += features[read] @ panel (depth, VECTORS).
 template <typename T, int ROWS, int VECTORS>
 void multiply_rows(const RowTiles<T>& work, const std::int32_t* read_rows,
                    const std::int32_t* write_rows, std::int64_t num_tiles) {
@@ -77,7 +77,7 @@ void multiply_columns(const T* left, const T* panel, std::int64_t length, Sum<T>
       length, write);
 }
 
-// Rows cut into tiles of equal height, give or take one: the higher ones first.
+// Rows divided into tiles whose heights differ by at most one, the higher tiles first.
 struct EvenTiles {
   std::int64_t count, height, num_higher;
 
@@ -86,8 +86,8 @@ struct EvenTiles {
   std::int64_t size(std::int64_t tile) const { return height + (tile < num_higher); }
 };
 
-// One row of factors goes to tiles that are read a column at a time: a tile of h rows is
-// (length, h), of which this is column m of all. HEIGHT is that of the lower tiles.
+// Copy one row of factors, transposed, into tiles that are read column by column: a tile of h rows
+// is (length, h), and the row becomes column m. HEIGHT is the height of the lower tiles.
 template <typename T, int HEIGHT>
 void pack_column(FactorRows<T> row, std::int64_t m, std::int64_t length, const EvenTiles& tiles,
                  T* packed) {
@@ -137,7 +137,7 @@ constexpr Table<T> kTable{};
 constexpr std::int32_t kInOrder[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
 static_assert(sizeof kInOrder / sizeof *kInOrder >= kRows);
 
-// multiply(rows) where of the `size` rows to write only `columns` exist: on a padded copy.
+// Call multiply on a padded copy of `size` rows that have only `columns` columns.
 template <typename T, typename Multiply>
 void on_padded_rows(T* const* write, std::int64_t size, std::int64_t columns,
                     const Multiply& multiply) {

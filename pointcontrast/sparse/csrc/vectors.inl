@@ -1,5 +1,5 @@
-// Vectors of the instruction set at hand, in the compiler's generic form, and how tiles of them
-// stay in registers. Included by kernels.inl.
+// Vectors of the instruction set in the compiler's generic form, and tiles of them that stay in
+// registers. Included by kernels.inl.
 
 template <typename T>
 struct VectorOf {
@@ -27,11 +27,11 @@ POINTCONTRAST_INLINE void store(T* to, const Vector<T>& value) {
 
 template <typename T>
 POINTCONTRAST_INLINE Vector<T> broadcast(T value) {
-  return value - Vector<T>{};  // + would turn -0 into 0, and so be an addition
+  return value - Vector<T>{};  // + would turn -0 into 0
 }
 
-// sum += left * right. Where it can, it names the instruction: left to itself the compiler moves
-// sums from register to register, and some to memory and back within the loop.
+// sum += left * right, by name of the instruction where possible: otherwise the compiler moves sums
+// between registers, and some to memory and back within the loop.
 #if defined(POINTCONTRAST_FMA3)
 POINTCONTRAST_INLINE void multiply_add(Vector<float>& sum, const Vector<float>& left,
                                        const Vector<float>& right) {
@@ -48,8 +48,8 @@ POINTCONTRAST_INLINE void multiply_add(V& sum, const V& left, const V& right) {
 }
 #endif
 
-// The same for pairs of bfloat16, the upper halves first, as the instruction does it (which takes
-// what is too small for a normal number for 0). A bfloat16 is the upper half of a float.
+// The same for pairs of bfloat16, the upper halves first, as the instruction does it (which flushes
+// subnormal numbers to 0). A bfloat16 is the upper half of a float.
 POINTCONTRAST_INLINE void multiply_add(Vector<float>& sum, const Vector<Bfloat16Pair>& left,
                                        const Vector<Bfloat16Pair>& right) {
 #if defined(POINTCONTRAST_BF16)
@@ -63,14 +63,14 @@ POINTCONTRAST_INLINE void multiply_add(Vector<float>& sum, const Vector<Bfloat16
 #endif
 }
 
-// The nearest bfloat16, the even one of two; NaN stays.
+// Round to the nearest bfloat16, ties to even; NaN stays NaN.
 inline std::uint32_t bfloat16(float value) {
   std::uint32_t bits;
   std::memcpy(&bits, &value, sizeof bits);
   return value == value ? (bits + 0x7fff + (bits >> 16 & 1)) >> 16 : 0x7fc0;
 }
 
-// A factor of numbers that stand apart, rounded to what it is made of; the second may be missing.
+// Factor of one or two numbers at different addresses, rounded; the second may be missing.
 template <typename T>
 POINTCONTRAST_INLINE T factor(const Sum<T>* first, const Sum<T>* second) {
   if constexpr (kTerms<T> == 1)
@@ -79,7 +79,7 @@ POINTCONTRAST_INLINE T factor(const Sum<T>* first, const Sum<T>* second) {
     return bfloat16(*first) | (second ? bfloat16(*second) << 16 : 0);
 }
 
-// Rows of numbers whose columns make factors, kTerms of them.
+// kTerms rows, whose columns are factors.
 template <typename T>
 struct FactorRows {
   const Element<T>* rows[kTerms<T>];  // null: zeros; not the first
@@ -107,14 +107,14 @@ struct FactorRows {
   }
 };
 
-// Vectors that hold `columns` of a panel.
+// Number of vectors that hold `columns` columns of a panel.
 template <typename T>
 inline int vectors_for(std::int64_t columns) {
   return static_cast<int>(std::min<std::int64_t>(divide_up(columns, kLanes<T>), kVectors));
 }
 
-// body(r, v) for every register of a tile, written out: only what never was a loop over an array
-// stays in registers from the first instruction to the last.
+// Call body(r, v) for every register of a tile, unrolled at compile time: an array indexed by a
+// loop would not stay in registers.
 template <int VECTORS, typename Body, int... I>
 POINTCONTRAST_INLINE void each_of(std::integer_sequence<int, I...>, const Body& body) {
   (body(std::integral_constant<int, I / VECTORS>{}, std::integral_constant<int, I % VECTORS>{}),
