@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader
 
 from pointcontrast.backbones import Backbone
 from pointcontrast.data.module import PairDataModule
+from pointcontrast.data.pair_dataset import PairDataset
 from pointcontrast.data.stream import mixed_seed
 from pointcontrast.errors import InputError
 from pointcontrast.losses import LossOutput
@@ -31,9 +32,12 @@ from pointcontrast.losses.gathering import (
     take_buffers_of_first_rank,
 )
 from pointcontrast.retrieval import (
+    INLIER_DISTANCE,
     RetrievalScores,
+    check_num_candidates,
     collapse_problem,
     effective_rank,
+    inlier_distance_at,
     mean_scores,
     score_pair,
 )
@@ -79,7 +83,7 @@ class PointContrast(TrainedModule):
         ),
         schedule: Schedule | None = None,
         num_candidates: int = 1000,
-        inlier_distance: float = 0.1,
+        inlier_distance: float | None = None,
         calibration_batches: int = 8,
         pairs_a_pass: int | None = None,
         seed: int = 0,
@@ -93,8 +97,10 @@ class PointContrast(TrainedModule):
                 launch script, ``scripts/ddp_launch.sh``. A configuration that names another class
                 keeps those of its arguments that it does not state and the class knows too.
             schedule: of the learning rate; None is the authors' (StepwiseExponential).
-            num_candidates: among so many is the true match sought in validation.
-            inlier_distance: metres; a nearest feature this close in the world counts as right.
+            num_candidates: Candidates among which validation seeks the true match, 2 or more.
+            inlier_distance: Distance in the world within which a nearest feature counts as right,
+                metres; None: 0.1 m or two voxels, whichever is larger
+                (:func:`pointcontrast.retrieval.inlier_distance_at`).
             calibration_batches: training batches on which batch norm's statistics are measured
                 before the network is scored or exported; 0 takes the moving averages, as the
                 released code does.
@@ -107,12 +113,13 @@ class PointContrast(TrainedModule):
             seed: of the loss's sampling; set from seed_everything.
 
         Raises:
-            InputError: pairs_a_pass is less than 1, or neither the backbone nor the loss normalises
-                the features.
+            InputError: pairs_a_pass is less than 1, num_candidates less than 2, or neither the
+                backbone nor the loss normalises the features.
         """
         super().__init__()
         if pairs_a_pass is not None and pairs_a_pass < 1:
             raise InputError(f"model.pairs_a_pass {pairs_a_pass} must be at least 1, or null")
+        check_num_candidates(num_candidates)
         lengths_are_free = getattr(backbone, "normalize_output", True) is False
         if lengths_are_free and getattr(loss, "normalize", True) is False:
             raise InputError(
@@ -243,6 +250,7 @@ class PointContrast(TrainedModule):
             return
         features0 = self.backbone.encode(batch.view0.coordinates, batch.view0.features)
         features1 = self.backbone.encode(batch.view1.coordinates, batch.view1.features)
+        inlier_distance = self._inlier_distance()
         rows_of_matches = batch.correspondences[:, 0].contiguous()
         for number in range(len(batch)):
             index = (batch_idx * len(batch) + number) * self.trainer.world_size + self.global_rank
@@ -260,10 +268,17 @@ class PointContrast(TrainedModule):
                 matches - matches.new_tensor([start0, start1]),
                 self._generator(index),
                 num_candidates=self.num_candidates,
-                inlier_distance=self.inlier_distance,
+                inlier_distance=inlier_distance,
             )
             some = features0[start0 : end0 : max(1, (end0 - start0) // ROWS_FOR_RANK)].cpu()
             self._scored.append(_ScoredPair(index, scores, some))
+
+    def _inlier_distance(self) -> float:
+        """Return the distance given, or that of the voxels of the data at hand, metres."""
+        dataset = getattr(self.trainer.val_dataloaders, "dataset", None)
+        if self.inlier_distance is None and isinstance(dataset, PairDataset):
+            return inlier_distance_at(dataset.network_input.voxel_size)
+        return INLIER_DISTANCE if self.inlier_distance is None else self.inlier_distance
 
     def on_validation_epoch_end(self) -> None:
         """Log the means over pairs, and warn of a collapse."""
@@ -274,7 +289,11 @@ class PointContrast(TrainedModule):
     def _report_scores(self, scored: Sequence[_ScoredPair]) -> None:
         features = torch.cat([pair.features for pair in scored])
         rank = effective_rank(features)
-        figures = {**mean_scores([pair.scores for pair in scored]), "effective_rank": rank}
+        figures = {
+            **mean_scores([pair.scores for pair in scored]),
+            "inlier_distance": self._inlier_distance(),
+            "effective_rank": rank,
+        }
         self.log_dict({f"validation/{name}": value for name, value in figures.items()})
         problem = collapse_problem(rank, features.shape[1], figures["negative_similarity"])
         is_told = self.trainer.is_global_zero and not self.trainer.sanity_checking

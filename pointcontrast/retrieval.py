@@ -1,4 +1,4 @@
-"""Does pretraining work? Label-free checks on pairs of views that were held out.
+"""Does pretraining work? Label-free checks on held-out pairs of views.
 
 A good feature finds the same place again in another view. Three figures follow the registration
 literature (feature-match recall: Deng et al., PPFNet, CVPR 2018; the protocol with sampled points
@@ -7,10 +7,12 @@ is that of FCGF, ICCV 2019); the effective rank (Roy and Vetterli, EUSIPCO 2007)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+
+from pointcontrast.errors import InputError
 
 SCORES = {
     "top1_accuracy": "top-1 match accuracy",
@@ -20,7 +22,31 @@ SCORES = {
     "negative_similarity": "similarity of others",
     "effective_rank": "effective rank",
 }
-"""What a run scores, and its titles."""
+"""Figures of a validation, and their titles."""
+
+INLIER_DISTANCE = 0.1
+"""Metres; that of PPFNet and FCGF, whose voxels measure 2.5 to 5 cm."""
+
+
+def inlier_distance_at(voxel_size: float) -> float:
+    """Return the distance within which a nearest feature is an inlier, for a voxel size, in metres.
+
+    The literature's 0.1 m or two voxels, whichever is larger. FCGF counts inliers within 0.1 m at
+    voxels of up to 5 cm, which is two voxels there. A voxel stands for one of its points, so places
+    two voxels apart cannot be told apart at any size: within a fixed 0.1 m even perfect features
+    would score 0.4 at voxels of 0.3 m.
+
+    Args:
+        voxel_size: Edge of a voxel, metres.
+    """
+    return max(INLIER_DISTANCE, 2 * voxel_size)
+
+
+def score_titles(scores: Mapping[str, float]) -> dict[str, str]:
+    """Return the titles of :data:`SCORES`; that of the inlier ratio has its distance, if known."""
+    if "inlier_distance" not in scores:
+        return SCORES
+    return SCORES | {"inlier_ratio": f"inlier ratio ({scores['inlier_distance']:.3g} m)"}
 
 
 @dataclass(frozen=True)
@@ -28,13 +54,13 @@ class RetrievalScores:
     """Figures of one pair of views, each a fraction or a cosine.
 
     Attributes:
-        top1_accuracy: how often a query's most similar candidate is its own match.
-        inlier_ratio: how often the nearest feature of the whole other view lies near the query
-            in the world.
+        top1_accuracy: Fraction of queries whose most similar candidate is their own match.
+        inlier_ratio: Fraction of queries whose nearest feature in the whole other view lies near
+            them in the world.
         matched: 1 if the inlier ratio is above the threshold, else 0; its mean over many pairs
             is the feature-match recall.
-        positive_similarity: mean cosine of true matches.
-        negative_similarity: mean cosine of random pairs of places.
+        positive_similarity: Mean cosine of true matches.
+        negative_similarity: Mean cosine of random pairs of places.
     """
 
     top1_accuracy: float
@@ -53,7 +79,7 @@ def score_pair(
     generator: torch.Generator,
     *,
     num_candidates: int = 1000,
-    inlier_distance: float = 0.1,
+    inlier_distance: float = INLIER_DISTANCE,
     inlier_threshold: float = 0.05,
 ) -> RetrievalScores:
     """Score the features of one pair of views.
@@ -65,19 +91,24 @@ def score_pair(
     out for it.
 
     Args:
-        features0: (N0, C).
-        features1: (N1, C).
-        points0: (N0, 3) world metres.
-        points1: (N1, 3) world metres.
+        features0: Features of view0, (N0, C), rows of any length.
+        features1: Features of view1, (N1, C).
+        points0: World points of view0, (N0, 3) metres.
+        points1: World points of view1, (N1, 3) metres.
         correspondences: (M, 2) int64, M >= 1.
-        generator: source of randomness, on the CPU.
-        num_candidates: see above.
-        inlier_distance: metres; a nearest feature this close in the world is an inlier.
-        inlier_threshold: a pair with a larger inlier ratio counts as matched.
+        generator: Source of randomness, on the CPU.
+        num_candidates: Number of candidates, 2 or more.
+        inlier_distance: Distance in the world below which a nearest feature is an inlier, metres;
+            :func:`inlier_distance_at` gives it for a voxel size.
+        inlier_threshold: Inlier ratio above which a pair counts as matched.
 
     Returns:
         The scores.
+
+    Raises:
+        InputError: ``num_candidates`` is less than 2.
     """
+    check_num_candidates(num_candidates)
     with torch.autocast(features0.device.type, enabled=False):  # float32 also in mixed precision
         features0 = torch.nn.functional.normalize(features0.float(), dim=1)
         features1 = torch.nn.functional.normalize(features1.float(), dim=1)
@@ -102,8 +133,21 @@ def score_pair(
         )
 
 
+def check_num_candidates(num_candidates: int) -> None:
+    """Refuse fewer than 2 candidates, of which none would be a query's.
+
+    Raises:
+        InputError: There are fewer.
+    """
+    if num_candidates < 2:
+        raise InputError(
+            f"num_candidates is {num_candidates}; give at least 2: half of them are the matches of "
+            "queries"
+        )
+
+
 def effective_rank(features: torch.Tensor) -> float:
-    """How many directions the features fill: exp of the entropy of their normalised spectrum.
+    """Return the number of directions that features fill: exp of their spectrum's entropy.
 
     Args:
         features: (N, C), N >= 2.
@@ -121,10 +165,15 @@ def effective_rank(features: torch.Tensor) -> float:
 
 
 def collapse_problem(rank: float, num_channels: int, negative_similarity: float) -> str | None:
-    """Say what is wrong where the features have collapsed, else None.
+    """Describe a collapse of the features, or return None.
 
     A network whose features fill fewer than two directions, or whose features of random places
-    are all but parallel, tells nothing apart, however small the loss.
+    are nearly parallel, tells no places apart, however small the loss.
+
+    Args:
+        rank: Effective rank of the features.
+        num_channels: Channels of the features.
+        negative_similarity: Mean cosine of random pairs of places.
     """
     if negative_similarity > 0.98:
         return (
@@ -137,7 +186,7 @@ def collapse_problem(rank: float, num_channels: int, negative_similarity: float)
 
 
 def mean_scores(scores: Sequence[RetrievalScores]) -> dict[str, float]:
-    """Means over pairs, under the names that runs report; ``matched`` becomes a recall."""
+    """Average over pairs, under the names of :data:`SCORES`; ``matched`` becomes a recall."""
     count = len(scores)
     return {
         "top1_accuracy": sum(s.top1_accuracy for s in scores) / count,
@@ -155,7 +204,7 @@ def _draw(population: int, count: int, generator: torch.Generator) -> torch.Tens
 def _draw_queries(
     correspondences: torch.Tensor, count: int, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Distinct rows of view0 and for each a match: shuffled, the first of each row's matches."""
+    """Draw distinct rows of view0 and one match of each: the first after shuffling."""
     shuffled = correspondences[
         _draw(len(correspondences), len(correspondences), generator).to(correspondences.device)
     ]
@@ -171,7 +220,7 @@ def _draw_queries(
 def _draw_candidates(
     matches: torch.Tensor, num_rows: int, count: int, generator: torch.Generator
 ) -> torch.Tensor:
-    """All matches, topped up with other rows to ``count``."""
+    """Return all matches, and other rows up to ``count``."""
     wanted = torch.unique(matches)
     is_wanted = torch.zeros(num_rows, dtype=torch.bool, device=matches.device)
     is_wanted[wanted] = True
@@ -183,11 +232,11 @@ def _draw_candidates(
 def _true_matches(
     correspondences: torch.Tensor, queries: torch.Tensor, candidates: torch.Tensor, num_rows: int
 ) -> torch.Tensor:
-    """(Q, K) bool: which candidates are true matches of which queries."""
+    """Tell which candidates are true matches of which queries, (Q, K) bool."""
     keys = correspondences[:, 0] * num_rows + correspondences[:, 1]
     return torch.isin(queries[:, None] * num_rows + candidates[None, :], keys)
 
 
 def _nearest(queries: torch.Tensor, features: torch.Tensor, chunk: int = 1024) -> torch.Tensor:
-    """Row of the most similar feature for each query."""
+    """Return the row of the most similar feature for each query."""
     return torch.cat([(part @ features.t()).argmax(dim=1) for part in queries.split(chunk)])

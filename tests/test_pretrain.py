@@ -53,6 +53,7 @@ def test_a_run_leaves_all_that_it_should(
     for path in ("run/last.ckpt", "run/backbone.safetensors", "run/features.png"):
         assert path in said
     assert "top-1 match accuracy" in said
+    assert "inlier ratio (0.3 m)" in said  # two voxels
     assert np.asarray(Image.open("run/features.png")).std() > 10
 
     metrics = read_metrics(Path("run"))
@@ -68,6 +69,7 @@ def test_a_run_leaves_all_that_it_should(
     assert metadata.provenance["scores"]["top1_accuracy"] == pytest.approx(
         metrics[-1]["validation/top1_accuracy"]
     )
+    assert metadata.provenance["scores"]["inlier_distance"] == 0.3
     assert yaml.safe_load(metadata.provenance["config"])["name"] == "small"
     trained = weights("run")
     for name, value in backbone.state_dict().items():

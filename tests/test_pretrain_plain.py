@@ -83,13 +83,25 @@ def test_pairs_of_one_batch_are_scored_as_pairs_alone(prepared: Path, tmp_path: 
     """Each pair is compared with its own other view, whatever else is in its batch."""
     found = []
     for batch_size in (1, 4):
-        model = module()
+        model = module(inlier_distance=None if batch_size == 1 else 0.3)
         held_out = loader(prepared, slice(4, 8), batch_size)
         with pytest.warns(UserWarning, match="collapse"):  # no loader to calibrate on
             (figures,) = trainer(tmp_path).validate(model, held_out, verbose=False)
         found.append(figures)
     assert found[0] == pytest.approx(found[1], abs=5e-3)
     assert found[0].keys() >= {"validation/top1_accuracy", "validation/effective_rank"}
+
+
+def test_an_inlier_distance_given_wins(prepared: Path, tmp_path: Path) -> None:
+    found = []
+    for given in (None, 0.05):
+        model = module(inlier_distance=given, num_candidates=200)
+        model.on_scored = found.append
+        with pytest.warns(UserWarning, match="collapse"):
+            trainer(tmp_path).validate(model, loader(prepared, slice(4, 5)), verbose=False)
+    by_voxel, by_hand = found
+    assert (by_voxel["inlier_distance"], by_hand["inlier_distance"]) == (0.3, 0.05)
+    assert by_voxel["inlier_ratio"] > by_hand["inlier_ratio"]
 
 
 class Broken(Exception):

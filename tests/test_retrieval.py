@@ -1,10 +1,24 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 
 from pointcontrast import retrieval
-from pointcontrast.retrieval import collapse_problem, effective_rank, mean_scores, score_pair
+from pointcontrast.data.network_input import NetworkInput
+from pointcontrast.data.pair_dataset import PairDataset
+from pointcontrast.data.pair_readers import StoredPairs
+from pointcontrast.errors import InputError
+from pointcontrast.retrieval import (
+    collapse_problem,
+    effective_rank,
+    inlier_distance_at,
+    mean_scores,
+    score_pair,
+)
 from tests.oracles import retrieval as oracle
 
 
@@ -98,6 +112,41 @@ def test_inliers_are_near_in_the_world() -> None:
     far = score_pair(features, features, points, shifted, matches, generator(), inlier_distance=0.1)
     assert (near.inlier_ratio, far.inlier_ratio) == (1, 0)
     assert (near.matched, far.matched) == (1, 0)
+
+
+@pytest.mark.parametrize("voxel_size", [0.05, 0.1, 0.3])
+def test_perfect_features_score_one_at_any_voxel(prepared: Path, voxel_size: float) -> None:
+    """A view and itself, voxelised twice under other rotations; features name places."""
+    listed = StoredPairs().list_pairs(prepared, ("ones",))[::20]
+    same = [replace(pair, view1=pair.view0) for pair in listed]
+    dataset = PairDataset(prepared, same, NetworkInput(voxel_size=voxel_size))
+    waves = torch.randn(3, 128, generator=generator()) * 3
+    ratios, at_ten_centimetres = [], []
+    for sample in dataset:  # pyright: ignore
+        points = [torch.from_numpy(view.points) for view in (sample.view0, sample.view1)]
+        features = [torch.cat([(p @ waves).cos(), (p @ waves).sin()], 1) for p in points]
+        arguments = (*features, *points, torch.from_numpy(sample.correspondences))
+        distance = inlier_distance_at(voxel_size)
+        scores = score_pair(*arguments, generator(), inlier_distance=distance)
+        ratios.append(scores.inlier_ratio)
+        scores = score_pair(*arguments, generator(), inlier_distance=0.1)
+        at_ten_centimetres.append(scores.inlier_ratio)
+    assert np.mean(ratios) > 0.97
+    if voxel_size == 0.3:
+        assert np.mean(at_ten_centimetres) < 0.7
+
+
+def test_the_inlier_distance_is_the_literatures_at_its_voxels() -> None:
+    assert [inlier_distance_at(size) for size in (0.025, 0.05, 0.1, 0.3)] == [0.1, 0.1, 0.2, 0.6]
+
+
+@pytest.mark.parametrize("num_candidates", [1, 0, -3])
+def test_too_few_candidates_are_refused_and_two_are_enough(num_candidates: int) -> None:
+    features, points, matches = scene()
+    arguments = (features, features, points, points, matches)
+    with pytest.raises(InputError, match=f"num_candidates is {num_candidates}; give at least 2"):
+        score_pair(*arguments, generator(), num_candidates=num_candidates)
+    assert score_pair(*arguments, generator(), num_candidates=2).top1_accuracy == 1
 
 
 def test_mean_over_pairs_turns_matched_into_a_recall() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file
-from pointcontrast.retrieval import SCORES
+from pointcontrast.retrieval import score_titles
 from pointcontrast.runs.folder import METRICS, read_metrics
 
 
@@ -16,7 +16,7 @@ def format_scores(before: dict[str, float], after: dict[str, float]) -> str:
     if not after:
         return "no held-out pairs were scored (data.holdout_fraction is 0, or none overlap)"
     lines = [f"{'held-out pairs':<24}{'before':>10}{'after':>10}{'ratio':>9}"]
-    for key, title in SCORES.items():
+    for key, title in score_titles(after).items():
         ratio = ""
         if key in ("top1_accuracy", "inlier_ratio") and before[key] > 0:
             ratio = f"{after[key] / before[key]:.1f}x"

@@ -16,7 +16,7 @@ import yaml
 from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file, sha256
-from pointcontrast.retrieval import SCORES
+from pointcontrast.retrieval import score_titles
 
 RECIPE = (
     "data.root",
@@ -200,7 +200,7 @@ def _metrics(provenance: Mapping[str, Any]) -> str:
             f"{before[key]:.4f}" if key in before else "",
             f"{after[key]:.4f}",
         )
-        for key, title in SCORES.items()
+        for key, title in score_titles(after).items()
         if key in after
     ]
     return (

@@ -122,6 +122,8 @@ def test_report_gives_ratios_and_curves() -> None:
     after = dict.fromkeys(names, 0.15)
     table = format_scores(before, after)
     assert "15.0x" in table.splitlines()[1]
+    assert "inlier ratio     " in table
+    assert "inlier ratio (0.16 m) " in format_scores(before, after | {"inlier_distance": 0.16})
     assert "no held-out pairs" in format_scores({}, {})
     metrics = [{"step": s, "train/loss": 3.0 - s, "validation/top1_accuracy": s} for s in range(3)]
     draw_curves(Path("curves.png"), {"kitchen": metrics})

@@ -42,7 +42,12 @@ def saved(folder: Path) -> tuple[Path, str]:
         "step": 250,
         "commit": "abc",
         "scores_before": {"top1_accuracy": 0.002, "effective_rank": 3.0},
-        "scores": {"top1_accuracy": 0.0575, "effective_rank": 12.5},
+        "scores": {
+            "top1_accuracy": 0.0575,
+            "inlier_ratio": 0.25,
+            "inlier_distance": 0.2,
+            "effective_rank": 12.5,
+        },
     }
     save_backbone(path, trained_like(), INPUT, provenance)
     return path, card_path(path).read_text(encoding="utf-8")
@@ -64,6 +69,7 @@ def test_the_card_says_what_the_file_is(tmp_path: Path) -> None:
         "| data.root | data/rooms |",
         "| trainer.max_steps | 250 |",
         "| top-1 match accuracy | 0.0020 | 0.0575 |",
+        "| inlier ratio (0.2 m) |  | 0.2500 |",
         "| effective rank | 3.0000 | 12.5000 |",
     ):
         assert line in card
