@@ -1,4 +1,4 @@
-"""Thinning a scene to one point a grid cell, as some authors do before anything else."""
+"""Subsampling of a scene to one point per grid cell."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pointcontrast.voxelize import merge_labels, voxelize_with_inverse
 
 
 def thin_to_grid(arrays: dict[str, NDArray[Any]], size: float) -> dict[str, NDArray[Any]]:
-    """Keep the first point of each cell.
+    """Keep the first point of each grid cell.
 
     Args:
-        arrays: of a labelled scene, by name: ``coord`` (N, 3) metres, and others of N rows;
-            ``semantic`` follows the label rule: a cell whose points disagree is ignored.
-        size: edge of a cell, metres.
+        arrays: Arrays of a labelled scene, by name: ``coord`` (N, 3), metres, and others with N
+            rows. In ``semantic``, cells whose points have different labels become -1.
+        size: Edge length of a cell, metres.
 
     Returns:
-        The same arrays of the points that stay.
+        The same arrays for the kept points.
     """
     rows, _, inverse = voxelize_with_inverse(arrays["coord"], size)
     thinned = {name: array[rows] for name, array in arrays.items()}

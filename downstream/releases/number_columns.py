@@ -1,4 +1,4 @@
-"""Columns of numbers in a text file, as fast as they can be read."""
+"""Fast reader of text files with columns of numbers."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pyarrow import csv
 
 
 def number_columns(data: bytes, types: Mapping[str, pa.DataType]) -> list[NDArray[Any]] | None:
-    """Read lines of numbers with one space between.
+    """Read lines of numbers separated by single spaces.
 
     Args:
-        data: the file.
-        types: name of each column and what it holds.
+        data: Content of the file.
+        types: Name -> type of each column.
 
     Returns:
-        The columns (N,), NaN where that is written; None where a line is anything else: then it
-        is for a slower reader to say which.
+        Columns (N,), or None if a line has another form; a slower reader then finds the line.
+        NaN is read as such.
     """
     try:
         table = csv.read_csv(

@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(benchmark=benchmark_detection)
     parser.add_argument(
         "--release", type=Path,
-        help="images of SUN RGB-D, or what VoteNet's MATLAB step left of them (those in "
+        help="images of SUN RGB-D, or what VoteNet's MATLAB script left of them (those in "
         "../shared/data, else generated ones)",
     )  # fmt: skip
     parser.add_argument("--rounds", type=int, default=20, help="of sampling and grouping")

@@ -1,4 +1,4 @@
-"""The classes of S3DIS, and what an annotation file is of."""
+"""Classes of S3DIS, and names of annotation files."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ CLASS_NAMES: tuple[str, ...] = (
     "board",
     "clutter",
 )
-"""The 13 classes. Their order moves no figure. SpatioTemporalSegmentation
-(``lib/datasets/stanford.py``) has ``stairs`` among them, at 10, and ignores it."""
+"""The 13 classes. Metrics do not depend on their order. SpatioTemporalSegmentation
+(``lib/datasets/stanford.py``) also lists ``stairs``, at 10, and ignores it."""
 
 IGNORED = ("stairs",)
-"""Annotated, but of no class: its points become -1. Other work calls them clutter."""
+"""Annotated but ignored: points become -1. Other work labels them clutter."""
 
 MISSPELT = {"staris": "stairs"}
-"""Misspelt class -> class. One reader of the release speaks of ``staris`` (reference:
-charlesq34/pointnet, ``sem_seg/indoor3d_util.py``), another of ``stairs`` (HuguesTHOMAS/KPConv,
+"""Misspelt class -> class. One reader of the release has ``staris`` (reference:
+charlesq34/pointnet, ``sem_seg/indoor3d_util.py``), another ``stairs`` (HuguesTHOMAS/KPConv,
 ``datasets/S3DIS.py``)."""
 
 _FILE_NAME = re.compile(r"([A-Za-z]+)_(\d+)(.*)")
@@ -40,12 +40,13 @@ _COPY = re.compile(r" ?\(\d+\)")
 
 @dataclass(frozen=True)
 class AnnotationName:
-    """What the name of an annotation file says.
+    """Parsed name of an annotation file.
 
     Attributes:
-        row: a row of ``CLASS_NAMES``; -1 for what is ignored.
-        proper: how the file should be called, such as ``chair_3.txt``.
-        is_copy: the name is the proper one with a number in parentheses, as a copy gets it.
+        row: Row of ``CLASS_NAMES``; -1 if ignored.
+        proper: Correct name of the file, such as ``chair_3.txt``.
+        is_copy: Whether the name is the correct one with a number in parentheses, as file managers
+            name copies.
     """
 
     row: int
@@ -54,20 +55,19 @@ class AnnotationName:
 
 
 def read_annotation_name(path: Path) -> AnnotationName:
-    """What an annotation file is of, by its name: ``chair_3.txt``.
+    """Parse the name of an annotation file, such as ``chair_3.txt``.
 
-    Another case, a known misspelling and text after the number are taken; a class that is not
-    known is not, and neither is a name without a number.
+    Upper case, known misspellings and text after the number are accepted.
 
     Raises:
-        InputError: the name is not ``<class>_<number>.txt`` with a known class.
+        InputError: The name is not ``<class>_<number>.txt`` with a known class.
     """
     match = _FILE_NAME.fullmatch(path.stem)
     name = match.group(1).lower() if match else ""
     name = MISSPELT.get(name, name)
     if match is None or name not in CLASS_NAMES + IGNORED:
         raise InputError(
-            f"{path}: the name says no known class; it must be <class>_<number>.txt with one of "
+            f"{path}: the name has no known class; it must be <class>_<number>.txt with one of "
             f"{', '.join((*CLASS_NAMES, *IGNORED))}"
         )
     return AnnotationName(

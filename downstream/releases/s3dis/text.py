@@ -1,6 +1,6 @@
-r"""Points from the release's text files: ``x y z r g b`` a line, metres and 0..255.
+r"""Reader of the release's text files: lines ``x y z r g b``, metres and 0..255.
 
-Four lines of version 1.2 hold a control byte. In each a character lost its bit 0x20:
+Four lines of version 1.2 contain a control byte, a character that lost its bit 0x20:
 
 ==========================================  ======================  ==========  ============
 file, line                                  written                 should be   reported in
@@ -12,13 +12,13 @@ Area_2/auditorium_1/auditorium_1, 741101    ``167.\x1000000``       0           
 ==========================================  ======================  ==========  ============
 
 Issues on GitHub: [1] charlesq34/pointnet 45, [2] HuguesTHOMAS/KPConv 82, [3] JonasSchult/Mask3D 87,
-[4] zeliu98/CloserLook3D 15, [5] loicland/superpoint_graph 29, [6] VinAIResearch/ISBNet 60. That
-``-9.160`` is meant shows in [5]: the lines around it have it.
+[4] zeliu98/CloserLook3D 15, [5] loicland/superpoint_graph 29, [6] VinAIResearch/ISBNet 60. The
+neighbouring lines in [5] show that ``-9.160`` is meant.
 
-So the rule is: the lost bit is put back. Where this does not give six numbers, but a space
-does and the byte stands where two numbers meet, it is a space. The line must then make sense, and
-the point lie where the file's others are. All other lines that make no sense are errors. The
-authors' code prints such lines and leaves them out (reference: PointContrast,
+A damaged line is repaired by restoring the lost bit. If this does not give six numbers, the byte
+between two numbers is replaced by a space. The line must then be valid, and its point must lie near
+the other points of the file. All other invalid lines are errors. The authors' code prints such
+lines and leaves them out (reference: PointContrast,
 ``downstream/semseg/lib/datasets/preprocessing/stanford.py``).
 """
 
@@ -40,8 +40,8 @@ from downstream.releases.number_columns import number_columns
 from pointcontrast.errors import InputError
 
 MARGIN = 0.1
-"""Metres. A mended point lies in the box of the file's other points, or this close to it: an
-object is in one place."""
+"""Largest distance, metres, of a repaired point from the bounding box of the file's other points.
+A file has the points of one object, which are close together."""
 
 _TYPES = dict.fromkeys("xyz", pa.float64()) | dict.fromkeys("rgb", pa.float32())
 _NUMBER = rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
@@ -54,12 +54,12 @@ _FARTHEST = float(np.finfo(np.float32).max)
 
 @dataclass(frozen=True)
 class TextPoints:
-    """The points of one file.
+    """Points of a file.
 
     Attributes:
-        coord: (N, 3) float32 metres, N >= 1, finite.
-        color: (N, 3) uint8.
-        notes: what was mended, each with file, line, what was read and what it became.
+        coord: Positions (N, 3) float32, metres, finite; N >= 1.
+        color: RGB colours (N, 3) uint8.
+        notes: Repaired lines, each with file, line number, text and repaired text.
     """
 
     coord: NDArray[np.float32]
@@ -68,11 +68,11 @@ class TextPoints:
 
 
 def read_points(path: Path) -> TextPoints:
-    """Read one file.
+    """Read a file.
 
     Raises:
-        InputError: it is missing or empty, or a line is not six numbers, finite, with colours that
-            are whole numbers in 0..255, and cannot be mended.
+        InputError: The file is missing or empty, or a line is not six finite numbers with integer
+            colours in 0..255 and cannot be repaired.
     """
     try:
         data = path.read_bytes()
@@ -82,7 +82,7 @@ def read_points(path: Path) -> TextPoints:
         raise InputError(f"{path} is empty; copy it from the release again")
     columns = _read_quickly(data)
     notes: tuple[str, ...] = ()
-    if columns is None or not _makes_sense(columns).all():
+    if columns is None or not _valid_rows(columns).all():
         columns, notes = _read_line_by_line(path, data)
     coord = np.empty((len(columns[0]), 3), np.float32)
     color = np.empty((len(columns[0]), 3), np.uint8)
@@ -93,14 +93,14 @@ def read_points(path: Path) -> TextPoints:
 
 
 def _read_quickly(data: bytes) -> list[NDArray[Any]] | None:
-    """Six columns of N numbers; None where a line is not six numbers with one space between."""
+    """Read six columns (N,); None if a line is not six numbers separated by single spaces."""
     if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
-        return None  # the parser would end a line there
+        return None  # the parser would split lines at a lone carriage return
     return number_columns(data, _TYPES)
 
 
-def _makes_sense(columns: Sequence[NDArray[Any]]) -> NDArray[np.bool_]:
-    """(N,) which rows are finite, also as float32, with whole colours in 0..255."""
+def _valid_rows(columns: Sequence[NDArray[Any]]) -> NDArray[np.bool_]:
+    """Return a mask (N,) of rows finite in float32, with integer colours in 0..255."""
     valid = np.ones(len(columns[0]), dtype=bool)
     for column in columns[:3]:
         valid &= np.abs(column) <= _FARTHEST
@@ -110,41 +110,41 @@ def _makes_sense(columns: Sequence[NDArray[Any]]) -> NDArray[np.bool_]:
 
 
 def _read_line_by_line(path: Path, data: bytes) -> tuple[list[NDArray[Any]], tuple[str, ...]]:
-    """Six columns, and what was mended; for files that cannot be read quickly."""
+    """Read six columns, and notes on repaired lines, of a file that the fast reader refuses."""
     values, numbers = array("d"), array("q")
-    mended: dict[int, tuple[bytes, bytes]] = {}  # by row
+    repaired: dict[int, tuple[bytes, bytes]] = {}  # by row
     for number, ended in enumerate(io.BytesIO(data), start=1):
         line = ended.rstrip(b"\r\n")
         if not line.strip(b" \t"):
             continue
-        text = line if _LINE.fullmatch(line) else _mend(line)
+        text = line if _LINE.fullmatch(line) else _repair(line)
         if text is None:
             raise _wrong_line(path, number, line)
         if text is not line:
-            mended[len(numbers)] = (line, text)
+            repaired[len(numbers)] = (line, text)
         values.extend(map(float, text.split()))
         numbers.append(number)
     rows = np.frombuffer(values).reshape(-1, 6)
     columns: list[NDArray[Any]] = [rows[:, axis] for axis in range(6)]
-    valid = _makes_sense(columns)
+    valid = _valid_rows(columns)
     if not valid.all():
         number = numbers[int(np.argmin(valid))]
         raise _wrong_line(path, number, data.split(b"\n")[number - 1].rstrip(b"\r"))
-    others = np.delete(rows[:, :3], list(mended), axis=0) if mended else rows[:, :3]
-    for row, (line, _) in mended.items():
-        if not _lies_among(rows[row, :3], others):
+    others = np.delete(rows[:, :3], list(repaired), axis=0) if repaired else rows[:, :3]
+    for row, (line, _) in repaired.items():
+        if not _lies_near(rows[row, :3], others):
             raise _wrong_line(path, numbers[row], line)
     notes = tuple(
         f"{path.name}, line {numbers[row]}: {line!r} read as {text!r}"
-        for row, (line, text) in mended.items()
+        for row, (line, text) in repaired.items()
     )
     return columns, notes
 
 
-def _mend(line: bytes) -> bytes | None:
-    """The line with its control bytes as what they were before they lost a bit, or as spaces.
+def _repair(line: bytes) -> bytes | None:
+    """Restore the lost bit of control bytes, or replace them by spaces.
 
-    Only one of the two gives six numbers: a digit joins what a space parts.
+    Only one of the two gives six numbers: a digit joins numbers, a space separates them.
     """
     whole = bytes(byte | _LOST_BIT if byte in _CONTROL else byte for byte in line)
     for text in (whole, _BETWEEN.sub(b" ", line)):
@@ -153,8 +153,8 @@ def _mend(line: bytes) -> bytes | None:
     return None
 
 
-def _lies_among(point: NDArray[np.float64], others: NDArray[np.float64]) -> bool:
-    """Whether a point (3,) lies in the box of others (N, 3), ``MARGIN`` wider."""
+def _lies_near(point: NDArray[np.float64], others: NDArray[np.float64]) -> bool:
+    """Return whether a point (3,) is within ``MARGIN`` of the bounding box of others (N, 3)."""
     if not len(others):
         return False
     low, high = others.min(axis=0) - MARGIN, others.max(axis=0) + MARGIN
@@ -163,6 +163,6 @@ def _lies_among(point: NDArray[np.float64], others: NDArray[np.float64]) -> bool
 
 def _wrong_line(path: Path, number: int, line: bytes) -> InputError:
     return InputError(
-        f"{path}, line {number}: {line[:80]!r} is not `x y z r g b` with finite numbers and whole "
-        "colours in 0..255, and is not to be mended; correct the line or copy the file again"
+        f"{path}, line {number}: {line[:80]!r} is not `x y z r g b` with finite numbers and "
+        "integer colours in 0..255, and cannot be repaired; correct the line or copy the file again"
     )

@@ -1,4 +1,4 @@
-"""The scan's ``.txt``: the rigid transform that turns a room's walls along the axes."""
+"""Reader of a scan's ``.txt``: the rigid transform that aligns walls with the axes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def read_info(path: Path) -> dict[str, str]:
     """Read the ``key = value`` lines of a scan's ``.txt``.
 
     Raises:
-        InputError: missing, or not text.
+        InputError: The file is missing or not text.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -33,11 +33,11 @@ def read_axis_alignment(path: Path) -> NDArray[np.float64] | None:
     """Read ``axisAlignment`` of a scan's ``.txt``.
 
     Returns:
-        (4, 4) float64 ``aligned_from_scan``, a rigid transform in metres with z up; None where
-        the file has no such line, as in the test scans.
+        Rigid transform ``aligned_from_scan`` (4, 4) float64, metres, with z up. None if the file
+        has no such line, as in the test scans.
 
     Raises:
-        InputError: the file is missing, or the value is not a rigid transform.
+        InputError: The file is missing, or the value is not a rigid transform.
     """
     value = read_info(path).get(_KEY)
     if value is None:

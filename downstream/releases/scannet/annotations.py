@@ -1,9 +1,8 @@
-"""The labels of a scan's vertices: NYU40 ids, and the objects that annotators drew.
+"""Readers of a scan's annotations: NYU40 ids per vertex, and annotated objects.
 
-A scan is cut into small segments (``segs.json``: the segment of each vertex); an object is a
-list of segments with a raw category in words (``aggregation.json``); the release's map gives each
-category its NYU40 id. ``_vh_clean_2.labels.ply`` holds the resulting id of each vertex, and is
-what the benchmark is scored on.
+``segs.json`` assigns each vertex to a small segment. An object of ``aggregation.json`` is a list of
+segments with a raw category in words. The label map of the release gives each category its NYU40
+id. ``_vh_clean_2.labels.ply`` has the resulting id per vertex, which the benchmark evaluates.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ from pointcontrast.files import read_json
 
 @dataclass(frozen=True)
 class Objects:
-    """The annotated objects of a scan.
+    """Annotated objects of a scan.
 
     Attributes:
-        instance: (N,) int32, the object of each vertex, -1 for none.
-        categories: object id -> its raw category.
-        notes: what was odd in the files, for the scene's ``meta.json``.
+        instance: Object id of each vertex (N,) int32, -1 for none.
+        categories: Object id -> raw category.
+        notes: Irregularities of the files, for the scene's ``meta.json``.
     """
 
     instance: NDArray[np.int32]
@@ -40,19 +39,20 @@ class Objects:
 def checked_labels(
     labels: NDArray[np.integer], scan: str, path: Path
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Hold the labels of a scan against the map.
+    """Check the labels of a scan.
+
+    Three scans are known to have one invalid id each (``classes.BOGUS_IDS``), which becomes 0.
 
     Args:
-        labels: (N,) what ``labels.ply`` holds.
-        scan: the scan's id.
-        path: of the file, for messages.
+        labels: Labels (N,) of ``labels.ply``.
+        scan: Id of the scan.
+        path: Path of the file, for messages.
 
     Returns:
-        (N,) int64 NYU40 ids, 0 where nothing is annotated; and notes: three scans are known to
-        hold one id each that means nothing (``classes.BOGUS_IDS``), which becomes 0.
+        NYU40 ids (N,) int64, 0 where nothing is annotated; and notes.
 
     Raises:
-        InputError: any other id outside 0..40.
+        InputError: Any other id is outside 0..40.
     """
     notes: tuple[str, ...] = ()
     labels = labels.astype(np.int64)
@@ -70,21 +70,21 @@ def checked_labels(
 
 
 def read_objects(segments_path: Path, aggregation_path: Path, num_vertices: int) -> Objects:
-    """Read which object each vertex belongs to.
+    """Read the object of each vertex.
 
-    Where two objects claim a segment, the later has it, as in VoteNet's loader
-    (facebookresearch/votenet, scannet/load_scannet_data.py). An object that repeats an earlier
-    one is left out instead: scene0217_00 lists all its objects twice, and there VoteNet's rule
-    would leave the first of each pair as an empty box.
+    If two objects share a segment, the later one gets it, as in VoteNet's loader
+    (facebookresearch/votenet, scannet/load_scannet_data.py). An object that repeats an earlier one
+    is left out: scene0217_00 lists all its objects twice, and VoteNet's rule would turn the first
+    of each pair into an empty box.
 
     Args:
-        segments_path: ``_vh_clean_2.0.010000.segs.json``.
-        aggregation_path: ``.aggregation.json``.
-        num_vertices: of the scan's mesh.
+        segments_path: Path of ``_vh_clean_2.0.010000.segs.json``.
+        aggregation_path: Path of ``.aggregation.json``.
+        num_vertices: Number of vertices of the scan's mesh.
 
     Raises:
-        InputError: a file is missing, not JSON, incomplete, of another mesh, or names segments
-            that are not there.
+        InputError: A file is missing, not JSON, incomplete or of another mesh, or it names segments
+            that do not exist.
     """
     segment_ids, segment_of_vertex = _read_segments(segments_path, num_vertices)
     object_of_segment = np.full(len(segment_ids), -1, dtype=np.int32)
@@ -112,13 +112,13 @@ def read_objects(segments_path: Path, aggregation_path: Path, num_vertices: int)
 
 
 def read_label_map(path: Path) -> dict[str, int]:
-    """Read the release's map from raw categories to NYU40 ids.
+    """Read the label map of the release, from raw categories to NYU40 ids.
 
     Returns:
-        Category -> id, 0 where the map has none.
+        Category -> id, 0 if the map has none.
 
     Raises:
-        InputError: missing, without its columns, or with an id outside 1..40.
+        InputError: The file is missing, lacks a column, or has an id outside 1..40.
     """
     try:
         with open(path, encoding="utf-8", newline="") as file:
@@ -143,22 +143,27 @@ def read_label_map(path: Path) -> dict[str, int]:
 
 
 def object_labels(objects: Objects, label_map: Mapping[str, int], path: Path) -> dict[int, int]:
-    """The NYU40 id of each object, by its category.
+    """Return the NYU40 id of each object, by its category.
+
+    Args:
+        objects: Objects of the scan.
+        label_map: Raw category -> NYU40 id.
+        path: Path of the aggregation, for messages.
 
     Raises:
-        InputError: a category is not in the map; ``path`` is that of the aggregation.
+        InputError: A category is not in the map.
     """
     for number, category in objects.categories.items():
         if category not in label_map:
             raise InputError(
                 f"{path}: object {number} is a {category!r}, which the label map does not have; "
-                "take the map of the same release"
+                "use the map of the same release"
             )
     return {number: label_map[category] for number, category in objects.categories.items()}
 
 
 def commonest_labels(objects: Objects, labels: NDArray[np.int64]) -> dict[int, int]:
-    """The NYU40 id of each object, by most of its vertices: for want of the map."""
+    """Return the most common NYU40 id of each object's vertices, in the absence of a label map."""
     inside = objects.instance >= 0
     num_ids = NUM_NYU40 + 1
     size = (max(objects.categories, default=-1) + 1) * num_ids
@@ -168,7 +173,7 @@ def commonest_labels(objects: Objects, labels: NDArray[np.int64]) -> dict[int, i
 
 
 def _read_segments(path: Path, num_vertices: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The ids of the S segments, sorted, and the row among them of each vertex."""
+    """Read the sorted ids of the segments, and the row among them of each vertex."""
     content = read_json(path)
     value = content.get("segIndices") if isinstance(content, dict) else None
     segments = _integers(value)
@@ -183,7 +188,7 @@ def _read_segments(path: Path, num_vertices: int) -> tuple[NDArray[np.int64], ND
 
 
 def _read_groups(path: Path) -> list[tuple[int, str, NDArray[np.int64]]]:
-    """Id, category and segments of each object, in the order of the file."""
+    """Read id, category and segments of each object, in the order of the file."""
     content = read_json(path)
     groups = content.get("segGroups") if isinstance(content, dict) else None
     if not isinstance(groups, list):
@@ -204,12 +209,12 @@ def _read_groups(path: Path) -> list[tuple[int, str, NDArray[np.int64]]]:
 
 
 def _integers(value: Any) -> NDArray[np.int64] | None:
-    """A JSON list of integers as an array, or None if it is something else."""
+    """Convert a JSON list of integers to an array; None for any other value."""
     if not isinstance(value, list):
         return None
     try:
         array = np.array(value)
-    except ValueError:  # lists of unequal length within
+    except ValueError:  # nested lists of unequal lengths
         return None
     if array.ndim != 1 or (len(array) and array.dtype.kind != "i"):
         return None

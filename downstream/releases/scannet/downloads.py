@@ -1,8 +1,8 @@
-"""Which files of the release each purpose needs, so that nobody fetches 1.2 TB for 20 GB.
+"""Files of the release to download for each purpose: 20 GB may do in place of 1.2 TB.
 
-Sizes are other people's figures, rounded as they gave them:
+Sizes are quoted from these sources:
 
-- the whole release: 1.2 TB, as its download script warns (quoted in Yang7879/3D-BoNet issue 34)
+- the whole release: 1.2 TB, according to its download script (Yang7879/3D-BoNet issue 34)
 - all ``.sens``: "~80%" of the release (facebookresearch/votenet issue 7), so about 1 TB
 - ``_vh_clean_2.ply`` and ``_vh_clean_2.labels.ply`` of all scans: 20 GB (lyqun/FPConv issue 8,
   DylanWusee/pointconv issue 2); with ``segs.json`` and ``aggregation.json`` still about 20 GB
@@ -10,7 +10,7 @@ Sizes are other people's figures, rounded as they gave them:
 - ``_vh_clean_2.ply``, ``.txt``, ``segs.json`` and ``aggregation.json``: 10.6 GB
   (daveredrum/ScanRefer, data/scannet/README.md)
 
-A split's share is estimated by its number of scans, and a scan's as the mean.
+The size of a split is estimated from its number of scans and the mean size of a scan.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ _HOW_TO = (
 
 @dataclass(frozen=True)
 class Download:
-    """What one purpose needs.
+    """Files for a purpose.
 
     Attributes:
-        endings: of each scan's files, as the official script's ``--type`` takes them.
-        test_endings: those that the hidden test scans have.
-        label_map: whether ``scannetv2-labels.combined.tsv`` is needed.
-        gigabytes: of all 1613 scans.
-        note: what else to know.
+        endings: Endings of a scan's files, as ``--type`` of the official script takes them.
+        test_endings: Endings that the hidden test scans have.
+        label_map: Whether ``scannetv2-labels.combined.tsv`` is needed.
+        gigabytes: Size for all 1613 scans.
+        note: Further information.
     """
 
     endings: tuple[str, ...]
@@ -66,23 +66,23 @@ DOWNLOADS: dict[Purpose, Download] = {
         (SENS,),
         False,
         1000,
-        "The streams hold depth, colour and poses of every frame; only every 25th is read.",
+        "The streams have depth, colour and pose of every frame; only every 25th is read.",
     ),
     "pairs-depth-only": Download(
         (SENS,),
         (SENS,),
         False,
         1000,
-        "The release has no depth without colour, so this is the same download: colour is passed "
-        "over when the file is read, not when it is fetched. For less, take crops.",
+        "The release has no depth without colour, so the download is the same as for pairs; colour "
+        "is skipped when the file is read. The download for crops is smaller.",
     ),
     "crops": Download(
         (MESH, INFO),
         (MESH, INFO),
         False,
         10.6,
-        "Views without .sens: crops of the reconstruction (scenes --no-labels). The size is of "
-        "these with segs.json and aggregation.json, so an upper bound.",
+        "Views without .sens: crops of the reconstruction (scenes --no-labels). The size includes "
+        "segs.json and aggregation.json, so it is an upper bound.",
     ),
     "scenes": Download(
         (MESH, LABELS, INFO),
@@ -96,8 +96,8 @@ DOWNLOADS: dict[Purpose, Download] = {
         (MESH, INFO),
         True,
         20,
-        f"For detection and instances: objects and boxes too. {LABELS} may be left out: classes "
-        "then come from the objects.",
+        f"For detection and instances: objects and boxes. {LABELS} may be left out; classes then "
+        "come from the objects.",
     ),
 }
 PURPOSES: tuple[Purpose, ...] = tuple(DOWNLOADS)
@@ -106,16 +106,16 @@ PURPOSES: tuple[Purpose, ...] = tuple(DOWNLOADS)
 def download_list(
     purpose: Purpose, split: Split, ids: Sequence[str], *, files: bool = False
 ) -> str:
-    """Say what to download for a purpose.
+    """Return the download commands for a purpose.
 
     Args:
-        purpose: what for.
-        split: of which scans.
-        ids: the ids of the split.
-        files: name every single file too, one a line.
+        purpose: Purpose of the download.
+        split: Split of the scans.
+        ids: Ids of the split.
+        files: Whether to list every single file, one per line.
 
     Raises:
-        InputError: there are no ids.
+        InputError: There are no ids.
     """
     if not ids:
         raise InputError(f"the split {split} has no scans")
@@ -127,7 +127,7 @@ def download_list(
     each = needed.gigabytes / NUM_SCANS
     lines = [
         f"# {purpose}, {split}: {len(ids)} scans of {count}, about "
-        f"{_rounded(each * len(ids))}; {_rounded(each)} a scan on average, and about "
+        f"{_rounded(each * len(ids))}; {_rounded(each)} per scan on average, about "
         f"{_rounded(needed.gigabytes)} for all {NUM_SCANS} scans",
         f"# {needed.note}",
         f"# {_HOW_TO}",
@@ -143,7 +143,7 @@ def download_list(
 
 
 def _rounded(gigabytes: float) -> str:
-    """A size with two figures: it is an estimate."""
+    """Format a size with two significant digits, since it is an estimate."""
     for unit, factor in (("TB", 1e-3), ("GB", 1.0), ("MB", 1e3)):
         if gigabytes * factor >= 1:
             return f"{float(f'{gigabytes * factor:.2g}'):g} {unit}"

@@ -1,4 +1,4 @@
-"""The labels of a scan put on its scene: classes, instances, boxes."""
+"""Labels of a scan as classes, instances and boxes of its scene."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import LabelledScene
 
 
-def labelled(
+def add_labels(
     scene: LabelledScene, scan: Path, map_path: Path, vertices: NDArray[np.float32]
 ) -> LabelledScene:
-    """Add classes to a scene and, where the files are there, objects and their boxes.
+    """Add classes to a scene and, if the files exist, objects and their boxes.
 
-    The classes are those of ``labels.ply``, which the benchmark is scored on, or of the objects
-    where that is missing. An object's class is its category's, by the label map; without the map
-    it is that of most of its vertices.
+    Classes come from ``labels.ply``, which the benchmark evaluates, or from the objects if that
+    file is missing. The class of an object is that of its category in the label map, or the most
+    common class of its vertices without a label map.
 
     Args:
-        scene: of the scan, without labels.
-        scan: the scan's folder.
-        map_path: of the map from raw categories to NYU40; it need not be there if the labels are.
-        vertices: (N, 3) of the scan's mesh, in its own frame.
+        scene: Scene of the scan, without labels.
+        scan: Folder of the scan.
+        map_path: Path of the label map; it may be missing if ``labels.ply`` exists.
+        vertices: Vertices of the scan's mesh (N, 3), in the frame of the scan.
 
     Raises:
-        InputError: no labels, or a file that is missing or wrong; the message names it.
+        InputError: There are no labels, or a file is missing or wrong.
     """
     labels_path, aggregation = scan_file(scan, LABELS), scan_file(scan, AGGREGATION)
     has_objects = aggregation.exists() or scan_file(scan, SEGMENTS).exists()
@@ -63,7 +63,9 @@ def labelled(
             ids = commonest_labels(objects, nyu40)
         notes += objects.notes
     if objects is not None and not labels_path.exists():
-        by_object = np.zeros(max(ids, default=-1) + 2, dtype=np.int64)  # the last is for -1
+        by_object = np.zeros(
+            max(ids, default=-1) + 2, dtype=np.int64
+        )  # the last entry is for id -1
         by_object[list(ids)] = list(ids.values())
         nyu40 = by_object[objects.instance]
     scene = replace(
@@ -75,7 +77,7 @@ def labelled(
 
 
 def _with_boxes(scene: LabelledScene, objects: Objects, ids: dict[int, int]) -> LabelledScene:
-    """The scene with instances and the axis-aligned box about each, whatever its class."""
+    """Add instances and the axis-aligned box of each, whatever its class."""
     inside = np.flatnonzero(objects.instance >= 0)
     order = inside[np.argsort(objects.instance[inside], kind="stable")]
     instances, starts = np.unique(objects.instance[order], return_index=True)

@@ -1,4 +1,4 @@
-"""ScanNet's meshes: PLY files of coloured triangles, and of a label per vertex."""
+"""Readers of ScanNet's PLY files: coloured meshes, and labels per vertex."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from plyfile import PlyData, PlyParseError
 
 from pointcontrast.errors import InputError
 
-_SHIFT = 1e-3  # metres that the two meshes of a scan may differ by
+_SHIFT = 1e-3  # largest difference between the two meshes of a scan, metres
 
 
 @dataclass(frozen=True)
 class Mesh:
-    """A coloured triangle mesh.
+    """Coloured triangle mesh.
 
     Attributes:
-        vertices: (N, 3) float32 metres, in the frame of the scan.
-        colors: (N, 3) uint8 RGB.
-        triangles: (T, 3) int32 rows of ``vertices``.
+        vertices: Positions (N, 3) float32, metres, in the frame of the scan.
+        colors: RGB colours (N, 3) uint8.
+        triangles: Rows of ``vertices`` (T, 3) int32.
     """
 
     vertices: NDArray[np.float32]
@@ -34,8 +34,8 @@ def read_mesh(path: Path) -> Mesh:
     """Read ``_vh_clean_2.ply``.
 
     Raises:
-        InputError: missing, cut short, not a PLY file, without colours, with NaN, or with
-            triangles of vertices that are not there.
+        InputError: The file is missing, truncated or not a PLY file, or it has no colours, NaN, or
+            triangles of vertices that do not exist.
     """
     ply = _read_ply(path)
     vertices = _vertices(path, ply)
@@ -49,14 +49,14 @@ def read_vertex_labels(path: Path, vertices: NDArray[np.float32]) -> NDArray[np.
     """Read the labels of ``_vh_clean_2.labels.ply``.
 
     Args:
-        path: the file.
-        vertices: (N, 3) of the scan's mesh, which it must have too.
+        path: The file.
+        vertices: Vertices of the scan's mesh (N, 3), which the file must have as well.
 
     Returns:
-        (N,) int64, what its property ``label`` holds.
+        Property ``label`` (N,) int64.
 
     Raises:
-        InputError: missing, cut short, without labels, or of another mesh.
+        InputError: The file is missing, truncated, without labels, or of another mesh.
     """
     ply = _read_ply(path)
     labels = _column(path, ply, "label")
@@ -72,14 +72,14 @@ def read_vertex_labels(path: Path, vertices: NDArray[np.float32]) -> NDArray[np.
 
 
 def vertex_normals(mesh: Mesh) -> NDArray[np.float32]:
-    """Normals of the vertices: of the triangles around each, weighted by their areas.
+    """Compute vertex normals, the area-weighted means of the adjacent triangles' normals.
 
     Returns:
-        (N, 3) float32 unit vectors, on the side from which triangles run counter-clockwise;
-        0 0 0 at a vertex with no triangle of any area.
+        Unit vectors (N, 3) float32, towards the side from which triangles are counter-clockwise.
+        0 0 0 at a vertex without a triangle of positive area.
     """
     corners = mesh.vertices.astype(np.float64)[mesh.triangles]  # (T, 3, 3)
-    # as long as twice the area: the sum weighs by itself
+    # the length is twice the area, so a sum is weighted by area
     cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     rows, weights = mesh.triangles.ravel(), np.repeat(cross, 3, axis=0)
     count = len(mesh.vertices)

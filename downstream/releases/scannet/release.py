@@ -1,4 +1,4 @@
-"""What lies where in a ScanNet v2 release, and the official splits."""
+"""Files and folders of a ScanNet v2 release, and the official splits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LABELS = "_vh_clean_2.labels.ply"
 SEGMENTS = "_vh_clean_2.0.010000.segs.json"
 AGGREGATION = ".aggregation.json"
 FINE_AGGREGATION = "_vh_clean.aggregation.json"
-"""Its segments are those of the fine mesh (``_vh_clean.segs.json``), which we do not read."""
+"""Objects as segments of the fine mesh (``_vh_clean.segs.json``); not read."""
 
 Split = Literal["train", "val", "test", "trainval"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test", "trainval")
@@ -29,10 +29,10 @@ _SCAN_ID = re.compile(r"scene\d{4}_\d{2}", re.ASCII)
 
 
 def check_scan_id(name: str, where: str) -> str:
-    """Return ``name`` if it is a scan's id: names from files must never lead anywhere else.
+    """Return ``name`` if it is a scan's id, so that a name from a file never leads elsewhere.
 
     Raises:
-        InputError: it is not ``scene`` + 4 digits + ``_`` + 2 digits.
+        InputError: It is not ``scene`` + 4 digits + ``_`` + 2 digits.
     """
     if not _SCAN_ID.fullmatch(name):
         raise InputError(f"{where}: {name!r} is not a scan's id, such as scene0000_00")
@@ -40,24 +40,25 @@ def check_scan_id(name: str, where: str) -> str:
 
 
 def is_test_scan(scan: Path) -> bool:
-    """Whether a scan's folder is one of the hidden test set's, which has no labels."""
+    """Return whether a folder is a scan of the hidden test set, which has no labels."""
     return scan.parent.name == TEST_SCANS
 
 
 def scan_file(scan: Path, ending: str) -> Path:
-    """The path of one file of the scan in folder ``scan``."""
+    """Return the path of a file of the scan in folder ``scan``."""
     return scan / f"{scan.name}{ending}"
 
 
 def read_split(folder: Path, split: Split) -> tuple[str, ...]:
-    """The ids of a split, in the order of its file.
+    """Read the ids of a split, in the order of its file.
 
     Args:
-        folder: of ``scannetv2_train.txt``, ``scannetv2_val.txt`` and ``scannetv2_test.txt``.
-        split: trainval is train, then val: all of ``scans/``, which the authors pretrain on.
+        folder: Folder of ``scannetv2_train.txt``, ``scannetv2_val.txt`` and ``scannetv2_test.txt``.
+        split: Split. trainval is train followed by val, all of ``scans/``, which the authors
+            pretrain on.
 
     Raises:
-        InputError: a file is missing, or a line is not a scan's id.
+        InputError: A file is missing, or a line is not a scan's id.
     """
     ids: list[str] = []
     for part in ("train", "val") if split == "trainval" else (split,):
@@ -71,15 +72,14 @@ def read_split(folder: Path, split: Split) -> tuple[str, ...]:
 
 
 def find_scans(release: Path, ids: Collection[str] | None = None) -> list[Path]:
-    """Find the scans' folders of a release, sorted by id.
+    """Find the folders of scans, sorted by id.
 
     Args:
-        release: the folder that holds ``scans`` or ``scans_test`` or both, or one of these.
-        ids: those wanted; None takes all. Some may be missing: who downloads a part wants a
-            part.
+        release: Folder with ``scans``, ``scans_test`` or both, or one of these two.
+        ids: Ids to find, of which some may be missing; None is all.
 
     Raises:
-        InputError: ``release`` is not there or holds none of them.
+        InputError: ``release`` does not exist or has none of the scans.
     """
     if not release.is_dir():
         raise InputError(f"{release} is not a folder; give the folder of the ScanNet release")
@@ -103,5 +103,5 @@ def find_scans(release: Path, ids: Collection[str] | None = None) -> list[Path]:
 
 
 def label_map_path(scan: Path) -> Path:
-    """Where the release of a scan keeps the map from raw categories to NYU40."""
+    """Return the path of the label map in the release of a scan."""
     return scan.parent.parent / LABEL_MAP

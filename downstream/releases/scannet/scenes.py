@@ -16,7 +16,7 @@ import numpy as np
 
 from downstream.releases.scannet.alignment import read_axis_alignment
 from downstream.releases.scannet.classes import CLASS_NAMES
-from downstream.releases.scannet.labelling import labelled
+from downstream.releases.scannet.labelling import add_labels
 from downstream.releases.scannet.mesh import read_mesh, vertex_normals
 from downstream.releases.scannet.release import (
     AGGREGATION,
@@ -118,7 +118,7 @@ def _read_scan(scan: Path, settings: SceneSettings) -> LabelledScene:
         },
     )
     if settings.labels and not is_test_scan(scan):
-        scene = labelled(scene, scan, _label_map(scan, settings), mesh.vertices)
+        scene = add_labels(scene, scan, _label_map(scan, settings), mesh.vertices)
     return scene
 
 

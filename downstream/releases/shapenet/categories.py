@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# The release's taxonomy.json lists several words for each; these are the commonest of them.
+# taxonomy.json of the release lists several names for each; these are the most common.
 _CATEGORIES: dict[str, str] = {
     "02691156": "airplane",
     "02747177": "trash can",
@@ -62,8 +62,8 @@ _CATEGORIES: dict[str, str] = {
 }
 
 SYNSETS: tuple[str, ...] = tuple(_CATEGORIES)
-"""WordNet 3.0 offsets, eight digits: the folders of the release, a row for each category.
+"""WordNet 3.0 offsets of eight digits, the folders of the release, one per category.
 
-v1 has two folders more, 02834778 (bicycle) and 02858304 (boat), which the split file does not."""
+v1 has two more folders, 02834778 (bicycle) and 02858304 (boat), which are not in the split file."""
 
 CATEGORY_NAMES: tuple[str, ...] = tuple(_CATEGORIES.values())

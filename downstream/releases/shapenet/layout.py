@@ -1,4 +1,4 @@
-"""What lies where in ShapeNetCore, and the official split.
+"""Files and folders of ShapeNetCore, and the official split.
 
 A model is ``<synset>/<model>/model.obj`` in v1 and ``<synset>/<model>/models/model_normalized.obj``
 in v2. The split of both is ``all.csv``, made for SHREC16: columns ``id, synsetId, subSynsetId,
@@ -18,7 +18,7 @@ from pointcontrast.errors import InputError
 
 SPLIT_FILE = "all.csv"
 MODEL_FILES = ("models/model_normalized.obj", "model.obj")
-"""v2's and v1's, below the model's folder."""
+"""Mesh files of v2 and v1, below the folder of a model."""
 
 _SPLITS = {"train": "train", "val": "validation", "test": "test"}
 _COLUMNS = ("synsetId", "modelId", "split")
@@ -27,11 +27,11 @@ _MODEL_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
 
 @dataclass(frozen=True)
 class CategoryModels:
-    """The models of one category.
+    """Models of a category.
 
     Attributes:
-        folder: ``<release>/<synset>``.
-        listed: the ids that the split file names, sorted.
+        folder: Folder ``<release>/<synset>``.
+        listed: Ids in the split file, sorted.
     """
 
     folder: Path
@@ -39,36 +39,36 @@ class CategoryModels:
 
     @property
     def synset(self) -> str:
-        """The name of the folder."""
+        """Synset, the name of the folder."""
         return self.folder.name
 
     def path(self, model_id: str) -> Path | None:
-        """The mesh of a model, v2's if there are two; None if there is none."""
+        """Return the path of a model's mesh, that of v2 if there are two; None if there is none."""
         paths = (self.folder / model_id / file for file in MODEL_FILES)
         return next((path for path in paths if path.is_file()), None)
 
     def num_unlisted(self) -> int:
-        """How many models of the folder the split file does not name."""
+        """Count the models of the folder that are not in the split file."""
         return len({path.name for path in self.folder.iterdir()} - set(self.listed))
 
 
 def read_split_file(path: Path) -> dict[str, list[tuple[str, str]]]:
-    """Read ``all.csv``, or a file of the same columns.
+    """Read ``all.csv``, or a file with the same columns.
 
     Returns:
-        Split ("train", "validation", "test") -> (synset, model id), each once.
+        Split ("train", "validation", "test") -> (synset, model id), without repetitions.
 
     Raises:
-        InputError: the file is missing or lacks a column, a line is not one of a model of the 55
-            categories, or a model is in two splits; the message names the line.
+        InputError: The file is missing or lacks a column, a line is not a model of the 55
+            categories, or a model is in two splits.
     """
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file, skipinitialspace=True))
     except FileNotFoundError:
         raise InputError(
-            f"{path} does not exist; it is SHREC16's split, a download of its own: give it with "
-            "--split-file, or one of your own with the columns synsetId, modelId, split"
+            f"{path} does not exist; it is SHREC16's split, a separate download: give it with "
+            "--split-file, or a split of your own with the columns synsetId, modelId, split"
         ) from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} is not a table of text ({error}); download it again") from None
@@ -85,8 +85,8 @@ def read_split_file(path: Path) -> dict[str, list[tuple[str, str]]]:
             )
         if split_of.setdefault(model, _SPLITS[word]) != _SPLITS[word]:
             raise InputError(
-                f"{path}, line {number}: {model[0]}/{model_id} is in {split_of[model]} too; keep "
-                "one of the two lines"
+                f"{path}, line {number}: {model[0]}/{model_id} is in {split_of[model]} too; "
+                "remove one of the two lines"
             )
     return {
         split: [model for model, its_split in split_of.items() if its_split == split]
@@ -97,14 +97,14 @@ def read_split_file(path: Path) -> dict[str, list[tuple[str, str]]]:
 def find_categories(
     release: Path, splits: Mapping[str, list[tuple[str, str]]]
 ) -> list[CategoryModels]:
-    """Find the categories whose folders are there; those with the most models first.
+    """Find the categories whose folders exist, those with the most models first.
 
     Args:
-        release: the folder of the release.
-        splits: of :func:`read_split_file`.
+        release: Folder of the release.
+        splits: Splits of :func:`read_split_file`.
 
     Raises:
-        InputError: ``release`` is not there or holds no category that the splits name.
+        InputError: ``release`` does not exist or has no category of the splits.
     """
     if not release.is_dir():
         raise InputError(f"{release} is not a folder; give the folder of ShapeNetCore")

@@ -1,7 +1,7 @@
-"""The faces of a Wavefront OBJ, and nothing else of it.
+"""Reader of the faces of Wavefront OBJ files.
 
-Read here and not by Open3D: 0.20 drops every face that is not a triangle, refuses a whole file
-for one index, and reads the textures that ``mtllib`` names.
+It replaces that of Open3D 0.20, which drops faces that are not triangles, refuses a whole file for
+one wrong index, and reads the textures that ``mtllib`` names.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _TEXTURE_AND_NORMAL = re.compile(rb"/[^\s]*")
 
 @dataclass(frozen=True)
 class ObjMesh:
-    """A surface.
+    """Triangle mesh.
 
     Attributes:
-        vertices: (V, 3) float64.
-        triangles: (T, 3) int64 rows of ``vertices``, wound as in the file.
+        vertices: Positions (V, 3) float64.
+        triangles: Rows of ``vertices`` (T, 3) int64, oriented as in the file.
     """
 
     vertices: NDArray[np.float64]
@@ -36,14 +36,14 @@ class ObjMesh:
 def read_obj(path: Path) -> ObjMesh:
     """Read the lines ``v x y z`` and ``f 1 2 3 4``, ``f 1/5/2 ...``, ``f -4 -3 -2``.
 
-    Groups, objects, materials, texture coordinates, normals, points and lines are passed over. A
-    polygon becomes a fan of triangles about its first corner: right where it is convex. A file
-    that was cut short between two faces is a smaller mesh: nothing in it tells.
+    Groups, objects, materials, texture coordinates, normals, points and lines are ignored. A
+    polygon becomes a fan of triangles around its first corner, which is correct if it is convex. A
+    file truncated between two faces cannot be recognized and gives a smaller mesh.
 
     Raises:
-        InputError: it cannot be read, has no faces, or a line is not of numbers, names a vertex
-            that is not there, or has a corner that is not finite. The message is the path, a
-            colon and the reason.
+        InputError: The file cannot be read or has no faces, or a line is not numeric, names a
+            vertex that does not exist, or has a corner that is not finite. The message is the path,
+            a colon and the reason.
     """
     try:
         lines = path.read_bytes().splitlines()
@@ -72,7 +72,7 @@ def _vertices(path: Path, lines: list[bytes]) -> NDArray[np.float64]:
     if not lines:
         return np.empty((0, 3))
     words = _numbers(path, b"\n".join(lines), np.float64)
-    # a weight or a colour may follow the place, on all lines alike
+    # a weight or a colour may follow the position, in all lines alike
     columns = len(words) // len(lines)
     if len(words) != columns * len(lines) or columns < 3:
         raise InputError(f"{path}: a vertex is not three numbers")
@@ -80,9 +80,9 @@ def _vertices(path: Path, lines: list[bytes]) -> NDArray[np.float64]:
 
 
 def _corners(path: Path, text: bytes, num_corners: int) -> NDArray[np.int64]:
-    """The vertices of all faces, one after another, as the file counts them."""
+    """Return the vertex numbers of all faces, concatenated, as written in the file."""
     if text.count(b"/") == 2 * num_corners and text.count(b"//") in (0, num_corners):
-        # all are a/b/c, or all a//c: quicker than what is right for any mixture
+        # all corners are a/b/c, or all a//c: faster than the general case
         words = _numbers(path, text.replace(b"/", b" "), np.int64)
         stride = 2 if b"//" in text else 3
     else:
@@ -94,9 +94,9 @@ def _corners(path: Path, text: bytes, num_corners: int) -> NDArray[np.int64]:
 
 
 def _numbers(path: Path, text: bytes, dtype: type[np.generic]) -> NDArray:
-    """Numbers with white space between."""
+    """Parse numbers separated by white space."""
     with warnings.catch_warnings():
-        warnings.simplefilter("error", DeprecationWarning)  # text that is no number, in NumPy 2
+        warnings.simplefilter("error", DeprecationWarning)  # raised by NumPy 2 for text
         try:
             return np.fromstring(text, dtype=dtype, sep=" ")
         except (DeprecationWarning, ValueError):
@@ -106,7 +106,7 @@ def _numbers(path: Path, text: bytes, dtype: type[np.generic]) -> NDArray:
 def _counted_from_start(
     lines: list[bytes], corners: NDArray[np.int64], num_corners: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """-1 is the last vertex before the face: put the number of its line, from 1."""
+    """Replace negative vertex numbers, which count back from the face, by positive ones."""
     vertices = [number for number, line in enumerate(lines) if line.startswith(_VERTEX)]
     faces = [number for number, line in enumerate(lines) if line.startswith(_FACE)]
     before = np.repeat(np.searchsorted(vertices, faces), num_corners)
@@ -114,7 +114,7 @@ def _counted_from_start(
 
 
 def _fans(corners: NDArray[np.int64], num_corners: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(T, 3): of a face with n corners, n - 2 triangles about the first; of two corners, none."""
+    """Split each face with n corners into n - 2 triangles (T, 3) around its first corner."""
     starts = np.cumsum(num_corners) - num_corners
     count = np.maximum(num_corners - 2, 0)
     first = np.repeat(starts, count)

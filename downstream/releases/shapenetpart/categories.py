@@ -1,13 +1,13 @@
-"""The 16 categories of ShapeNetPart and their 50 parts, in the order of the release's numbers."""
+"""The 16 categories of ShapeNetPart and their 50 parts, in the order of the release."""
 
 from __future__ import annotations
 
 from itertools import accumulate, pairwise
 
-# The files hold numbers only: the first number and the count of each category's are those of
-# PointNet (charlesq34/pointnet, part_seg) and PointNet++. The words are PointCLIP V2's
-# (yangyangyang127/PointCLIP_V2, zeroshot_seg), made one word where they offer two; those of the
-# lamp, of which it names two, are Find3D's (ziqi-ma/Find3D, evaluation on ShapeNetPart).
+# The files have part numbers only. The numbers of each category are those of PointNet
+# (charlesq34/pointnet, part_seg) and PointNet++. The names are those of PointCLIP V2
+# (yangyangyang127/PointCLIP_V2, zeroshot_seg), reduced to one word. It names two parts of the lamp
+# only, so the names of the lamp are those of Find3D (ziqi-ma/Find3D, evaluation on ShapeNetPart).
 _CATEGORIES: dict[str, tuple[str, tuple[str, ...]]] = {
     "02691156": ("Airplane", ("body", "wing", "tail", "engine")),
     "02773838": ("Bag", ("handle", "body")),
@@ -28,14 +28,14 @@ _CATEGORIES: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 SYNSETS: tuple[str, ...] = tuple(_CATEGORIES)
-"""WordNet offsets: the folders of the release, a row for each category."""
+"""WordNet offsets, the folders of the release, one per category."""
 
 CATEGORY_NAMES: tuple[str, ...] = tuple(name for name, _ in _CATEGORIES.values())
 
 _FIRST = [0, *accumulate(len(parts) for _, parts in _CATEGORIES.values())]
 
 PARTS_OF_CATEGORY: tuple[range, ...] = tuple(range(first, last) for first, last in pairwise(_FIRST))
-"""The parts that a shape of each category may have, numbered over all categories: 0..49."""
+"""Parts of each category, numbered 0..49 over all categories."""
 
 PART_NAMES: tuple[str, ...] = tuple(
     f"{name} {part}" for name, parts in _CATEGORIES.values() for part in parts

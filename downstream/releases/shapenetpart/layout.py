@@ -1,6 +1,6 @@
-"""What lies where in ``shapenetcore_partanno_segmentation_benchmark_v0_normal``.
+"""Files and folders of ``shapenetcore_partanno_segmentation_benchmark_v0_normal``.
 
-``synsetoffset2category.txt`` names the folders, ``<synset>/<id>.txt`` is a shape, and
+``synsetoffset2category.txt`` names the folders. ``<synset>/<id>.txt`` is a shape.
 ``train_test_split/shuffled_{train,val,test}_file_list.json`` lists ``shape_data/<synset>/<id>``.
 """
 
@@ -21,18 +21,18 @@ LISTS: dict[str, str] = {
     "validation": "train_test_split/shuffled_val_file_list.json",
     "test": "train_test_split/shuffled_test_file_list.json",
 }
-"""Split -> the file that lists its shapes."""
+"""Split -> file that lists its shapes."""
 
 _ENTRY = re.compile(r"shape_data/(?P<synset>[^/]+)/(?P<id>[A-Za-z0-9_-][A-Za-z0-9._-]*)", re.ASCII)
 
 
 @dataclass(frozen=True)
 class CategoryFiles:
-    """The shapes of one category.
+    """Shapes of a category.
 
     Attributes:
-        folder: ``<release>/<synset>``.
-        listed: id -> the list that names it, a value of ``LISTS``; sorted by id.
+        folder: Folder ``<release>/<synset>``.
+        listed: Id -> list that names it, a value of ``LISTS``; sorted by id.
     """
 
     folder: Path
@@ -40,15 +40,15 @@ class CategoryFiles:
 
     @property
     def synset(self) -> str:
-        """The name of the folder."""
+        """Synset, the name of the folder."""
         return self.folder.name
 
     def path(self, shape_id: str) -> Path:
-        """Where a shape lies."""
+        """Return the path of a shape."""
         return self.folder / f"{shape_id}.txt"
 
     def num_unlisted(self) -> int:
-        """How many files of the folder no list names."""
+        """Count the files of the folder that are in no list."""
         return sum(path.stem not in self.listed for path in self.folder.glob("*.txt"))
 
 
@@ -56,10 +56,10 @@ def read_lists(release: Path) -> dict[str, list[tuple[str, str]]]:
     """Read the split lists.
 
     Returns:
-        Split -> (synset, id) of its shapes, each once.
+        Split -> (synset, id) of its shapes, without repetitions.
 
     Raises:
-        InputError: a list is missing or is not one of shapes, a synset is not one of the 16, or a
+        InputError: A list is missing or not a list of shapes, a synset is not one of the 16, or a
             shape is in two lists.
     """
     found: dict[str, list[tuple[str, str]]] = {}
@@ -79,7 +79,7 @@ def read_lists(release: Path) -> dict[str, list[tuple[str, str]]]:
             shape = (match["synset"], match["id"])
             if shape in split_of:
                 raise InputError(
-                    f"{path}: {entry!r} is in {LISTS[split_of[shape]]} too; take it out of one"
+                    f"{path}: {entry!r} is in {LISTS[split_of[shape]]} too; remove it from one"
                 )
             split_of[shape] = split
             found[split].append(shape)
@@ -89,15 +89,15 @@ def read_lists(release: Path) -> dict[str, list[tuple[str, str]]]:
 def find_categories(
     release: Path, lists: Mapping[str, list[tuple[str, str]]]
 ) -> list[CategoryFiles]:
-    """Find the categories whose folders are there; those with the most shapes first.
+    """Find the categories whose folders exist, those with the most shapes first.
 
     Args:
-        release: the folder of the release.
-        lists: of :func:`read_lists`.
+        release: Folder of the release.
+        lists: Split lists of :func:`read_lists`.
 
     Raises:
-        InputError: ``release`` is not there or holds no category, or its list of categories is
-            missing or says something else than the benchmark.
+        InputError: ``release`` does not exist or has no category, or its list of categories is
+            missing or differs from the benchmark's.
     """
     _check_category_file(release / CATEGORY_FILE)
     listed: dict[str, dict[str, str]] = {synset: {} for synset in SYNSETS}
@@ -118,7 +118,7 @@ def find_categories(
 
 
 def _check_category_file(path: Path) -> None:
-    """The release must mean by its folders what we do."""
+    """Check that the release gives its folders the names of the benchmark."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:

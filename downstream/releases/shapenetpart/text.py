@@ -1,4 +1,4 @@
-"""One shape of the release: ``x y z nx ny nz part`` a line, the part as a float."""
+"""Reader of the release's shapes: lines ``x y z nx ny nz part``, the part as a float."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ _TYPES: dict[str, pa.DataType] = {
 
 
 def read_shape(path: Path, parts: range) -> Shape:
-    """Read one shape.
+    """Read a shape.
 
-    Coordinates are those of the file, in float32. So are normals, but for those that are off unit
-    length by more than their four digits explain: they are scaled to it, and become 0 0 0 where
-    they have no direction (0 or NaN).
+    Coordinates and normals are those of the file, in float32. Normals whose length differs from 1
+    by more than their four digits explain are normalized; they become 0 0 0 if they have no
+    direction (0 or NaN).
 
     Args:
-        path: the file; its stem is the shape's id.
-        parts: those of its category.
+        path: The file; its stem is the id of the shape.
+        parts: Parts of its category.
 
     Raises:
-        InputError: missing, empty, or with a line that is not seven numbers, has coordinates that
-            are not finite, or a part of another category; the message names file and line.
+        InputError: The file is missing or empty, or a line is not seven numbers, has coordinates
+            that are not finite, or a part of another category.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror})") from None
     values = _read_quickly(data)
-    if values is None or not _makes_sense(values, parts):
+    if values is None or not _is_valid(values, parts):
         values = _read_line_by_line(path, data, parts)
     return Shape(
         id=path.stem,
@@ -49,12 +49,12 @@ def read_shape(path: Path, parts: range) -> Shape:
 
 
 def _read_quickly(data: bytes) -> NDArray[np.float64] | None:
-    """(N, 7), or None where a line is not seven numbers with one space between."""
+    """Read columns (N, 7); None if a line is not seven numbers separated by single spaces."""
     columns = number_columns(data, _TYPES)
     return None if columns is None else np.stack(columns, axis=1)
 
 
-def _makes_sense(values: NDArray[np.float64], parts: range) -> bool:
+def _is_valid(values: NDArray[np.float64], parts: range) -> bool:
     part = values[:, 6]
     return bool(
         len(values)
@@ -64,7 +64,7 @@ def _makes_sense(values: NDArray[np.float64], parts: range) -> bool:
 
 
 def _read_line_by_line(path: Path, data: bytes, parts: range) -> NDArray[np.float64]:
-    """The same, slowly: any white space between the numbers, and the line that is wrong."""
+    """Read columns (N, 7) with any white space between the numbers; slow, names wrong lines."""
     rows: list[list[float]] = []
     for number, line in enumerate(data.split(b"\n"), start=1):
         if not line.strip():
@@ -81,8 +81,8 @@ def _read_line_by_line(path: Path, data: bytes, parts: range) -> NDArray[np.floa
             )
         if row[6] not in parts:
             raise InputError(
-                f"{where}: part {row[6]:g} is not one of {parts.start}..{parts.stop - 1}, those "
-                "of its category; copy the file from the release again"
+                f"{where}: part {row[6]:g} is not one of {parts.start}..{parts.stop - 1}, the "
+                "parts of its category; copy the file from the release again"
             )
         rows.append(row)
     if not rows:
@@ -91,7 +91,7 @@ def _read_line_by_line(path: Path, data: bytes, parts: range) -> NDArray[np.floa
 
 
 def _unit(normals: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, 3) normals as they are, but for those that are no unit vectors."""
+    """Normalize the normals (N, 3) that are not unit vectors, and keep the others."""
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     off = ~(np.abs(length - 1) < 5e-4)
     if not off.any():

@@ -1,4 +1,4 @@
-"""Annotated objects to boxes: what both forms of the data share."""
+"""Annotated objects and their boxes, shared by both forms of the data."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from downstream.releases.sunrgbd.classes import CLASS_NAMES
 
 @dataclass(frozen=True, kw_only=True)
 class Annotation:
-    """One object as it is annotated, in the upright frame of its image.
+    """Annotated object, in the upright frame of its image.
 
     Attributes:
-        class_name: of more than a thousand.
-        center: x right, y forward, z up, metres from the camera.
-        half_sizes: across the heading, along it, upwards; may be negative in the release.
-        orientation: x and y of the heading, of any length.
-        rectangle: left, top, width, height in the picture, pixels; None where it is not known.
+        class_name: Class, one of more than a thousand.
+        center: Centre, metres from the camera: x right, y forward, z up.
+        half_sizes: Half sizes across the heading, along it and upwards, metres; some are negative
+            in the release.
+        orientation: x and y of the heading, not normalized.
+        rectangle: Left, top, width and height in the picture, pixels; None if unknown.
     """
 
     class_name: str
@@ -34,14 +35,14 @@ class Annotation:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageBoxes:
-    """The boxes of one image, and what became of its annotations.
+    """Boxes of an image.
 
     Attributes:
-        boxes: (K, 8) float32, columns ``BOX_COLUMNS``.
-        rectangles: of each box.
-        left_out: annotations of other classes, by class.
-        num_degenerate: annotations left out because they have no size, place or heading.
-        num_empty: boxes that hold no point; they stay, as in VoteNet.
+        boxes: Boxes (K, 8) float32 with columns ``BOX_COLUMNS``.
+        rectangles: Rectangle of each box.
+        left_out: Class -> number of annotations, for all other classes.
+        num_degenerate: Number of annotations left out because they lack a size, centre or heading.
+        num_empty: Number of boxes that contain no point; they are kept, as in VoteNet.
     """
 
     boxes: NDArray[np.float32]
@@ -52,20 +53,20 @@ class ImageBoxes:
 
 
 def has_boxes(annotations: Sequence[Annotation]) -> bool:
-    """Whether an object of the ten classes is annotated."""
+    """Return whether an object of the ten classes is annotated."""
     return any(annotation.class_name in CLASS_NAMES for annotation in annotations)
 
 
 def boxes_of(annotations: Sequence[Annotation], points: NDArray[np.floating]) -> ImageBoxes:
-    """The boxes of the ten classes.
+    """Convert the annotations of the ten classes to boxes.
 
-    ``half_sizes`` are VoteNet's w, l, h (facebookresearch/votenet ``sunrgbd/sunrgbd_utils.py``): l
-    lies along the orientation, and so becomes ``size_x``; signs are dropped, as there
-    (``extract_rgbd_data_v2.m``). The yaw runs counter-clockwise where VoteNet's runs clockwise.
+    ``half_sizes`` are VoteNet's w, l, h (facebookresearch/votenet ``sunrgbd/sunrgbd_utils.py``).
+    l is along the orientation and becomes ``size_x``. Signs are dropped, as in
+    ``extract_rgbd_data_v2.m``. The yaw is counter-clockwise, VoteNet's is clockwise.
 
     Args:
-        annotations: of one image.
-        points: (N, 3) of the image, to count boxes that hold none.
+        annotations: Annotations of an image.
+        points: Points (N, 3) of the image, to count empty boxes.
     """
     rows: list[list[float]] = []
     rectangles = []

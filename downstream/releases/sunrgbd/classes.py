@@ -1,4 +1,4 @@
-"""The classes that are detected."""
+"""Classes of detection."""
 
 from __future__ import annotations
 
@@ -14,4 +14,5 @@ CLASS_NAMES: tuple[str, ...] = (
     "bookshelf",
     "bathtub",
 )
-"""VoteNet's ten (facebookresearch/votenet ``sunrgbd/model_util_sunrgbd.py``), in its order."""
+"""The ten classes of VoteNet (facebookresearch/votenet ``sunrgbd/model_util_sunrgbd.py``), in its
+order."""

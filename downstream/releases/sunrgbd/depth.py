@@ -1,6 +1,6 @@
-"""The release's depth images as points.
+"""Depth images of the release, and their points.
 
-Toolbox of the release, ``readData/read3dPoints.m`` and ``read_3d_pts_general.m``.
+Source: the toolbox of the release, ``readData/read3dPoints.m`` and ``read_3d_pts_general.m``.
 """
 
 from __future__ import annotations
@@ -15,38 +15,39 @@ from PIL import Image
 from pointcontrast.errors import InputError
 
 MAX_DEPTH = 8.0
-"""What is farther is set to this, metres."""
+"""Maximum depth, metres; larger values are clipped to it."""
 
 _SHIFT = 3
 
 
 def read_depth(path: Path) -> NDArray[np.float32]:
-    """Depth (H, W) in metres, 0 where nothing was measured.
+    """Read a depth image (H, W), metres; 0 is no measurement.
 
-    The sixteen bits of each pixel are turned by three: the low three are stored as the high ones.
+    The sixteen bits of each pixel are rotated by three: the low three bits are stored as the high
+    ones.
 
     Raises:
-        InputError: the file is missing, or no 16-bit image of one channel.
+        InputError: The file is missing or not a 16-bit image with one channel.
     """
     stored = _read_image(path)
     if stored.ndim != 2 or stored.dtype not in (np.uint16, np.int32):
-        raise InputError(f"{path} is no 16-bit depth image; unpack it again")
+        raise InputError(f"{path} is not a 16-bit depth image; unpack it again")
     stored = stored.astype(np.uint16)
     millimetres = (stored >> _SHIFT) | (stored << (16 - _SHIFT))
     return np.minimum(millimetres.astype(np.float32) / 1000, np.float32(MAX_DEPTH))
 
 
 def store_depth(depth: NDArray[np.floating]) -> NDArray[np.uint16]:
-    """What :func:`read_depth` reads back: (H, W) uint16 of depth in metres, to a millimetre."""
+    """Encode depth (H, W), metres, as uint16 for :func:`read_depth`, to a millimetre."""
     millimetres = np.round(np.asarray(depth) * 1000).astype(np.uint16)
     return np.bitwise_or(millimetres << _SHIFT, millimetres >> (16 - _SHIFT)).astype(np.uint16)
 
 
 def read_color(path: Path, shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """The picture (H, W, 3) that belongs to a depth image of this shape.
+    """Read the picture (H, W, 3) of a depth image with shape ``shape``.
 
     Raises:
-        InputError: the file is missing, or of another shape.
+        InputError: The file is missing or has another shape.
     """
     found = _read_image(path)
     if found.shape != (*shape, 3):
@@ -57,17 +58,17 @@ def read_color(path: Path, shape: tuple[int, int]) -> NDArray[np.uint8]:
 def points_of(
     depth: NDArray[np.float32], intrinsics: NDArray[np.float64], tilt: NDArray[np.float64]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Points in the upright frame: x right, y forward, z up, metres from the camera.
+    """Compute points in the upright frame: x right, y forward, z up, metres from the camera.
 
-    Pixels count from 1, as in MATLAB.
+    Pixels are counted from 1, as in MATLAB.
 
     Args:
-        depth: (H, W) metres, 0 where nothing was measured.
-        intrinsics: (3, 3) pixels.
-        tilt: (3, 3) turns the camera's right, forward, up into the upright frame (``Rtilt``).
+        depth: Depth (H, W), metres; 0 is no measurement.
+        intrinsics: Camera matrix (3, 3), pixels.
+        tilt: Rotation ``Rtilt`` (3, 3) from the camera's right, forward, up to the upright frame.
 
     Returns:
-        (N, 3) float32, row by row; and (H, W) which pixels they are of.
+        Points (N, 3) float32, row by row, and a mask (H, W) of their pixels.
     """
     seen = depth > 0
     rows, columns = np.nonzero(seen)

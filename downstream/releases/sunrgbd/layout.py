@@ -1,7 +1,7 @@
-"""The official release: which images there are, with their cameras and annotations.
+"""Images of the official release, with cameras and annotations.
 
-``SUNRGBD.zip`` unpacked to ``SUNRGBD/``, beside it ``SUNRGBDMeta3DBB_v2.mat``,
-``SUNRGBDMeta2DBB_v2.mat`` and the toolbox, ``SUNRGBDtoolbox/``. Fields as read by
+The folder has ``SUNRGBD/`` (unpacked ``SUNRGBD.zip``), ``SUNRGBDMeta3DBB_v2.mat``,
+``SUNRGBDMeta2DBB_v2.mat`` and the toolbox ``SUNRGBDtoolbox/``. Fields are read as in
 facebookresearch/votenet ``sunrgbd/matlab/extract_{rgbd_data_v2,rgbd_data_v1,split}.m``.
 """
 
@@ -37,26 +37,28 @@ _META, _META_2D = "SUNRGBDMeta", "SUNRGBDMeta2DBB"
 
 
 def is_release(folder: Path) -> bool:
-    """Whether the folder has the release's meta data."""
+    """Return whether the folder has the metadata of the release."""
     return (folder / BOXES_V2).is_file() or (folder / BOXES_V1).is_file()
 
 
 def find_images(release: Path, labels: Labels) -> tuple[list[RawImage], list[str]]:
-    """The images of the release, in the order of its meta data.
+    """Find the images of the release, in the order of its metadata.
+
+    The split is that of the toolbox, or by the image's number if the toolbox's file is missing.
+    Every annotated object is kept. VoteNet's MATLAB script stops at the first object of an image
+    that does not match the 2D annotations; a note counts the objects that it loses.
 
     Args:
-        release: the folder that holds the meta data and ``SUNRGBD``.
-        labels: v2 takes the corrected boxes, v1 those of the toolbox, which VoteNet and
-            PointContrast report on. Cameras and paths are those of the v2 file where it is there.
+        release: Folder with the metadata and ``SUNRGBD``.
+        labels: Version of the boxes: v2 is the corrected version, v1 that of the toolbox, on which
+            VoteNet and PointContrast report results. Cameras and paths are those of the v2 file if
+            it exists.
 
     Returns:
-        The images, and what is odd about the release as a whole. The toolbox's list decides
-        which image trains and which validates; without it, its number does. Every annotated
-        object is kept; VoteNet's MATLAB step stops at the first of an image that its picture's
-        annotations do not match, and a note counts what that loses.
+        Images, and notes on the release as a whole.
 
     Raises:
-        InputError: a ``.mat`` file that is needed is missing or wrong.
+        InputError: A required ``.mat`` file is missing or wrong.
     """
     boxes_file = release / (BOXES_V2 if labels == "v2" else BOXES_V1)
     if not boxes_file.is_file():
@@ -73,7 +75,7 @@ def find_images(release: Path, labels: Labels) -> tuple[list[RawImage], list[str
     rectangles = _rectangles(release, labels, annotated, notes)
     splits, split_file = _official_split(release), release / SPLIT
     if splits is None:
-        notes.append(f"{split_file} is not there: images are split by their numbers")
+        notes.append(f"{split_file} does not exist: images are split by their numbers")
     images, num_lost = [], 0
     for row, (record, boxes) in enumerate(zip(main, annotated, strict=True)):
         where = f"{main_file if main is not annotated else boxes_file}, image {row + 1}"
@@ -88,7 +90,7 @@ def find_images(release: Path, labels: Labels) -> tuple[list[RawImage], list[str
     if num_lost and any(rectangles):
         notes.append(
             f"{num_lost} objects of the {len(CLASS_NAMES)} classes are kept that VoteNet's MATLAB "
-            "step loses: one of their image has no rectangle in the picture"
+            "script loses: an object of their image has no rectangle in the picture"
         )
     if moved := num_split_otherwise(image.split for image in images):
         notes.append(f"{moved} images are not in the split of their numbers; {split_file} decides")
@@ -102,7 +104,7 @@ def _image(
     annotations: tuple[Annotation, ...],
     where: str,
 ) -> RawImage:
-    """One image, in the split of its number."""
+    """Return an image, in the split of its number."""
     depth = _relative(_text(record, "depthpath", where), where)
     return RawImage(
         number=number,
@@ -119,12 +121,12 @@ def _image(
 def _rectangles(
     release: Path, labels: Labels, annotated: list[dict[str, Any]], notes: list[str]
 ) -> list[list[dict[str, Any]]]:
-    """The 2D annotations of each image, in the order of its boxes; empty where there are none."""
+    """Return the 2D annotations of each image, in the order of its boxes, or empty lists."""
     if labels == "v1":
         return [_structs(record.get("groundtruth2DBB")) for record in annotated]
     path = release / RECTANGLES_V2
     if not path.is_file():
-        notes.append(f"{path} is not there: boxes have no rectangles in the picture")
+        notes.append(f"{path} does not exist: boxes have no rectangles in the picture")
         return [[] for _ in annotated]
     found = records(path, _META_2D)
     if len(found) != len(annotated):
@@ -138,13 +140,13 @@ def _rectangles(
 def _annotations(
     record: Mapping[str, Any], rectangles: list[dict[str, Any]], where: str
 ) -> tuple[Annotation, ...]:
-    """The objects of one image."""
+    """Return the annotated objects of an image."""
     found = []
     for number, box in enumerate(_structs(record.get("groundtruth3DBB"))):
         what = f"{where}, box {number + 1}"
         name = _text(box, "classname", what)
         own = rectangles[number] if number < len(rectangles) else {}
-        # Only what is of the same class is the same object
+        # a rectangle of another class belongs to another object
         sides = _numbers(own.get("gtBb2D"), 4) if own.get("classname") == name else None
         center = _needed(box, "centroid", 3, what)
         half_sizes = _needed(box, "coeffs", 3, what)
@@ -164,11 +166,11 @@ def _annotations(
 def _num_lost(
     annotations: tuple[Annotation, ...], rectangles: list[dict[str, Any]], labels: Labels
 ) -> int:
-    """Objects of the ten classes that VoteNet's MATLAB step does not write.
+    """Count the objects of the ten classes that VoteNet's MATLAB script does not write.
 
-    It ends an image's labels at the first object whose rectangle is not there or, for v2, is of
-    another class (``extract_rgbd_data_v2.m``, ``extract_rgbd_data_v1.m``: the loop over objects
-    stands in a ``try``).
+    It ends an image at the first object whose rectangle is missing or, for v2, of another class
+    (``extract_rgbd_data_v2.m``, ``extract_rgbd_data_v1.m``: the loop over objects is within a
+    ``try``).
     """
     for number, annotation in enumerate(annotations):
         own = rectangles[number] if number < len(rectangles) else {}
@@ -179,10 +181,10 @@ def _num_lost(
 
 
 def _official_split(release: Path) -> dict[str, ImageSplit] | None:
-    """Folder of an image -> its split; None where the toolbox's file is not there.
+    """Read the split of each image's folder; None if the toolbox's file does not exist.
 
     Raises:
-        InputError: the file is wrong, or lists a folder in both.
+        InputError: The file is wrong, or lists a folder in both splits.
     """
     path = release / SPLIT
     if not path.is_file():
@@ -203,9 +205,9 @@ def _official_split(release: Path) -> dict[str, ImageSplit] | None:
 
 
 def _relative(text: str, where: str) -> PurePosixPath:
-    """A path of the release below ``SUNRGBD``; the files hold the paths of its authors' machine.
+    """Convert a path on the machine of the release's authors to one below ``SUNRGBD``.
 
-    They begin with ``/n/fs/sun3d/data/SUNRGBD/`` or, in the older file, without the last folder.
+    Such a path starts with ``/n/fs/sun3d/data/SUNRGBD/`` or, in v1, ``/n/fs/sun3d/data/``.
     """
     found = re.fullmatch(r"/?n/fs/sun3d/data/+(?:SUNRGBD/+)?(.+?)/*", text)
     path = PurePosixPath(text if found is None else found[1])
@@ -219,7 +221,7 @@ def _in_release(release: Path, path: PurePosixPath) -> Path:
 
 
 def _structs(value: Any) -> list[dict[str, Any]]:
-    """A struct array; MATLAB writes one without elements as an empty matrix."""
+    """Return a struct array; MATLAB writes an empty one as an empty matrix."""
     return value if isinstance(value, list) else []
 
 
@@ -238,7 +240,7 @@ def _matrix(record: Mapping[str, Any], field: str, where: str) -> NDArray[np.flo
 
 
 def _needed(record: Mapping[str, Any], field: str, count: int, where: str) -> list[float]:
-    """Numbers of an object; NaN where the field is empty: one such object spoils no release."""
+    """Return numbers of an object, NaN for an empty field, which is not an error."""
     found = record.get(field)
     if isinstance(found, (np.ndarray, list)) and not np.size(found):
         return [np.nan] * count
@@ -249,7 +251,7 @@ def _needed(record: Mapping[str, Any], field: str, count: int, where: str) -> li
 
 
 def _numbers(value: Any, count: int) -> list[float] | None:
-    """The first ``count`` numbers of an array that has as many, or None."""
+    """Return the first ``count`` numbers of an array; None if it has fewer."""
     if not isinstance(value, np.ndarray) or value.size < count or value.dtype.kind not in "fiu":
         return None
     return [float(number) for number in value.ravel()[:count]]

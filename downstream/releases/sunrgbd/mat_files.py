@@ -1,7 +1,4 @@
-"""MATLAB's files as plain Python values, whichever of its two forms they have.
-
-Up to version 7 they are MATLAB's own (read by SciPy), from 7.3 on HDF5 (read by h5py).
-"""
+"""Reader of MATLAB files: MATLAB's own format up to version 7 (SciPy), HDF5 from 7.3 (h5py)."""
 
 from __future__ import annotations
 
@@ -20,15 +17,15 @@ _HDF5 = b"MATLAB 7.3"
 
 
 def read_mat(path: Path) -> dict[str, Any]:
-    """The variables of a file, by name.
+    """Read the variables of a file.
 
     Returns:
-        Text as str; a struct array as a list of dicts in MATLAB's order, also where it has one
-        element; a cell array as a list; numbers and truth values as arrays of two or more
-        dimensions, as MATLAB has them.
+        Name -> value. Text is a str, a struct array a list of dictionaries in MATLAB's order (even
+        with one element), a cell array a list. Numbers and truth values are arrays with two or more
+        dimensions, as in MATLAB.
 
     Raises:
-        InputError: the file is missing, damaged, or not MATLAB's.
+        InputError: The file is missing, damaged, or not a MATLAB file.
     """
     try:
         with open(path, "rb") as file:
@@ -57,10 +54,14 @@ def read_mat(path: Path) -> dict[str, Any]:
 
 
 def records(path: Path, variable: str) -> list[dict[str, Any]]:
-    """The struct array ``variable`` of a file.
+    """Read a struct array.
+
+    Args:
+        path: The file.
+        variable: Name of the variable.
 
     Raises:
-        InputError: as of :func:`read_mat`, or there is no such variable.
+        InputError: As of :func:`read_mat`, or the variable does not exist.
     """
     found = read_mat(path).get(variable)
     if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
@@ -82,7 +83,7 @@ def _from_scipy(value: Any) -> Any:
 
 
 def _from_hdf5(file: Any, item: Any) -> Any:
-    """What a group (a struct of one element, or columns of references) or a dataset stands for."""
+    """Convert a dataset, or a group: a struct of one element, or columns of references."""
     if isinstance(item, h5py.Group):
         columns = cast(dict[str, Any], dict(item))
         if columns and all(_is_column(column) for column in columns.values()):
@@ -99,14 +100,14 @@ def _from_hdf5(file: Any, item: Any) -> Any:
         return {"char": "", "cell": [], "struct": []}.get(kind, np.empty((0, 0)))
     if _holds_references(item):
         return [_from_hdf5(file, file[reference]) for reference in item[()].ravel()]
-    value = item[()].T  # HDF5 has the axes in the other order
+    value = item[()].T  # HDF5 has the axes in reverse order
     if kind == "char":
         return "".join(chr(code) for code in value.ravel().tolist())
     return value
 
 
 def _is_column(item: Any) -> bool:
-    """Whether it is a field of a struct array: references, without a class of their own."""
+    """Return whether it is a field of a struct array: references without a class."""
     return _holds_references(item) and "MATLAB_class" not in item.attrs
 
 

@@ -1,10 +1,12 @@
-"""The folder ``sunrgbd_trainval`` that VoteNet's MATLAB step leaves: points, cameras, labels.
+"""Images of ``sunrgbd_trainval``, the output folder of VoteNet's MATLAB script.
 
-``depth/000001.mat`` (``instance``, N x 6: x right, y forward, z up in metres, r g b in 0..1),
-``calib/000001.txt`` (tilt and camera matrix, column by column), ``label/000001.txt`` (v2) and
-``label_v1/000001.txt`` (v1), an object a line: class, rectangle (4), centre (3), half sizes (3),
-orientation (2); ``train_data_idx.txt``, ``val_data_idx.txt``
-(facebookresearch/votenet ``sunrgbd/matlab/extract_rgbd_data_v2.m``).
+- ``depth/000001.mat``: ``instance``, N x 6, x right, y forward, z up in metres, r g b in 0..1
+- ``calib/000001.txt``: tilt and camera matrix, column by column
+- ``label/000001.txt`` (v2) and ``label_v1/000001.txt`` (v1), one object per line: class, rectangle
+  (4), centre (3), half sizes (3), orientation (2)
+- ``train_data_idx.txt``, ``val_data_idx.txt``
+
+Source: facebookresearch/votenet ``sunrgbd/matlab/extract_rgbd_data_v2.m``.
 """
 
 from __future__ import annotations
@@ -26,26 +28,26 @@ SPLIT_FILES: dict[ImageSplit, str] = {
     "validation": "val_data_idx.txt",
 }
 _POINTS = ("instance", "points3d_rgb")
-"""The variable's name, and that of extractions that were edited."""
+"""Name of the variable, and its name in modified scripts."""
 
 
 def is_matlab_folder(folder: Path) -> bool:
-    """Whether the folder has what the MATLAB step leaves."""
+    """Return whether the folder is the output of the MATLAB script."""
     return (folder / "depth").is_dir() and (folder / "calib").is_dir()
 
 
 def find_images(folder: Path, labels: Labels) -> tuple[list[RawImage], list[str]]:
-    """The images in the folder, by number.
+    """Find the images in the folder, sorted by number.
 
     Returns:
-        The images, and what is odd about the folder as a whole.
+        Images, and notes on the folder as a whole.
 
     Raises:
-        InputError: there is no image, the labels asked for are not there, or a text file is wrong.
+        InputError: There is no image, the labels do not exist, or a text file is wrong.
     """
     files = sorted(p for p in (folder / "depth").glob("*.mat") if not p.name.startswith("."))
     if not files:
-        raise InputError(f"{folder / 'depth'} holds no .mat file; run the MATLAB step again")
+        raise InputError(f"{folder / 'depth'} holds no .mat file; run the MATLAB script again")
     label_folder = folder / LABEL_FOLDERS[labels]
     if not label_folder.is_dir():
         raise InputError(f"{label_folder} is not a folder; --labels {labels} are kept there")
@@ -78,29 +80,33 @@ def find_images(folder: Path, labels: Labels) -> tuple[list[RawImage], list[str]
 
 
 def read_points(path: Path) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Points (N, 3) in metres and their colours (N, 3).
+    """Read points (N, 3), metres, and their colours (N, 3) uint8.
 
     Raises:
-        InputError: the file is missing or damaged, or its array is not as described above.
+        InputError: The file is missing or damaged, or its array is not as described above.
     """
     variables = read_mat(path)
     found = next((variables[name] for name in _POINTS if name in variables), None)
     if not isinstance(found, np.ndarray) or found.ndim != 2 or found.shape[1] != 6:
-        raise InputError(f"{path} holds no N x 6 array {_POINTS[0]!r}; run the MATLAB step again")
+        raise InputError(f"{path} holds no N x 6 array {_POINTS[0]!r}; run the MATLAB script again")
     if found.dtype.kind not in "fiu":
-        raise InputError(f"{path} holds no real numbers but {found.dtype}; run the step again")
+        raise InputError(
+            f"{path} holds {found.dtype}, not real numbers; run the MATLAB script again"
+        )
     colors = found[:, 3:]
     if not np.isfinite(found).all() or colors.min(initial=0) < 0 or colors.max(initial=0) > 1:
-        raise InputError(f"{path}: points must be finite and colours 0..1; run the step again")
+        raise InputError(
+            f"{path}: points must be finite and colours 0..1; run the MATLAB script again"
+        )
     return found[:, :3].astype(np.float32), np.round(colors * 255).astype(np.uint8)
 
 
 def _splits(folder: Path) -> tuple[dict[int, ImageSplit], list[str]]:
-    """Number -> split, from the lists; empty where they are not there."""
+    """Read number -> split from the lists, and notes; empty without the lists."""
     splits: dict[int, ImageSplit] = {}
     missing = [name for name in SPLIT_FILES.values() if not (folder / name).is_file()]
     if missing:
-        return {}, [f"{folder / missing[0]} is not there: images are split by their numbers"]
+        return {}, [f"{folder / missing[0]} does not exist: images are split by their numbers"]
     for split, name in SPLIT_FILES.items():
         for line, row in enumerate(_numbers_of_lines(folder / name), start=1):
             if len(row) != 1 or row[0] != int(row[0]):
@@ -111,16 +117,16 @@ def _splits(folder: Path) -> tuple[dict[int, ImageSplit], list[str]]:
 
 
 def _camera(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Tilt and intrinsics, (3, 3) each."""
+    """Read tilt and intrinsics, (3, 3) each."""
     rows = _numbers_of_lines(path)
     if len(rows) != 2 or any(len(row) != 9 for row in rows):
-        raise InputError(f"{path} must have two lines of nine numbers; run the MATLAB step again")
+        raise InputError(f"{path} must have two lines of nine numbers; run the MATLAB script again")
     tilt, intrinsics = (np.array(row).reshape(3, 3, order="F") for row in rows)
     return tilt, intrinsics
 
 
 def _labels(path: Path) -> tuple[Annotation, ...]:
-    """The objects of one image; an image without a file has none, as the MATLAB step leaves it."""
+    """Read the objects of an image; the MATLAB script writes no file for an image without."""
     found = []
     for line, text in enumerate(_lines(path) if path.exists() else [], start=1):
         words = text.split()
@@ -151,18 +157,18 @@ def _numbers_of_lines(path: Path) -> list[list[float]]:
         try:
             rows.append([float(word) for word in text.split()])
         except ValueError:
-            raise InputError(f"{path}, line {line} holds what is no number: {text!r}") from None
+            raise InputError(f"{path}, line {line} is not all numbers: {text!r}") from None
         if not all(map(math.isfinite, rows[-1])):
             raise InputError(f"{path}, line {line} holds NaN or infinity")
     return rows
 
 
 def _lines(path: Path) -> list[str]:
-    """Without those that are blank."""
+    """Read the lines of a text file that are not blank."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise InputError(f"{path} does not exist; run the MATLAB step again") from None
+        raise InputError(f"{path} does not exist; run the MATLAB script again") from None
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no text ({error}); run the MATLAB step again") from None
+        raise InputError(f"{path} is not text ({error}); run the MATLAB script again") from None
     return [line for line in text.splitlines() if line.strip()]

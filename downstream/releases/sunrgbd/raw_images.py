@@ -1,4 +1,4 @@
-"""One image of the data as either form describes it, before anything heavy is read."""
+"""An image before conversion, in either form of the data."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ ImageSplit = Literal["train", "validation"]
 
 NUM_IMAGES = 10_335
 LAST_VALIDATION = 5_050
-"""Images 1 to this validate, all others train: the official split, by the order of the meta data
-(facebookresearch/votenet ``sunrgbd/sunrgbd_data.py``)."""
+"""Last validation image. In the official split, by the order of the metadata, images up to this
+number are for validation and all others for training (facebookresearch/votenet
+``sunrgbd/sunrgbd_data.py``)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RawImage:
-    """Where the files of one image are, and what is known of it.
+    """Files, camera and annotations of an image.
 
     Attributes:
-        number: from 1, its place in the release's meta data; its scene is named by it.
-        split: of the official split.
-        points_file: points with colours (the MATLAB form); or None.
-        depth_file: depth image (the release); or None.
-        color_file: picture (the release); or None.
-        intrinsics: (3, 3) pixels.
-        tilt: (3, 3) from the camera's right, forward, up to the upright frame.
-        annotations: of all classes.
-        sequence: its folder in the release; empty where it is not known.
+        number: Number from 1, the position in the metadata of the release; it names the scene.
+        split: Split of the image.
+        intrinsics: Camera matrix (3, 3), pixels.
+        tilt: Rotation (3, 3) from the camera's right, forward, up to the upright frame.
+        annotations: Annotated objects of all classes.
+        points_file: Coloured points (output of the MATLAB script); or None.
+        depth_file: Depth image (release); or None.
+        color_file: Picture (release); or None.
+        sequence: Folder in the release; empty if unknown.
     """
 
     number: int
@@ -49,26 +50,26 @@ class RawImage:
 
     @property
     def name(self) -> str:
-        """Six digits, as in the MATLAB form."""
+        """Number with six digits, as the MATLAB script names files."""
         return f"{self.number:06d}"
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """What is read of it."""
+        """Files to read."""
         return tuple(f for f in (self.points_file, self.depth_file, self.color_file) if f)
 
 
 def split_by_number(number: int) -> ImageSplit:
-    """Where an image belongs when only its number is known."""
+    """Return the official split of an image by its number."""
     return "validation" if number <= LAST_VALIDATION else "train"
 
 
 def num_split_otherwise(splits: Iterable[ImageSplit]) -> int:
-    """How many images are in another split than :func:`split_by_number` says.
+    """Count the images whose split differs from :func:`split_by_number`.
 
     Args:
-        splits: of all images, in the order of the meta data. Numbers say nothing of a release
-            with more or fewer images than the official one: there none is counted.
+        splits: Splits of all images, in the order of the metadata. If their number differs from
+            that of the official release, numbers say nothing about the split and 0 is returned.
     """
     found = list(splits)
     if len(found) != NUM_IMAGES:

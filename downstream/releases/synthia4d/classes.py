@@ -1,4 +1,4 @@
-"""The classes of Synthia4D."""
+"""Classes of Synthia4D."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ LABELS: dict[int, str] = {
     12: "lane marking",
     15: "traffic light",
 }
-"""Label of the release -> class; void (0), sky (1) and the reserved 13 and 14 are ignored
+"""Label of the release -> class. Void (0), sky (1) and the reserved 13 and 14 are ignored
 (SpatioTemporalSegmentation ``lib/datasets/synthia.py``)."""
 
 CLASS_NAMES: tuple[str, ...] = tuple(LABELS.values())
 
 
 def class_rows(labels: NDArray[np.integer]) -> NDArray[np.int32]:
-    """Rows of ``CLASS_NAMES`` for labels 0..15, -1 for what is ignored; (N,) int32."""
+    """Convert labels 0..15 (N,) to rows of ``CLASS_NAMES`` (N,) int32, -1 for ignored ones."""
     rows = np.full(NUM_LABELS, -1, dtype=np.int32)
     rows[list(LABELS)] = np.arange(len(LABELS))
     return rows[labels]

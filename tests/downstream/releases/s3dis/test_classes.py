@@ -39,5 +39,5 @@ def test_other_names_that_are_clear(name: str, row: int, proper: str, is_copy: b
     "name", ["spaceship_1.txt", "chairs_1.txt", "chair.txt", "chair_.txt", "_1.txt", "1.txt"]
 )
 def test_names_that_are_not(name: str) -> None:
-    with pytest.raises(InputError, match=r"says no known class.* ceiling, floor.*clutter, stairs"):
+    with pytest.raises(InputError, match=r"has no known class.* ceiling, floor.*clutter, stairs"):
         read_annotation_name(Path(name))

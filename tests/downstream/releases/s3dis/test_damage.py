@@ -45,8 +45,8 @@ WRONG = {
     **dict.fromkeys(WRONG_LINES, LINE.format(3)),
     "truncated": LINE.format(r"\d+"),
     "empty_file": r"ceiling_1\.txt is empty",
-    "unknown_class": r"spaceship_1\.txt: the name says no known class",
-    "no_number": r"ceiling\.txt: the name says no known class",
+    "unknown_class": r"spaceship_1\.txt: the name has no known class",
+    "no_number": r"ceiling\.txt: the name has no known class",
     "no_files": r"office_1 has no annotations",
     "no_folder": r"office_1 has no annotations",
 }

@@ -90,7 +90,7 @@ def test_download_list():
 
 
 def test_sizes_scale_with_the_scans():
-    assert "about 940 GB; 620 MB a scan" in download_list("pairs", "trainval", ["x"] * 1513)
-    assert "about 20 GB; 12 MB a scan" in download_list("scenes", "trainval", ["x"] * 1613)
+    assert "about 940 GB; 620 MB per scan" in download_list("pairs", "trainval", ["x"] * 1513)
+    assert "about 20 GB; 12 MB per scan" in download_list("scenes", "trainval", ["x"] * 1613)
     with pytest.raises(InputError, match="no scans"):
         download_list("pairs", "test", [])

@@ -1,4 +1,4 @@
-"""The release and the folder of the MATLAB step hold the same images; labels against pictures."""
+"""The release and the folder of the MATLAB script hold the same images; labels against pictures."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def matlab_points(image: RawImage) -> Rows:
-    """(N, 6) of an image as the MATLAB step makes them: column by column, without a shortcut."""
+    """(N, 6) of an image as the MATLAB script makes them: column by column, without a shortcut."""
     assert image.depth_file is not None
     assert image.color_file is not None
     with Image.open(image.depth_file) as file:
@@ -57,7 +57,7 @@ def matlab_points(image: RawImage) -> Rows:
 
 
 def write_matlab_folder(folder: Path, images: dict[Labels, list[RawImage]]) -> None:
-    """The folder that the MATLAB step makes of some images."""
+    """The folder that the MATLAB script makes of some images."""
     for name in ("depth", "calib", "label", "label_v1"):
         (folder / name).mkdir(parents=True)
     for image in images["v2"]:

@@ -49,7 +49,7 @@ def release(source: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def trainval(tmp_path: Path) -> Path:
-    """A folder of the MATLAB step with two images, one a split, to damage."""
+    """A folder of the MATLAB script with two images, one a split, to damage."""
     folder = tmp_path / "sunrgbd_trainval"
     for name in ("depth", "calib", "label_v1"):
         (folder / name).mkdir(parents=True)
@@ -76,7 +76,7 @@ def edit(path: Path, change: Callable[[list[dict[str, Any]]], object], name: str
         ({"instance": POINTS[:, :5]}, "holds no N x 6 array 'instance'"),
         ({"other": POINTS}, "holds no N x 6 array 'instance'"),
         ({"instance": "text of"}, "holds no N x 6 array 'instance'"),
-        ({"instance": POINTS * (1 + 1j)}, "holds no real numbers but complex64"),
+        ({"instance": POINTS * (1 + 1j)}, "holds complex64, not real numbers"),
         ({"instance": np.where(POINTS > 0.999, np.nan, POINTS)}, "must be finite"),
         ({"instance": POINTS * 1.01}, r"colours 0\.\.1"),
         ({"instance": POINTS - 0.01}, r"colours 0\.\.1"),

@@ -146,7 +146,7 @@ def test_sizes_lie_along_and_across_the_heading() -> None:
 def test_real_samples_agree_with_their_labels(real_data: Path, tmp_path: Path) -> None:
     images, notes = find_images(real_data / "sunrgbd_trainval", "v2")
     assert len(images) == 4
-    assert "train_data_idx.txt is not there" in notes[0]
+    assert "train_data_idx.txt does not exist" in notes[0]
     for image in images:
         points, colors = matlab_folder.read_points(image.points_file)
         # the pixels that the points come from: whole numbers, counted from 1
@@ -286,7 +286,7 @@ def test_odd_objects_are_left_out_and_counted(
     assert [scene.scene for scene in finished] == ["000001"]
     text = report([odd, empty], tmp_path / "a", finished)
     assert "1 images without a box" in text
-    assert "2 boxes; 1 of them hold no point" in text
+    assert "2 boxes; 1 of them contain no point" in text
     assert "3 boxes without size, centre or heading left out" in text
     assert "1 objects of 1 other classes left out (unicorn 1)" in text
     kept, _ = convert_images([odd, empty], tmp_path / "b", replace(SETTINGS, keep_empty=True))

@@ -57,12 +57,12 @@ def test_both_forms_of_a_split_load_and_bad_ones_are_named(tmp_path: Path) -> No
     path.write_text('{"train": {"A": "0-2,5-5"}, "val": {"A": ["000007"]}, "test": {"A": "x"}}')
     assert read_split(path, "train") == {"A": ["000000", "000001", "000002", "000005"]}
     assert read_split(path, "validation") == {"A": ["000007"]}
-    with pytest.raises(InputError, match="A has 'x', not a run"):
+    with pytest.raises(InputError, match="A has 'x', not a range"):
         read_split(path, "test")
     path.write_text('{"train": {"../A": "0-2"}, "val": {"A": 3}}')
-    with pytest.raises(InputError, match=r"'\.\./A' is no name of a sequence"):
+    with pytest.raises(InputError, match=r"'\.\./A' is not the name of a sequence"):
         read_split(path, "train")
-    with pytest.raises(InputError, match="A has neither runs"):
+    with pytest.raises(InputError, match="A has neither ranges"):
         read_split(path, "validation")
     with pytest.raises(InputError, match="no sequences under 'test'"):
         read_split(path, "test")
