@@ -1,6 +1,7 @@
-"""From raw data to prepared folders, and the checks of what was written.
+"""Preparation of raw data, and verification of prepared folders.
 
-For pretraining: ``prepare_scene`` makes one scene, ``prepare`` all of them on ``cluster``, and
-``verify`` looks at every byte. For finetuning: ``scene_conversion`` is what every converter in
-``datasets/`` does around its own reader.
+For pretraining: ``prepare_scene`` makes one scene, ``prepare`` all scenes on ``cluster``, and
+``verify`` checks every byte. ``sources`` are what a configuration names to have this done by a run.
+For finetuning: ``scene_conversion`` and ``conversion_cli`` are shared by all converters in
+``datasets/``.
 """

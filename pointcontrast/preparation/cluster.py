@@ -1,10 +1,10 @@
-"""Work on many scenes at once: one task a scene, on Dask.
+"""Parallel work on many scenes with Dask, one task per scene.
 
-With one worker everything happens in this process and Dask is not imported. With more, a local
-cluster of processes is started for the time of the run; or the scenes go to the scheduler of a
-cluster that exists (``docs/cluster.md``), which must see the same files under the same paths.
+With one worker, everything runs in this process and Dask is not imported. With more, a local
+cluster of processes is started for the duration of the run, or the scenes are sent to the scheduler
+of an existing cluster (``docs/cluster.md``), which must see the same files under the same paths.
 
-What comes back is the same whatever the number of workers, except for the order.
+The results do not depend on the number of workers, except for their order.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @dataclass(frozen=True)
 class SceneFailure:
-    """Why a scene has no result.
+    """The reason why a scene has no result.
 
     Attributes:
-        reason: one line.
+        reason: Reason in one line.
     """
 
     reason: str
@@ -51,30 +51,30 @@ def run_scenes(
     scheduler: str | None = None,
     memory_limit: str = "auto",
 ) -> Generator[tuple[str, Result | SceneFailure], None, None]:
-    """Call a function for each scene; one that fails does not stop the others.
+    """Call a function for each scene; a scene that fails does not stop the others.
 
-    A scene whose worker dies is given to another. One whose workers die again and again (it needs
-    more memory than there is, say) is tried once more when all others are done, alone, because
-    a bystander on the same worker would look the same; then it is a failure.
+    A scene whose worker dies is given to another worker. If its workers die repeatedly (it may need
+    too much memory), it is tried once more, alone, after all others: another scene on the same
+    worker would have looked the same. Then it counts as a failure.
 
-    Dask may give a scene to a second worker while a first that it lost sight of is still at it:
-    ``function`` must bear that (write to a temporary name, then rename).
+    Dask may give a scene to a second worker while the first, whose connection was lost, still works
+    on it. ``function`` must tolerate that: write to a temporary name, then rename.
 
     Args:
-        function: what to do; picklable by name, as is what it takes and gives.
-        tasks: scene -> the argument.
-        num_workers: processes on this machine, each with one thread.
-        scheduler: address of an existing Dask scheduler to use instead.
-        memory_limit: of each local process
-            (:func:`~pointcontrast.preparation.cluster_client.local_cluster`). With anything but
-            "auto" one worker is a process of its own too.
+        function: Function to call; it, its argument and its result must be picklable.
+        tasks: Scene -> argument of the function.
+        num_workers: Number of processes on this machine, with one thread each.
+        scheduler: Address of an existing Dask scheduler to use instead.
+        memory_limit: Memory limit of each local process
+            (:func:`~pointcontrast.preparation.cluster_client.local_cluster`). With any value but
+            "auto", a single worker runs in a process of its own, too.
 
     Yields:
-        Scene and result, or :class:`SceneFailure`, in the order in which they are done.
+        Scene and result, or :class:`SceneFailure`, in the order of completion.
 
     Raises:
-        InputError: wrong settings, or the scheduler does not answer (any more).
-        OSError: a disk is full; no further scene is begun.
+        InputError: Wrong settings, or the scheduler does not answer.
+        OSError: A disk is full; no further scene is started.
     """
     if stays_here(num_workers, scheduler, memory_limit):
         for name, task in tasks.items():
@@ -90,14 +90,14 @@ def run_scenes(
 
 
 def stays_here(num_workers: int, scheduler: str | None, memory_limit: str = "auto") -> bool:
-    """Whether :func:`run_scenes` works in this very process with these settings."""
+    """Return whether :func:`run_scenes` works in the calling process with these settings."""
     if num_workers < 1:
         raise InputError(f"--num-workers must be at least 1; got {num_workers}")
     return scheduler is None and num_workers == 1 and memory_limit == "auto"
 
 
 def default_num_workers(num_scenes: int) -> int:
-    """As many as this machine (or the container, or the job on it) has cores, or scenes."""
+    """Return the number of cores of this machine, container or job, at most one per scene."""
     from dask.system import CPU_COUNT
 
     return max(1, min(CPU_COUNT, num_scenes))
@@ -105,7 +105,7 @@ def default_num_workers(num_scenes: int) -> int:
 
 @dataclass(frozen=True)
 class _Attempt(Generic[Result]):
-    """What came of one call: exceptions travel as text, for not every one can be pickled."""
+    """Result of one call; exceptions are sent as text, because not all can be pickled."""
 
     result: Result | None = None
     reason: str | None = None
@@ -159,13 +159,13 @@ def _run_on(
 def _submit(
     client: Client, function: Callable[[Task], Result], tasks: Mapping[str, Task]
 ) -> Iterator[tuple[str, Any]]:
-    """Results and failures as they come, and KilledWorker where workers died."""
+    """Yield results and failures as they arrive, and KilledWorker if workers died."""
     from distributed import as_completed
 
     run = f"scene_{uuid4().hex}"  # results of another run may still be on the scheduler
     names = {(run, number): name for number, name in enumerate(tasks)}
-    # One map, not many submits: the scheduler then hands out tasks as workers become free, and
-    # a worker that dies has only the one or two with it that are marked as suspicious.
+    # One map, not many submits: the scheduler then assigns tasks as workers become free, and only
+    # the one or two tasks of a worker that dies are marked as suspicious.
     futures = client.map(
         partial(_attempt, function), list(tasks.values()), key=list(names), pure=False
     )
@@ -178,7 +178,7 @@ def _submit(
             yield name, _outcome(name, future)
     finally:
         if waiting:
-            with suppress(Exception):  # the scheduler may be what was lost
+            with suppress(Exception):  # the scheduler itself may be lost
                 client.cancel(list(waiting), force=True)
 
 
@@ -187,15 +187,15 @@ def _outcome(name: str, future: Future) -> Any:
     from distributed.comm.core import CommClosedError
 
     try:
-        attempt = future.result()  # made again first where it was lost with its worker
+        attempt = future.result()  # computed again if it was lost with its worker
     except KilledWorker as error:
         return error
     except (CancelledError, CommClosedError):
         raise InputError(
-            "the Dask scheduler was lost or restarted; run the same command again: what is "
-            "finished is kept"
+            "the Dask scheduler was lost or restarted; run the same command again: finished "
+            "scenes are kept"
         ) from None
-    except Exception as error:  # what _attempt cannot catch: it was not found or not unpickled
+    except Exception as error:  # not caught by _attempt: not found, or not unpickled
         return SceneFailure(_one_line(error))
     return _unwrap(name, attempt)
 

@@ -1,4 +1,4 @@
-"""The Dask clusters that ``cluster.py`` works on: one of its own, or one that exists."""
+"""The Dask clusters of ``cluster.py``: a local one, or an existing one."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from distributed import Client, LocalCluster
 
 LOCAL_DEATHS = 2
-"""Of its workers that a task of a local cluster may cause before Dask gives it up."""
+"""Number of workers that a task of a local cluster may kill before Dask gives it up."""
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _ENVIRONMENT = {
     **dict.fromkeys(_ONE_THREAD, "1"),
-    # Dask has glibc give freed memory back at once (64 KB), and every image that is decoded then
-    # waits for new pages: scenes took twice as long. A worker keeps up to 256 MB instead.
+    # Dask makes glibc return freed memory immediately (64 KB), so that every decoded image waits
+    # for new pages: scenes took twice as long. A worker keeps up to 256 MB instead.
     "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
 }
@@ -33,12 +33,13 @@ _CLOSE_SECONDS = 15
 
 @contextmanager
 def local_cluster(num_workers: int, memory_limit: str) -> Iterator[Client]:
-    """Processes on this machine with one thread each, for the time of the context.
+    """Start processes on this machine with one thread each, for the duration of the context.
 
     Args:
-        num_workers: how many.
-        memory_limit: of each, as "4GB"; "auto" is this machine's divided by ``num_workers``,
-            "0" is none. One that uses more is killed and started again.
+        num_workers: Number of processes.
+        memory_limit: Memory limit of each process, such as "4GB"; "auto" is the memory of this
+            machine divided by ``num_workers``, "0" is no limit. A process that exceeds it is
+            killed and started again.
 
     Raises:
         InputError: ``memory_limit`` is not a size.
@@ -48,10 +49,10 @@ def local_cluster(num_workers: int, memory_limit: str) -> Iterator[Client]:
 
     settings = {
         "distributed.scheduler.allowed-failures": LOCAL_DEATHS - 1,
-        # How long it is tried to fetch a result from a worker that is dead by now
+        # Time to fetch a result from a worker that is dead
         "distributed.comm.timeouts.connect": "10s",
-        "distributed.scheduler.worker-saturation": 1.0,  # nothing waits behind a running scene
-        # Results are small: there is nothing to spill, and a paused worker might stay so.
+        "distributed.scheduler.worker-saturation": 1.0,  # no scene queues behind a running one
+        # Results are small: there is nothing to spill, and a paused worker might stay paused.
         "distributed.worker.memory.target": False,
         "distributed.worker.memory.spill": False,
         "distributed.worker.memory.pause": False,
@@ -76,12 +77,12 @@ def local_cluster(num_workers: int, memory_limit: str) -> Iterator[Client]:
             _wait_until_running(cluster, client)
         finally:
             for each in (client, cluster):
-                with suppress(Exception):  # a worker may be dying just now
+                with suppress(Exception):  # a worker may be dying
                     each.close(timeout=_CLOSE_SECONDS)
 
 
 def _wait_until_running(cluster: LocalCluster, client: Client) -> None:
-    """Wait for workers that were started again: closed while they start, they complain or hang."""
+    """Wait for workers that were restarted: closed while they start, they log errors or hang."""
     from distributed.core import Status
 
     end = time.monotonic() + _CLOSE_SECONDS
@@ -96,7 +97,7 @@ def _wait_until_running(cluster: LocalCluster, client: Client) -> None:
 
 
 def _worker_memory(limit: str, num_workers: int) -> int:
-    """Bytes for each worker; 0 is no limit."""
+    """Return the bytes for each worker; 0 is no limit."""
     if limit == "auto":
         from distributed.system import MEMORY_LIMIT
 
@@ -114,15 +115,15 @@ def _worker_memory(limit: str, num_workers: int) -> int:
 
 @contextmanager
 def existing_cluster(scheduler: str) -> Iterator[Client]:
-    """The cluster of the scheduler at an address such as ``tcp://host:8786``.
+    """Connect to the scheduler at an address such as ``tcp://host:8786``.
 
     Raises:
-        InputError: nobody answers there.
+        InputError: No scheduler answers there.
     """
     from distributed import Client
 
     try:
-        # A look of our own first: a Client that finds nobody is slow to give up and to clear away.
+        # A plain connection first: a Client without a scheduler is slow to give up and to close.
         address = urlsplit(scheduler if "//" in scheduler else f"tcp://{scheduler}")
         socket.create_connection((address.hostname, address.port or 0), _CONNECT_SECONDS).close()
         client = Client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
@@ -137,10 +138,10 @@ def existing_cluster(scheduler: str) -> Iterator[Client]:
 
 @contextmanager
 def _environment_of_workers() -> Iterator[None]:
-    """Have processes that are started compute on one thread, and take back what Dask sets.
+    """Set the environment of started processes to one thread, and undo what Dask sets.
 
-    Libraries read these variables when they are loaded; what Dask would set itself gives way to
-    variables that are there, and would stay in this process.
+    Libraries read these variables when they are loaded. Dask does not override variables that are
+    set already, and its own would stay in this process.
     """
     before = dict(os.environ)
     os.environ.update(_ENVIRONMENT)
@@ -153,5 +154,5 @@ def _environment_of_workers() -> Iterator[None]:
 
 
 def dask_setup(worker: object) -> None:
-    """Let a local worker ignore Ctrl-C, which the terminal sends to all: the run closes it."""
+    """Make a local worker ignore Ctrl-C, which the terminal sends to all processes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,8 +1,8 @@
-"""At most so many pairs for the list of all scenes, an equal share from each.
+"""Sampling of the pairs of many scenes, an equal share per scene.
 
 The authors' ScanNet list has 843 thousand pairs, and their README recommends training on about
-20,000 of them. Views of one scene are much alike, so what is left out is best spread over the
-scenes: each gives the same number, and what small scenes cannot give is shared by the others.
+20,000 of them. Views of one scene are similar, so every scene contributes the same number of pairs,
+and larger scenes make up for scenes that have fewer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def check_sampling(max_pairs: int, seed: int) -> None:
     """Check the settings of :func:`sample_pairs`.
 
     Raises:
-        InputError: one of them is negative.
+        InputError: One of them is negative.
     """
     for option, value in (("--max-pairs", max_pairs), ("--seed", seed)):
         if value < 0:
@@ -31,19 +31,20 @@ def check_sampling(max_pairs: int, seed: int) -> None:
 
 
 def sample_pairs(tables: Mapping[str, pa.Table], max_pairs: int, seed: int) -> pa.Table:
-    """Choose at random from the pairs of many scenes.
+    """Sample pairs of many scenes at random.
 
-    Which pairs of a scene are taken depends on the seed, its name and its share alone; a larger
-    share takes the same pairs and more.
+    The choice within a scene depends only on the seed, the name and the share of the scene; a
+    larger share contains the pairs of a smaller one.
 
     Args:
-        tables: scene -> its pairs (:func:`pointcontrast.scenes.pairs.read_pair_table`); at least
-            one.
-        max_pairs: at most this many; 0 takes all.
-        seed: of the choice.
+        tables: Scene -> its pairs (:func:`pointcontrast.scenes.pairs.read_pair_table`), at least
+            one scene.
+        max_pairs: Largest number of pairs; 0 takes all.
+        seed: Seed of the choice.
 
     Returns:
-        The chosen pairs, scene by scene in the order of their names, and in a scene as given.
+        The chosen pairs, scene by scene in the order of their names, in the given order within a
+        scene.
     """
     scenes = sorted(tables)
     shares = share_out({scene: len(tables[scene]) for scene in scenes}, max_pairs, seed)
@@ -58,12 +59,15 @@ def sample_pairs(tables: Mapping[str, pa.Table], max_pairs: int, seed: int) -> p
 
 
 def share_out(num_pairs: Mapping[str, int], max_pairs: int, seed: int) -> dict[str, int]:
-    """How many pairs each scene gives: one number for all, or all that it has where that is less.
+    """Compute the number of pairs that each scene contributes: the same for all, or all it has.
 
     Args:
-        num_pairs: scene -> how many it has.
-        max_pairs: in all; 0 is no limit.
-        seed: draws the scenes that give one more, so that it comes out even.
+        num_pairs: Scene -> its number of pairs.
+        max_pairs: Largest sum; 0 is no limit.
+        seed: Seed of the draw of scenes that contribute one more, for the sum to be reached.
+
+    Returns:
+        Scene -> its share.
     """
     counts = np.array(list(num_pairs.values()), dtype=np.int64)
     if max_pairs == 0 or counts.sum() <= max_pairs:
@@ -78,15 +82,15 @@ def share_out(num_pairs: Mapping[str, int], max_pairs: int, seed: int) -> dict[s
 
 
 def _level(counts: NDArray[np.int64], total: int) -> int:
-    """The largest number with ``minimum(counts, number).sum() <= total``: water in a vessel."""
+    """Return the largest number with ``minimum(counts, number).sum() <= total``."""
     ordered = np.sort(counts)
-    below = np.concatenate([[0], np.cumsum(ordered)[:-1]])  # what the smaller ones give in all
-    standing = np.arange(len(ordered), 0, -1)  # they and the larger ones give the level
+    below = np.concatenate([[0], np.cumsum(ordered)[:-1]])  # sum of the smaller ones
+    standing = np.arange(len(ordered), 0, -1)  # number of those that reach the level
     overflows = below + ordered * standing > total
     first = int(np.argmax(overflows))
     return int((total - below[first]) // standing[first])
 
 
 def _number_of(text: str) -> int:
-    """A number that belongs to a text on every machine (``hash`` is another in each process)."""
+    """Hash a text to a number, the same on every machine (unlike ``hash``)."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")

@@ -1,8 +1,8 @@
-"""From raw recordings to a folder of scenes with a pair list.
+"""Preparation of many recordings: a folder of scenes with a list of pairs.
 
-Each scene becomes one folder (``prepare_scene.py``), one task each for the workers of
-``cluster.py``; ``pairs.parquet`` beside the scenes lists the pairs of all, or an equal share of
-each (``pair_sampling.py``). Bytes do not depend on the number of workers.
+Each scene becomes one folder (``prepare_scene.py``) and is one task of the workers of
+``cluster.py``. ``pairs.parquet`` in the folder of the scenes lists the pairs of all scenes, or an
+equal share of each (``pair_sampling.py``). The bytes do not depend on the number of workers.
 """
 
 from __future__ import annotations
@@ -35,25 +35,27 @@ from pointcontrast.preparation.prepare_scene import (
     prepare_scene,
 )
 from pointcontrast.preparation.progress import Progress
+from pointcontrast.preparation.workers import THIS_PROCESS, Workers
 from pointcontrast.recordings.layouts import find_sequences, open_merged, open_sequence
 from pointcontrast.scenes.pairs import PAIRS_FILE, pair_table, read_pair_table, write_pairs
 
-# What the loser of a race for one folder meets: its temporary folder or the place is taken.
+# Errors of the worker that loses a race for one folder.
 _RACE_LOST = (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What became of a run.
+    """Summary of a run.
 
     Attributes:
-        scenes: those that are finished, in the order of the inputs.
-        failures: scene -> the reason, for those that are not, that have no pair, or whose
-            recording is damaged though the frames that can be read were used.
-        num_pairs: in the list over all scenes of the output, earlier runs' included.
-        num_pairs_found: in the finished scenes, of which the list is a choice.
-        num_scenes_found: finished scenes that have pairs.
-        seconds: the run took.
+        scenes: Finished scenes, in the order of the inputs.
+        failures: Scene -> reason, for scenes that are unfinished, that have no pair, or whose
+            recording is damaged though its readable frames were used.
+        num_pairs: Number of pairs in the list over all scenes of the output, including those of
+            earlier runs.
+        num_pairs_found: Number of pairs in the finished scenes, from which the list is chosen.
+        num_scenes_found: Number of finished scenes that have pairs.
+        seconds: Duration of the run.
     """
 
     scenes: tuple[SceneSummary, ...]
@@ -72,43 +74,35 @@ def prepare(
     merge: bool = False,
     max_pairs: int = MAX_PAIRS,
     seed: int = 0,
-    num_workers: int | None = 1,
-    scheduler: str | None = None,
-    memory_limit: str = "auto",
-    progress: bool = False,
+    workers: Workers = THIS_PROCESS,
 ) -> Summary:
     """Prepare all scenes below some folders.
 
-    Scenes that an earlier run finished with the same settings are recognised and left alone, so
-    a run that was stopped goes on where it was. One run at a time works on an output.
+    Scenes that an earlier run finished with the same settings are kept, so a run that was stopped
+    is resumed by the same call. Only one run at a time may work on an output.
 
     Args:
-        inputs: scenes, or folders of scenes.
-        output: the folder of the prepared scenes; those of earlier runs stay.
-        settings: how; None takes the defaults.
-        merge: make one scene of all sequences below each input; they must share a world frame.
-        max_pairs: the list holds at most so many, an equal share of each scene; 0 lists all.
-        seed: of that choice.
-        num_workers: processes; None is one a core, at most one a scene. With more than one, the
-            calling script must guard its body with ``if __name__ == "__main__":``, for every
-            process imports it.
-        scheduler: address of a Dask scheduler to use instead (``docs/cluster.md``).
-        memory_limit: of each process; see :func:`pointcontrast.preparation.cluster.run_scenes`.
-        progress: show a progress bar and a line per scene.
+        inputs: Scenes, or folders of scenes.
+        output: Folder of the prepared scenes; those of earlier runs are kept.
+        settings: Settings of the preparation; None takes the defaults.
+        merge: Whether all sequences below an input become one scene; they must share a world frame.
+        max_pairs: Largest number of pairs in the list, an equal share per scene; 0 lists all.
+        seed: Seed of the choice of listed pairs.
+        workers: Worker processes. With progress, a bar and a line per scene are shown.
 
     Returns:
-        What was done; a scene that fails is listed there and does not stop the others.
+        Summary of the run. A scene that fails is listed there and does not stop the others.
 
     Raises:
-        InputError: an input that is not there or holds nothing, before anything is made.
-        OSError: the disk is full, say; the scenes finished until then are kept.
+        InputError: An input is absent or holds no scene; nothing is written then.
+        OSError: The disk is full, for example; scenes finished until then are kept.
     """
     started = time.monotonic()
     settings = settings or Settings()
     check_sampling(max_pairs, seed)
     sources = _scene_sources(inputs, merge)
-    num_workers = num_workers or default_num_workers(len(sources))
-    titled = progress and stays_here(num_workers, scheduler, memory_limit)
+    num_workers = workers.num_workers or default_num_workers(len(sources))
+    titled = workers.progress and stays_here(num_workers, workers.scheduler, workers.memory_limit)
     root = Path(os.path.abspath(output))  # workers elsewhere have other working folders
     tasks: dict[str, _Task] = {}
     for number, (scene, source) in enumerate(sources.items(), start=1):
@@ -118,17 +112,17 @@ def prepare(
         _prepare_one,
         tasks,
         num_workers=num_workers,
-        scheduler=scheduler,
-        memory_limit=memory_limit,
+        scheduler=workers.scheduler,
+        memory_limit=workers.memory_limit,
     )
     stopped = True
     try:
-        with closing(work) as outcomes, Progress(len(tasks), shown=progress) as bar:
+        with closing(work) as outcomes, Progress(len(tasks), shown=workers.progress) as bar:
             done, failures = _collect(outcomes, bar)
         stopped = False
     finally:
-        # Workers of another cluster that are still at it clear away their own.
-        if not (stopped and scheduler):
+        # Workers of another cluster that are still running remove their own files.
+        if not (stopped and workers.scheduler):
             _sweep(root, tasks)
     tables, damaged = _read_scene_lists(root)
     num_pairs = _write_list(root, tables, settings, max_pairs, seed)
@@ -146,7 +140,7 @@ def prepare(
 def _collect(
     outcomes: Iterable[tuple[str, tuple[SceneSummary, str | None] | SceneFailure]], bar: Progress
 ) -> tuple[dict[str, SceneSummary], dict[str, str]]:
-    """What is done, and what failed for which reason; some scenes are both."""
+    """Return the finished scenes and the reasons of failures; a scene can be in both."""
     done: dict[str, SceneSummary] = {}
     failures: dict[str, str] = {}
     for scene, outcome in outcomes:
@@ -171,7 +165,7 @@ class _Task:
 
 
 def _prepare_one(task: _Task) -> tuple[SceneSummary, str | None]:
-    """One scene in a worker; returns also what is wrong with it, though it is finished."""
+    """Prepare one scene in a worker; return its summary and its problem, if it has one."""
     open_source = open_merged if task.merge else open_sequence
     sequence = open_source(task.source, _matrix(task.settings))
 
@@ -183,7 +177,7 @@ def _prepare_one(task: _Task) -> tuple[SceneSummary, str | None]:
     except OSError as error:
         if error.errno not in _RACE_LOST:
             raise
-        summary = attempt()  # another worker was at this scene: take what it made
+        summary = attempt()  # another worker made this scene: reuse it
     if summary.num_pairs:
         return summary, summary.meta.problem
     threshold = task.settings.overlap_threshold
@@ -191,26 +185,26 @@ def _prepare_one(task: _Task) -> tuple[SceneSummary, str | None]:
 
 
 def _scene_sources(inputs: Sequence[Path], merge: bool) -> dict[str, Path]:
-    """Name the scenes: by their folders, from the input's own name on; files lose their suffix."""
+    """Name scenes by their paths, starting with the name of the input, without file suffixes."""
     sources: dict[str, Path] = {}
     for given in inputs:
         found = find_sequences(given)
         root = Path(os.path.abspath(given))  # not resolve(): a link keeps its name
         for source in [root] if merge else found:
-            # A hidden name would be passed over where finished scenes are looked for.
+            # Hidden folders are skipped in the search for finished scenes.
             path = Path(root.name.lstrip(".") or "scene") / source.relative_to(root)
             scene = (path.with_suffix("") if source.is_file() else path).as_posix()
             if scene in sources:
                 raise InputError(
                     f"{sources[scene]} and {source} would both become the scene {scene}; rename "
-                    "one, or prepare them into two outputs"
+                    "one, or prepare them with two outputs"
                 )
             sources[scene] = source
     return sources
 
 
 def finished_scenes(output: Path) -> dict[str, Path]:
-    """Scene -> folder of all finished scenes of an output, earlier runs' included."""
+    """Return scene -> folder of all finished scenes of an output, including earlier runs'."""
     found = sorted(output.rglob(PAIRS_FILE))
     folders = (path.parent for path in found if (path.parent / "meta.json").exists())
     names = {folder.relative_to(output).as_posix(): folder for folder in folders}
@@ -222,7 +216,7 @@ def finished_scenes(output: Path) -> dict[str, Path]:
 
 
 def _read_scene_lists(output: Path) -> tuple[dict[str, pa.Table], dict[str, str]]:
-    """The pairs of all finished scenes, and the reasons of those that cannot be read."""
+    """Read the pairs of all finished scenes, and the reasons of those that cannot be read."""
     tables: dict[str, pa.Table] = {}
     damaged: dict[str, str] = {}
     for scene, folder in finished_scenes(output).items():
@@ -239,7 +233,7 @@ def _read_scene_lists(output: Path) -> tuple[dict[str, pa.Table], dict[str, str]
 def _write_list(
     output: Path, tables: Mapping[str, pa.Table], settings: Settings, max_pairs: int, seed: int
 ) -> int:
-    """Write the list over all scenes; return how many pairs it has."""
+    """Write the list over all scenes; return its number of pairs."""
     path = output / PAIRS_FILE
     if not any(map(len, tables.values())) and not path.exists():
         return 0
@@ -255,7 +249,7 @@ def _write_list(
 
 
 def _sweep(output: Path, scenes: Mapping[str, _Task]) -> None:
-    """Remove what killed workers left of these scenes, and what a killed run left of the list."""
+    """Remove temporary files of killed workers for these scenes, and of the list."""
     folders = [output / scene for scene in scenes]
     sweep_leftovers([*folders, *(folder / PAIRS_FILE for folder in folders), output / PAIRS_FILE])
 

@@ -17,40 +17,46 @@ from pointcontrast.preparation.pair_sampling import MAX_PAIRS
 from pointcontrast.preparation.prepare import Summary, prepare
 from pointcontrast.preparation.prepare_scene import Settings
 from pointcontrast.preparation.verify_cli import main as verify
-from pointcontrast.preparation.workers import add_worker_options, check_worker_options
+from pointcontrast.preparation.workers import add_worker_options, workers_from
 from pointcontrast.scenes.pairs import PAIRS_FILE
 
 _METAVARS = {"up": ("X", "Y", "Z"), "intrinsics": ("FX", "FY", "CX", "CY")}
 _EPILOG = (
-    "prepare_pairs.py verify ROOT checks a prepared folder; verify --help says more. Run the same "
-    "command again to go on where a run was stopped: finished scenes are recognised."
+    "To check a prepared folder: prepare_pairs.py verify ROOT (see verify --help). To resume a run "
+    "that was stopped, run the same command again: finished scenes are recognised."
 )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Prepare pairs, or with the word ``verify`` first, check what was prepared.
+    """Prepare pairs or, if the first argument is ``verify``, check a prepared folder.
 
     Returns:
-        0 if every scene is finished and has pairs; 1 if some is not; otherwise as
-        :func:`pointcontrast.errors.run_command`.
+        Exit status: 0 if every scene is finished and has pairs, 1 if some scene is not or has
+        none, otherwise as :func:`pointcontrast.errors.run_command`.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     if argv[:1] == ["verify"]:
         return verify(argv[1:])
-    arguments = vars(_parser().parse_args(argv))
+    arguments = _parser().parse_args(argv)
 
     def run() -> int:
-        if arguments.pop("voxel_size") is not None:
+        if arguments.voxel_size is not None:
             raise InputError(
                 "--voxel-size is now --overlap-voxel-size; the network's is data.voxel_size of "
                 "tools/pretrain.py"
             )
-        check_worker_options(arguments)
-        inputs, output = arguments.pop("inputs"), arguments.pop("output")
-        settings = {each.name: arguments.pop(each.name) for each in fields(Settings)}
+        settings = {each.name: getattr(arguments, each.name) for each in fields(Settings)}
         settings |= {key: tuple(v) for key, v in settings.items() if isinstance(v, list)}
-        summary = prepare(inputs, output, Settings(**settings), progress=True, **arguments)
-        print(report(summary, output))
+        summary = prepare(
+            arguments.inputs,
+            arguments.output,
+            Settings(**settings),
+            merge=arguments.merge,
+            max_pairs=arguments.max_pairs,
+            seed=arguments.seed,
+            workers=workers_from(arguments),
+        )
+        print(report(summary, arguments.output))
         for scene, reason in summary.failures.items():
             print(f"error: {scene}: {reason}", file=sys.stderr)
         return 1 if summary.failures else 0
@@ -59,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def report(summary: Summary, output: Path) -> str:
-    """The last lines of a run: totals, what failed and why, and what to do next."""
+    """Summarize a run in its last lines: totals, skipped frames, failures, and the next command."""
     views = sum(len(scene.meta.frame_ids) for scene in summary.scenes)
     skipped = sum(len(scene.meta.skipped) for scene in summary.scenes)
     size = sum(scene.num_bytes for scene in summary.scenes)
@@ -86,48 +92,56 @@ def report(summary: Summary, output: Path) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="prepare_pairs.py",
-        description="Turn posed RGB-D frames, and what else there is a layout of, into scenes "
-        "with a list of training pairs.",
+        description="Convert recordings to scenes with a list of training pairs: posed RGB-D "
+        "frames, posed LiDAR sweeps, meshes and point clouds, in the layouts of "
+        "datasets/README.md.",
         epilog=_EPILOG,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("inputs", nargs="+", type=Path, help="scenes, or folders of such")
+    add("inputs", nargs="+", type=Path, help="scenes, or folders of scenes")
     add("--output", "-o", type=Path, required=True, help="folder of the prepared scenes")
     add(
         "--merge",
         action="store_true",
-        help="make one scene of all sequences below an input; they must share a world frame",
+        help="merge all sequences below an input into one scene; they must share a world frame",
     )
     add("--voxel-size", help=argparse.SUPPRESS)  # the name before --overlap-voxel-size
     _add_settings(parser.add_argument_group("scenes"))
-    add = parser.add_argument_group("the list of pairs").add_argument
+    add = parser.add_argument_group("list of pairs").add_argument
     add(
         "--max-pairs",
         type=int,
         default=MAX_PAIRS,
-        help="the list over all scenes holds at most so many, an equal share of each; 0 lists all",
+        help="largest number of pairs in the list over all scenes, an equal share per scene; 0 "
+        "lists all",
     )
-    add("--seed", type=int, default=0, help="of that choice")
+    add("--seed", type=int, default=0, help="seed of the choice of listed pairs")
     add_worker_options(parser)
     return parser
 
 
 def _add_settings(group: argparse._ArgumentGroup) -> None:
-    """An option for each field of Settings, as its type and docstring have it."""
+    """Add an option for each field of Settings, from its type and docstring."""
     types = get_type_hints(Settings)
     texts = {each.arg_name: each.description for each in parse(Settings.__doc__ or "").params}
     for field in fields(Settings):
         group.add_argument(
             f"--{field.name.replace('_', '-')}",
             default=field.default,
-            help=" ".join((texts.get(field.name) or field.name).split()).replace("%", "%%"),
+            help=_help(texts.get(field.name) or field.name),
             **_of_type(field.name, types[field.name]),
         )
 
 
+def _help(text: str) -> str:
+    """Write a docstring's description as a help text: lower case at first, no final period."""
+    line = " ".join(text.split()).removesuffix(".").replace("%", "%%")
+    return line[0].lower() + line[1:]
+
+
 def _of_type(name: str, hint: Any) -> dict[str, Any]:
-    """What argparse needs to know of a type: numbers, words of a choice, tuples, or None."""
+    """Return argparse's arguments for a type: a number, a choice, a tuple, or None."""
     kinds = [kind for kind in get_args(hint) if kind is not NoneType]
     if NoneType in get_args(hint) and len(kinds) == 1:
         return _of_type(name, kinds[0])

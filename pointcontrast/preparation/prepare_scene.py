@@ -1,10 +1,10 @@
-"""One scene from posed RGB-D frames to a prepared folder.
+"""Preparation of one scene, from a recording to a prepared folder.
 
-The folder holds the view store (``pointcontrast.scenes.view_store``), ``overlap.npy`` (V, V)
-float32 and the scene's own ``pairs.parquet``. It is there whole or not at all, and one that was
-finished with the same settings is not made again; another threshold only chooses the pairs again.
+The folder holds the view store (``pointcontrast.scenes.view_store``), ``overlap.npy``, (V, V)
+float32, and the scene's own ``pairs.parquet``. It appears whole or not at all. A folder finished
+with the same settings is kept; another threshold only chooses the pairs again.
 
-Overlaps are computed from the frames at full resolution, as the authors do, also where thinned
+Overlaps are computed from frames at full resolution, as in the authors' code, also where thinned
 points are stored.
 """
 
@@ -41,26 +41,29 @@ from pointcontrast.scenes.view_store import (
 from pointcontrast.scenes.views import MAX_DEPTH, SkippedFrame, View, read_views
 from pointcontrast.types import OVERLAP_THRESHOLD, OVERLAP_VOXEL_SIZE
 
-_RECIPE = 2  # raised when the code comes to make other scenes from the same settings
+_RECIPE = 2  # raised when the code makes other scenes from the same settings
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How scenes are made.
+    """Settings of the preparation of scenes; each is an option of ``tools/prepare_pairs.py``.
 
     Attributes:
-        frame_skip: take every n-th frame; the authors' 25 is for ScanNet's 30 Hz.
-        max_depth: farther points of a depth image are dropped, metres; infinity keeps all.
-        storage: "depth" keeps depth images whole, "points" their points, thinned; sweeps are
-            always points.
-        storage_grid: stored points are one per cell of this side, metres; 0 keeps all.
-        overlap: "exact" is the authors', "fast" nearly so: on real scenes at least 99.6% of the
-            pairs of views are on the same side of 0.3 (pointcontrast/scenes/overlap.py).
+        frame_skip: Step between frames; the authors' 25 is for ScanNet's 30 Hz.
+        max_depth: Largest depth of a point of a depth image, metres; inf keeps all.
+        storage: Form of the stored views: "depth" keeps whole depth images, "points" their points,
+            thinned. Sweeps are always stored as points.
+        storage_grid: Side of the cells to which stored points are thinned, one point per cell,
+            metres; 0 keeps all.
+        overlap: Computation of overlaps: "exact" as in the authors' code, "fast" approximately. On
+            real scenes at least 99.6% of the pairs of views are on the same side of 0.3
+            (pointcontrast/scenes/overlap.py).
         overlap_voxel_size: Voxel size of the clouds whose overlap is computed, metres. Points
             match within 1.5 voxels.
-        overlap_threshold: the smallest overlap of a pair.
-        up: the world's up direction, in place of the source's or the estimated one.
-        intrinsics: fx, fy, cx, cy of the depth images in pixels, in place of the source's.
+        overlap_threshold: Smallest overlap of a pair.
+        up: Up direction of the world, in place of the stated or the estimated one.
+        intrinsics: Intrinsics fx, fy, cx, cy of the depth images in pixels, in place of those of
+            the recording.
     """
 
     frame_skip: int = 1
@@ -77,7 +80,7 @@ class Settings:
         """Check the values.
 
         Raises:
-            InputError: a value is out of range; the message names its option.
+            InputError: A value is out of range; the message names its option.
         """
         for name, good, wanted in (
             ("frame_skip", self.frame_skip >= 1, "at least 1"),
@@ -98,14 +101,14 @@ class Settings:
 
 @dataclass(frozen=True)
 class SceneSummary:
-    """What became of one scene that is finished.
+    """Summary of a finished scene.
 
     Attributes:
-        scene: its folder, relative to the output.
-        meta: of its view store.
-        num_pairs: above the threshold.
-        num_bytes: on disk.
-        reused: it was finished before with the same settings.
+        scene: Folder of the scene, relative to the output.
+        meta: Content of the ``meta.json`` of its view store.
+        num_pairs: Number of pairs above the threshold.
+        num_bytes: Size on disk, bytes.
+        reused: Whether it was finished before with the same settings.
     """
 
     scene: str
@@ -122,20 +125,20 @@ def prepare_scene(
     settings: Settings,
     title: str | None = None,
 ) -> SceneSummary:
-    """Prepare one scene, or what is missing of it.
+    """Prepare one scene, or the parts of it that are missing.
 
     Args:
-        sequence: its frames.
-        output: the folder of the prepared scenes.
-        scene: the scene's folder, relative to ``output``.
-        settings: how.
-        title: shown before the progress bars; None shows none.
+        sequence: Recording of the scene.
+        output: Folder of the prepared scenes.
+        scene: Folder of the scene, relative to ``output``.
+        settings: Settings of the preparation.
+        title: Title of the progress bars; None shows no bar.
 
     Raises:
-        InputError: fewer than two usable frames, or something else that the user must mend.
+        InputError: Fewer than two usable frames, or another fault of the input.
     """
     folder = output / scene
-    if settings.up is not None:  # simulated cameras stand upright by it
+    if settings.up is not None:  # simulated cameras stand upright along it
         sequence.up = np.asarray(settings.up) / np.linalg.norm(settings.up)
     _refuse_foreign(folder, output)
     wanted = _scene_settings(sequence, settings)
@@ -166,7 +169,7 @@ def _fill_scene(
     wanted: dict[str, Any],
     title: str | None,
 ) -> SceneMeta:
-    """Write the store and the overlaps of one scene into an empty folder."""
+    """Write the view store and the overlaps of one scene to an empty folder."""
     up, how = settings.up, "given"
     if up is None and sequence.up is not None:
         up, how = sequence.up, "stated by the source"
@@ -182,9 +185,9 @@ def _fill_scene(
         settings=wanted,
     )
     if len(overlaps) < 2:
-        reason = f"; the first that was left out: {meta.skipped[0].reason}" if meta.skipped else ""
+        reason = f"; the first skipped frame: {meta.skipped[0].reason}" if meta.skipped else ""
         raise InputError(
-            f"{sequence.folder} has one usable view only, and a pair needs two: give more frames "
+            f"{sequence.folder} has only one usable view, and a pair needs two: give more frames "
             f"or a smaller --frame-skip (now {settings.frame_skip}){reason}"
         )
     with _bar(None, len(overlaps), title, "overlap") as bar:
@@ -198,18 +201,18 @@ def _fill_scene(
 def _noting(
     views: Iterable[View | SkippedFrame], overlaps: Overlaps
 ) -> Iterator[View | SkippedFrame]:
-    """Hand on the views; add each one to the overlaps on the way."""
+    """Yield the views, adding each to the overlaps."""
     for view in views:
         if isinstance(view, View):
             try:
                 overlaps.add(view.cloud.points)
-            except InputError as error:  # a pose so wrong that its points cannot be numbered
+            except InputError as error:  # a pose so wrong that its voxels cannot be numbered
                 view = SkippedFrame(view.frame_id, f"{view.frame_id}: {error}")
         yield view
 
 
 def no_pairs_reason(folder: Path, threshold: float) -> str:
-    """Say why the finished scene in ``folder`` has no pair, and what would help."""
+    """Explain why the finished scene in ``folder`` has no pair, and what would help."""
     overlap = np.load(folder / "overlap.npy")
     best = float(overlap[~np.eye(len(overlap), dtype=bool)].max())
     return (
@@ -219,7 +222,7 @@ def no_pairs_reason(folder: Path, threshold: float) -> str:
 
 
 def _scene_settings(sequence: PosedSequence, settings: Settings) -> dict[str, Any]:
-    """What decides the content of a scene's folder but for its pair list."""
+    """Return all that determines the content of a scene's folder, except its pair list."""
     wanted: dict[str, Any] = asdict(settings)
     del wanted["overlap_threshold"]
     wanted["voxel_size"] = wanted.pop("overlap_voxel_size")  # the key of folders made before
@@ -228,11 +231,11 @@ def _scene_settings(sequence: PosedSequence, settings: Settings) -> dict[str, An
     if settings.up is None and sequence.up is not None:
         wanted["up"] = sequence.up.tolist()
     wanted |= {"recipe": _RECIPE, "frames": sequence.fingerprint()}
-    return json.loads(json.dumps(wanted))  # tuples become the lists that meta.json gives back
+    return json.loads(json.dumps(wanted))  # tuples become lists, as in meta.json
 
 
 def _reusable(folder: Path, wanted: dict[str, Any]) -> SceneMeta | None:
-    """The finished scene in ``folder`` if it is whole and was made with these settings."""
+    """Return the finished scene in ``folder`` if it is whole and was made with these settings."""
     if not folder.exists():
         return None
     try:

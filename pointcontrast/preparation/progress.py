@@ -1,4 +1,4 @@
-"""What a run of ``pointcontrast.preparation.prepare`` shows: a bar, a line a scene."""
+"""Progress of ``pointcontrast.preparation.prepare``: a bar and a line per scene."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pointcontrast.preparation.prepare_scene import SceneSummary
 
 
 class Progress:
-    """A bar over the scenes with time left and views per second, and a line for each scene."""
+    """A bar over the scenes with remaining time and views per second, and a line per scene."""
 
     def __init__(self, num_scenes: int, *, shown: bool) -> None:
         self._shown = shown
@@ -29,7 +29,7 @@ class Progress:
         self._bar.close()
 
     def note(self, scene: str, summary: SceneSummary | None, failure: str | None) -> None:
-        """Count a scene that is done, or has failed."""
+        """Count a scene that is finished or has failed."""
         if summary and not summary.reused:
             self._num_views += len(summary.meta.frame_ids)
             speed = self._num_views / (time.monotonic() - self._started)

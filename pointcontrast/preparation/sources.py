@@ -1,4 +1,4 @@
-"""What can make a folder of scenes when a run needs it."""
+"""Data sources that a configuration can name, which prepare scenes when a run needs them."""
 
 from __future__ import annotations
 
@@ -7,32 +7,44 @@ from pathlib import Path
 from pointcontrast.data.source import DataSource
 from pointcontrast.errors import InputError
 from pointcontrast.preparation.prepare import Settings, prepare
+from pointcontrast.preparation.workers import Workers
 
 
 class PosedRGBD(DataSource):
     """Folders of posed RGB-D frames, as tools/prepare_pairs.py takes them."""
 
     def __init__(self, folders: list[str], frame_skip: int = 1) -> None:
-        """Take every ``frame_skip``-th frame of ``folders``."""
+        """Keep the arguments.
+
+        Args:
+            folders: Scenes, or folders of scenes.
+            frame_skip: Step between frames.
+        """
         self.folders = [Path(folder) for folder in folders]
         self.frame_skip = frame_skip
 
     def prepare(self, root: Path) -> None:
-        """Frames to views, overlaps and pairs."""
+        """Prepare the scenes of the folders."""
         _prepare_or_fail(self.folders, root, Settings(frame_skip=self.frame_skip))
 
 
 class SyntheticRooms(DataSource):
-    """Generated rooms, rendered as posed RGB-D and then treated like any other frames."""
+    """Synthetic rooms, rendered as posed RGB-D frames and then prepared like any recording."""
 
     def __init__(self, num_rooms: int = 8, num_frames: int = 40, seed: int = 0) -> None:
-        """Describe the rooms; the same numbers give the same bytes."""
+        """Keep the arguments; the same numbers give the same bytes.
+
+        Args:
+            num_rooms: Number of rooms.
+            num_frames: Frames per room.
+            seed: Seed of the set.
+        """
         self.num_rooms = num_rooms
         self.num_frames = num_frames
         self.seed = seed
 
     def prepare(self, root: Path) -> None:
-        """Render the rooms to ``root/raw``, then as :class:`PosedRGBD`."""
+        """Render the rooms to ``root/raw``, then prepare them as :class:`PosedRGBD`."""
         from pointcontrast.synthetic.source import write_rooms
 
         rooms = write_rooms(
@@ -42,18 +54,18 @@ class SyntheticRooms(DataSource):
 
 
 class LabelledRooms(DataSource):
-    """Generated rooms as labelled scenes, for finetuning."""
+    """Synthetic rooms as labelled scenes, for finetuning."""
 
     def __init__(
         self, num_rooms: int = 16, first_room: int = 1000, seed: int = 0, density: float = 900.0
     ) -> None:
-        """Describe the rooms; other numbers than those of pretraining are other rooms.
+        """Keep the arguments; rooms with other numbers than those of pretraining are other rooms.
 
         Args:
-            num_rooms: how many.
-            first_room: number of the first.
-            seed: of the set.
-            density: points a square metre.
+            num_rooms: Number of rooms.
+            first_room: Number of the first room.
+            seed: Seed of the set.
+            density: Points per square metre.
         """
         self.num_rooms = num_rooms
         self.first_room = first_room
@@ -61,7 +73,7 @@ class LabelledRooms(DataSource):
         self.density = density
 
     def prepare(self, root: Path) -> None:
-        """Write what is not there yet."""
+        """Write the rooms that are missing."""
         from pointcontrast.synthetic.source import write_labelled_rooms
 
         write_labelled_rooms(
@@ -70,11 +82,11 @@ class LabelledRooms(DataSource):
 
 
 def _prepare_or_fail(folders: list[Path], root: Path, settings: Settings) -> None:
-    """Prepare all scenes, or raise with the reasons of those that have no pairs.
+    """Prepare all scenes, or raise an error with the reasons of those without pairs.
 
-    A recording that is damaged but for some frames is used as far as it goes.
+    A recording with damaged frames is used as far as it can be read.
     """
-    summary = prepare(folders, root, settings, progress=True)
+    summary = prepare(folders, root, settings, workers=Workers(progress=True))
     usable = {scene.scene for scene in summary.scenes if scene.num_pairs}
     failures = {scene: why for scene, why in summary.failures.items() if scene not in usable}
     if failures:

@@ -1,8 +1,8 @@
-"""Checks of a prepared folder, byte by byte: what is wrong, and what to do about it.
+"""Verification of a prepared folder, byte by byte.
 
 A run of ``prepare.py`` recognises a finished scene by settings and file sizes; a byte that changed
-on the disk shows only here. Nothing is changed until :func:`remove_broken` takes away what is
-broken, so that the next run makes it again.
+on the disk is found only here. Nothing is changed before :func:`remove_broken` removes the broken
+parts, for the next run to make them again.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ BROKEN: tuple[Kind, ...] = ("scene", "pairs", "list")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is not as prepare_pairs makes it.
+    """One difference from a folder that prepare_pairs writes.
 
     Attributes:
-        kind: a broken ``scene``, the ``pairs`` of a scene, the ``list`` over all scenes; and of
-            what is not broken, a ``leftover`` of a killed run, a ``stranger`` that is not ours,
-            or a scene that is ``unlisted`` for a good reason.
-        path: the file or folder.
-        problem: one line.
+        kind: Broken parts: a ``scene``, the ``pairs`` of a scene, or the ``list`` over all scenes.
+            Other findings: a ``leftover`` of a killed run, a ``stranger`` that prepare_pairs did
+            not make, or a scene that is ``unlisted`` for a valid reason.
+        path: File or folder.
+        problem: Description in one line.
     """
 
     kind: Kind
@@ -46,14 +46,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """What :func:`verify` found.
+    """Result of :func:`verify`.
 
     Attributes:
-        findings: all, the broken ones first.
-        num_scenes: looked at.
-        num_views: of the scenes that are whole.
-        num_pairs: in the list; 0 if it is broken.
-        num_bytes: of the scenes that are whole.
+        findings: All findings, broken parts first.
+        num_scenes: Number of scenes checked.
+        num_views: Number of views of the intact scenes.
+        num_pairs: Number of pairs in the list; 0 if it is broken.
+        num_bytes: Size of the intact scenes, bytes.
     """
 
     findings: tuple[Finding, ...]
@@ -64,20 +64,20 @@ class Report:
 
     @property
     def broken(self) -> tuple[Finding, ...]:
-        """The findings that must be mended."""
+        """Findings of broken parts, which must be made again."""
         return tuple(each for each in self.findings if each.kind in BROKEN)
 
 
 def verify(root: Path, *, num_workers: int = 1, progress: bool = False) -> Report:
-    """Check all scenes below ``root`` and the list beside them.
+    """Check all scenes below ``root`` and the list over them.
 
     Args:
-        root: folder of prepared scenes; no run may be at work on it.
-        num_workers: scenes that are read at a time.
-        progress: show a progress bar.
+        root: Folder of prepared scenes; no run may be working on it.
+        num_workers: Number of scenes read at the same time.
+        progress: Whether to show a progress bar.
 
     Raises:
-        InputError: there is no such folder, or nothing in it was prepared.
+        InputError: The folder does not exist, or holds no prepared scene.
     """
     if not root.is_dir():
         raise InputError(f"{root} is not a folder; give the --output of prepare_pairs")
@@ -107,13 +107,13 @@ def verify(root: Path, *, num_workers: int = 1, progress: bool = False) -> Repor
 
 
 def remove_broken(report: Report) -> tuple[list[Path], list[str]]:
-    """Remove what is broken or left over, and nothing that is not ours.
+    """Remove broken parts and leftovers, but no file that prepare_pairs did not make.
 
-    The list over all scenes stays: every run of prepare_pairs writes it anew.
+    The list over all scenes is kept, because every run of prepare_pairs writes it again.
 
     Returns:
-        What was removed; and a line for each broken scene that stays because it also holds files
-        that are not ours.
+        Removed paths, and a line for each broken scene that is kept because it also holds other
+        files.
     """
     removed: list[Path] = []
     kept: list[str] = []
@@ -121,7 +121,10 @@ def remove_broken(report: Report) -> tuple[list[Path], list[str]]:
         ours = own_files(path)
         others = [each.name for each in path.iterdir() if each not in ours]
         if others:
-            kept.append(f"{path} stays: it holds {others[0]}, which is not ours; move it away")
+            kept.append(
+                f"{path} is kept: it holds {others[0]}, which prepare_pairs did not make; "
+                "move it away"
+            )
             continue
         for each in ours:
             remove(each)
@@ -137,7 +140,7 @@ def remove_broken(report: Report) -> tuple[list[Path], list[str]]:
 def _check_all(
     scenes: dict[str, Path], num_workers: int, progress: bool
 ) -> Iterator[tuple[str, SceneCheck]]:
-    # Threads: nearly all of the time goes into reading and SHA-256, which do not hold the lock.
+    # Threads: nearly all of the time is spent in reading and SHA-256, which release the GIL.
     pool = ThreadPoolExecutor(num_workers)
     shown = None if progress else True
     try:
@@ -155,12 +158,12 @@ class _Survey:
 
 
 def _survey(root: Path) -> _Survey:
-    """Every scene below ``root``, and what else lies there."""
+    """Find every scene below ``root``, and other files and folders there."""
     survey = _Survey()
     listed = {root / scene for scene in listed_scenes(root / PAIRS_FILE)}
 
     def search(folder: Path) -> bool:
-        """Whether there is a scene in ``folder``."""
+        """Search ``folder``; return whether it holds a scene."""
         others: list[Path] = []
         found = False
         for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
@@ -176,7 +179,7 @@ def _survey(root: Path) -> _Survey:
                 found = True
             else:
                 others.append(path)
-        if found or folder == root:  # a folder without a scene is one stranger, not thousands
+        if found or folder == root:  # a folder without a scene counts once, not per file
             survey.orphans += others
         return found
 

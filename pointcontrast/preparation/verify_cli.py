@@ -13,9 +13,9 @@ from pointcontrast.preparation.verify import Kind, Report, remove_broken, verify
 _ADVICE: dict[Kind, str] = {
     "scene": "--redo removes the scene, and prepare_pairs then makes it again",
     "pairs": "--redo removes them, and prepare_pairs then chooses them again",
-    "list": "prepare_pairs writes it anew, whatever its inputs",
+    "list": "prepare_pairs writes it again, whatever its inputs",
     "leftover": "--redo removes it",
-    "stranger": "nothing is done about it",
+    "stranger": "it is left alone",
     "unlisted": "nothing is wrong",
 }
 
@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Check a prepared folder.
 
     Returns:
-        0 if nothing is broken, 1 if something is (also where ``--redo`` has removed it);
+        Exit status: 0 if nothing is broken, 1 if something is (also if ``--redo`` removed it),
         otherwise as :func:`pointcontrast.errors.run_command`.
     """
     arguments = _parser().parse_args(argv)
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def summarize(report: Report, redo: bool) -> str:
-    """The last line: how much was checked, how much of it is broken, and what to do next."""
+    """Write the last line: how much was checked, how much is broken, and what to do next."""
     broken = len({finding.path for finding in report.broken})
     line = (
         f"{report.num_scenes:,} scenes, {report.num_views:,} views, {report.num_pairs:,} pairs "
@@ -65,25 +65,25 @@ def summarize(report: Report, redo: bool) -> str:
 
 
 def _short(problem: str, path: Path) -> str:
-    """The problem without the path of its line."""
+    """Return the problem without the path, which its line already names."""
     return problem.removeprefix(f"{path} ").removeprefix(f"{path}, ").removeprefix(f"{path}: ")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="prepare_pairs.py verify",
-        description="Check a folder of prepared scenes: every byte against its checksum, overlaps "
-        "and pairs against each other, the list against the scenes. Nothing is changed without "
-        "--redo. (A raw folder that is called verify is given as ./verify.)",
+        description="Check a folder of prepared scenes: every byte against its checksum, pairs "
+        "against overlaps, the list against the scenes. Nothing is changed without --redo. (To "
+        "prepare a raw folder that is named verify, give it as ./verify.)",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("root", type=Path, help="the --output of prepare_pairs; no run may be at work on it")
-    add("--num-workers", type=int, help="scenes read at a time; by default one a core")
+    add("root", type=Path, help="--output of prepare_pairs; no run may be working on it")
+    add("--num-workers", type=int, help="scenes read at the same time; by default one per core")
     add(
         "--redo",
         action="store_true",
-        help="remove broken scenes and what killed runs left, for prepare_pairs to make again; "
-        "no file of another origin is removed",
+        help="remove broken scenes and leftovers of killed runs, for prepare_pairs to make again; "
+        "files that prepare_pairs did not make are kept",
     )
     return parser

@@ -18,12 +18,12 @@ from pointcontrast.scenes.pairs import has_changed, read_pair_settings, read_pai
 
 @dataclass
 class ListCheck:
-    """What is wrong with the list over all scenes.
+    """Result of the check of the list over all scenes.
 
     Attributes:
-        problems: for which it must be written again.
-        unlisted: finished scene -> why it is rightly not in the list.
-        num_pairs: in the list; 0 if it is broken.
+        problems: Problems for which it must be written again.
+        unlisted: Finished scene -> valid reason why it is not in the list.
+        num_pairs: Number of pairs in the list; 0 if it is broken.
     """
 
     problems: list[str] = field(default_factory=list)
@@ -35,8 +35,8 @@ def check_list(path: Path, scenes: Mapping[str, pa.Table | None]) -> ListCheck:
     """Check a list of pairs against the scenes that it lists.
 
     Args:
-        path: the list.
-        scenes: scene -> its own pairs; None where they are not known, and not checked.
+        path: File of the list.
+        scenes: Scene -> its own pairs; None if they are unknown, which skips their check.
     """
     check = ListCheck()
     known = {scene: table for scene, table in scenes.items() if table is not None}
@@ -54,7 +54,7 @@ def check_list(path: Path, scenes: Mapping[str, pa.Table | None]) -> ListCheck:
         return check
     listed = _by_scene(table)
     check.problems += [
-        f"{path} lists the scene {scene}, which is not there"
+        f"{path} lists the scene {scene}, which does not exist"
         for scene in listed
         if scene not in scenes
     ]
@@ -62,7 +62,7 @@ def check_list(path: Path, scenes: Mapping[str, pa.Table | None]) -> ListCheck:
         problem = _compare(listed[scene], known[scene])
         if problem:
             check.problems.append(f"{path}, scene {scene}: {problem}")
-    if len(known) == len(scenes):  # else nobody knows what the others' shares would be
+    if len(known) == len(scenes):  # else the shares of the other scenes are unknown
         _check_shares(check, path, listed, known, max_pairs, seed)
     check.problems.sort()
     if not check.problems:
@@ -71,7 +71,7 @@ def check_list(path: Path, scenes: Mapping[str, pa.Table | None]) -> ListCheck:
 
 
 def listed_scenes(path: Path) -> set[str]:
-    """The scenes that a list names; none if it is absent or damaged."""
+    """Return the scenes in a list; none if it is absent or damaged."""
     try:
         return set(read_pair_table(path).column("scene").unique().to_pylist())
     except InputError:
@@ -87,7 +87,7 @@ def _sampling(path: Path) -> tuple[int, int]:
 
 
 def _by_scene(table: pa.Table) -> dict[str, pa.Table]:
-    """The rows of each scene, in their order."""
+    """Split a table by scene, keeping the order of rows."""
     names = table.column("scene").combine_chunks().dictionary_encode()
     codes = names.indices.to_numpy(zero_copy_only=False)
     order = np.argsort(codes, kind="stable")
@@ -99,12 +99,12 @@ def _by_scene(table: pa.Table) -> dict[str, pa.Table]:
 
 
 def _compare(listed: pa.Table, own: pa.Table) -> str | None:
-    """What is wrong with the pairs that are listed of a scene, given its own list."""
+    """Compare the listed pairs of a scene with its own list; return the problem, if any."""
     keys, own_keys = _keys(listed), _keys(own)
     if len(np.unique(keys)) < len(keys):
         return "a pair is listed twice"
     if (np.diff(keys) < 0).any():
-        return "its pairs are not in order"
+        return "its pairs are not sorted"
     order = np.argsort(own_keys)
     places = np.minimum(np.searchsorted(own_keys, keys, sorter=order), len(own_keys) - 1)
     if not len(own_keys) or (own_keys[order[places]] != keys).any():
@@ -116,7 +116,7 @@ def _compare(listed: pa.Table, own: pa.Table) -> str | None:
 
 
 def _keys(table: pa.Table) -> NDArray[np.int64]:
-    """A number for each pair of views that sorts as view0, view1."""
+    """Return a number for each pair of views that sorts as (view0, view1)."""
     view0, view1 = (table.column(name).to_numpy().astype(np.int64) for name in ("view0", "view1"))
     return view0 << 32 | view1
 
@@ -129,7 +129,7 @@ def _check_shares(
     max_pairs: int,
     seed: int,
 ) -> None:
-    """Check how many pairs each scene gives, and say why a scene gives none."""
+    """Check the number of listed pairs of each scene, and explain scenes without any."""
     available = {scene: len(scenes[scene]) for scene in sorted(scenes)}
     for scene, share in share_out(available, max_pairs, seed).items():
         found = len(listed.get(scene, ()))
@@ -141,4 +141,4 @@ def _check_shares(
         elif not available[scene]:
             check.unlisted[scene] = "no two of its views overlap enough for a pair"
         elif not share:
-            check.unlisted[scene] = f"no share of --max-pairs {max_pairs} came to it"
+            check.unlisted[scene] = f"--max-pairs {max_pairs} leaves it no share"

@@ -24,7 +24,7 @@ from pointcontrast.scenes.scene_meta import SceneMeta, read_meta
 from pointcontrast.scenes.view_store import ViewStore
 
 OVERLAP_FILE = "overlap.npy"
-# Every name that a scene's folder may have, so that ours are known where meta.json is damaged.
+# Every file name in a scene's folder, to recognise its files also if meta.json is damaged.
 _ARRAYS = ("points.npy", "offsets.npy", "colors.npy", "normals.npy")
 SCENE_FILES = frozenset(
     ("meta.json", OVERLAP_FILE, PAIRS_FILE, "depth.bin", "colors.bin", *_ARRAYS)
@@ -33,15 +33,15 @@ SCENE_FILES = frozenset(
 
 @dataclass
 class SceneCheck:
-    """What is wrong with a scene.
+    """Result of the check of a scene.
 
     Attributes:
-        problems: for which it must be made again.
-        pairs_problems: for which only its pairs must be chosen again.
-        orphans: what else lies in its folder.
-        pairs: its pairs; None if it or they are broken.
-        num_views: 0 if it is broken.
-        num_bytes: 0 if it is broken.
+        problems: Problems for which it must be made again.
+        pairs_problems: Problems for which only its pairs must be chosen again.
+        orphans: Other files and folders in its folder.
+        pairs: Pairs of the scene; None if it or they are broken.
+        num_views: Number of views; 0 if it is broken.
+        num_bytes: Size, bytes; 0 if it is broken.
     """
 
     problems: list[str] = field(default_factory=list)
@@ -53,11 +53,11 @@ class SceneCheck:
 
 
 def check_scene(scene: str, folder: Path) -> SceneCheck:
-    """Read every byte of a scene and hold it against checksums and against itself.
+    """Read every byte of a scene, and check it against checksums and for consistency.
 
     Args:
-        scene: its name in lists.
-        folder: where it lies.
+        scene: Name of the scene in lists.
+        folder: Folder of the scene.
     """
     check = SceneCheck()
     ours = own_files(folder)
@@ -83,15 +83,15 @@ def check_scene(scene: str, folder: Path) -> SceneCheck:
 
 
 def own_files(folder: Path) -> set[Path]:
-    """The files in a scene's folder that prepare_pairs made."""
+    """Return the files in a scene's folder that prepare_pairs made."""
     names = set(SCENE_FILES)
-    with suppress(InputError, OSError):  # damaged: what it names is not to be trusted anyway
+    with suppress(InputError, OSError):  # a damaged meta.json names no files
         names |= set(read_meta(folder).files)
     return {path for path in folder.iterdir() if path.name in names and path.is_file()}
 
 
 def _check_meta(meta: SceneMeta, folder: Path) -> None:
-    """Hold the parts of ``meta.json`` against each other; the arrays have their checksums."""
+    """Check ``meta.json`` for consistency; the arrays have checksums."""
     num_views = len(meta.frame_ids)
     problem = next(filter(None, map(rigid_problem, meta.poses)), None)
     for good, what in (
@@ -155,7 +155,7 @@ def _read_scene_pairs(path: Path, overlap: NDArray[np.float32], scene: str) -> p
 
 
 def _plain(error: Exception) -> str:
-    """The message without its advice: what to do is said once, at the end."""
+    """Return the message without its advice, which is given once, at the end."""
     if isinstance(error, OSError):
         return f"{error.filename or 'a file'} cannot be read ({error.strerror or error})"
     text = str(error)

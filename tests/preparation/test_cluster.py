@@ -22,6 +22,7 @@ from pointcontrast.preparation.cluster import (
     stays_here,
 )
 from pointcontrast.preparation.prepare import prepare
+from pointcontrast.preparation.workers import Workers
 from pointcontrast.scenes.pairs import read_pairs
 from tests.helpers import scene_tasks
 from tests.helpers.cluster_runs import ENVIRONMENT, contents, kill_a_worker_at_work
@@ -205,7 +206,7 @@ def _prepare_there(tmp_path, address):
     for name in "ab":
         write_seven_scenes(raw / name, walk(4))
     prepare([raw], tmp_path / "here")
-    assert not prepare([raw], tmp_path / "there", scheduler=address).failures
+    assert not prepare([raw], tmp_path / "there", workers=Workers(scheduler=address)).failures
     assert contents(tmp_path / "there") == contents(tmp_path / "here")
 
 

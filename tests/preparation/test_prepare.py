@@ -15,6 +15,7 @@ from pointcontrast.errors import InputError
 from pointcontrast.preparation.prepare import prepare
 from pointcontrast.preparation.prepare_cli import main
 from pointcontrast.preparation.prepare_scene import Settings
+from pointcontrast.preparation.workers import Workers
 from pointcontrast.recordings.layouts import open_sequence
 from pointcontrast.recordings.rgbd.seven_scenes import SevenScenesSequence
 from pointcontrast.scenes.pairs import read_pairs
@@ -145,7 +146,7 @@ def test_one_view_only_is_an_error_and_leaves_nothing(raw, tmp_path, capsys):
     for path in (raw / "a").glob("frame-00000[1-3]*"):
         path.unlink()
     assert main([str(raw), "-o", str(tmp_path / "out"), *HERE]) == 1
-    assert "one usable view only" in capsys.readouterr().err
+    assert "only one usable view" in capsys.readouterr().err
     assert not (tmp_path / "out" / "raw" / "a").exists()
     assert (tmp_path / "out" / "raw" / "b").exists()
 
@@ -311,7 +312,7 @@ def test_every_setting_has_an_option(raw, tmp_path, monkeypatch):
     assert settings == Settings(
         frame_skip=3, up=(0, 0, 2), intrinsics=(1, 2, 3, 4), max_depth=float("inf")
     )
-    assert rest["num_workers"] == 2
+    assert rest["workers"] == Workers(num_workers=2, progress=True)
 
 
 def test_a_file_that_is_a_scene_gives_its_name_without_the_suffix(tmp_path, monkeypatch):

@@ -181,10 +181,10 @@ def _list_with_another_pair(table):
     [
         (_list_without_a_row, "pairs are listed, not"),
         (_list_with_a_row_twice, "a pair is listed twice"),
-        (_list_with_a_foreign_scene, "lists the scene raw/c, which is not there"),
+        (_list_with_a_foreign_scene, "lists the scene raw/c, which does not exist"),
         (_list_with_another_overlap, "another overlap"),
         (_list_with_another_pair, "not among the scene's own"),
-        (lambda table: table.take(np.arange(len(table))[::-1]), "not in order"),
+        (lambda table: table.take(np.arange(len(table))[::-1]), "not sorted"),
         (lambda table: table.slice(0, 0), "0 pairs are listed, not"),
     ],
 )
@@ -219,7 +219,7 @@ def test_a_scene_that_is_not_listed_is_told_why(prepared, tmp_path):
     prepare([prepared / "raw"], root, Settings(**SETTINGS), max_pairs=1)
     report = verify(root)
     assert _kinds(report) == ["unlisted"]
-    assert "no share of --max-pairs 1" in report.findings[0].problem
+    assert "--max-pairs 1 leaves it no share" in report.findings[0].problem
     assert not report.broken
     prepare([prepared / "raw"], root, Settings(overlap_threshold=1))
     report = verify(root)
@@ -250,7 +250,7 @@ def test_leftovers_and_strangers_are_told_and_only_ours_removed(prepared, root, 
     assert main(["verify", str(root), "--redo"]) == 1
     printed = capsys.readouterr().out
     assert f"removed {leftover}" in printed
-    assert "stays: it holds notes.npy" in printed
+    assert "is kept: it holds notes.npy" in printed
     assert not leftover.exists()
     assert all(path.exists() for path in strangers)
     assert (root / "raw" / "a" / "depth.bin").exists()

@@ -11,6 +11,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from pointcontrast.preparation.prepare import prepare
+from pointcontrast.preparation.workers import Workers
 from pointcontrast.recordings.layouts import find_sequences, open_sequence
 from pointcontrast.recordings.rgbd.sens_writer import SensFrame, write_sens
 from pointcontrast.types import Frame
@@ -37,8 +38,10 @@ def benchmark_preparation(frames: Path | None, num_scans: int, num_workers: int)
     with tempfile.TemporaryDirectory() as folder:
         release = Path(folder) / "release"
         num_frames = _write_scans(frames or _kitchen_or_room(Path(folder)), release, num_scans)
-        one = prepare([release], Path(folder) / "one", num_workers=1)
-        several = prepare([release], Path(folder) / "several", num_workers=num_workers)
+        one = prepare([release], Path(folder) / "one")
+        several = prepare(
+            [release], Path(folder) / "several", workers=Workers(num_workers=num_workers)
+        )
     num_views = sum(len(scene.meta.frame_ids) for scene in one.scenes)
     return {
         "views_a_second_1_process": round(num_views / one.seconds, 1),

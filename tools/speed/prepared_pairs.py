@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pointcontrast.preparation.prepare import prepare
+from pointcontrast.preparation.workers import Workers
 from tools.speed.voxelized_views import scans_or_rooms
 
 
@@ -19,5 +20,5 @@ def prepared_or_made(root: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         scans = scans_or_rooms(Path(folder) / "raw")
-        prepare(scans, Path(folder) / "prepared", num_workers=None, progress=True)
+        prepare(scans, Path(folder) / "prepared", workers=Workers(num_workers=None, progress=True))
         yield Path(folder) / "prepared"
