@@ -13,6 +13,7 @@ from downstream.benchmarks.benchmark import SPLITS, Benchmark
 from downstream.evaluate import Evaluation, evaluate_network, joined, write_evaluation
 from downstream.network_file import BEST, read_network
 from downstream.predictions.writer import FORMATS, PredictionWriter
+from pointcontrast.command_help import CommandHelp
 from pointcontrast.errors import InputError, run_command
 
 
@@ -90,7 +91,7 @@ def _output(arguments: argparse.Namespace, path: Path, benchmark: Benchmark) -> 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Score finetuned networks, and write what they predict.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=CommandHelp,
     )
     parser.add_argument(
         "runs",

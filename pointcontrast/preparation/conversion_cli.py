@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from pointcontrast.command_help import CommandHelp
 from pointcontrast.labelled_scene import find_labelled_scenes, problems_of_scene
 from pointcontrast.preparation.scene_conversion import ConvertedScene
 from pointcontrast.preparation.workers import Workers, add_worker_options, workers_from
@@ -25,7 +26,7 @@ class Commands:
         """Create the parser; the first line of the script's docstring describes it."""
         self._parser = argparse.ArgumentParser(
             description=(description or "").splitlines()[0],
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            formatter_class=CommandHelp,
         )
         self._commands = self._parser.add_subparsers(dest="command", required=True)
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from docstring_parser import parse
 
+from pointcontrast.command_help import CommandHelp
 from pointcontrast.errors import InputError, run_command
 from pointcontrast.preparation.pair_sampling import MAX_PAIRS
 from pointcontrast.preparation.prepare import Summary, prepare
@@ -96,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
         "frames, posed LiDAR sweeps, meshes and point clouds, in the layouts of "
         "datasets/README.md.",
         epilog=_EPILOG,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=CommandHelp,
     )
     add = parser.add_argument
     add("inputs", nargs="+", type=Path, help="scenes, or folders of scenes")

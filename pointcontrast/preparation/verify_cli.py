@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from pointcontrast.command_help import CommandHelp
 from pointcontrast.errors import run_command
 from pointcontrast.preparation.cluster import default_num_workers
 from pointcontrast.preparation.verify import Kind, Report, remove_broken, verify
@@ -75,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Check a folder of prepared scenes: every byte against its checksum, pairs "
         "against overlaps, the list against the scenes. Nothing is changed without --redo. (To "
         "prepare a raw folder that is named verify, give it as ./verify.)",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=CommandHelp,
     )
     add = parser.add_argument
     add("root", type=Path, help="--output of prepare_pairs; no run may be working on it")
