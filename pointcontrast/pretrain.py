@@ -93,9 +93,9 @@ class PointContrast(TrainedModule):
         Args:
             backbone: the network to pretrain.
             loss: PointInfoNCE, HardestContrastive, or another module with their call.
-            optimizer: takes groups of parameters; the default is that of the authors' PointInfoNCE
-                launch script, ``scripts/ddp_launch.sh``. A configuration that names another class
-                keeps those of its arguments that it does not state and the class knows too.
+            optimizer: Function from groups of parameters to an optimiser; the default is that of
+                the authors' PointInfoNCE launch script, ``scripts/ddp_launch.sh``. A configuration
+                that names another class starts from that class's own defaults.
             schedule: of the learning rate; None is the authors' (StepwiseExponential).
             num_candidates: Candidates among which validation seeks the true match, 2 or more.
             inlier_distance: Distance in the world within which a nearest feature counts as right,

@@ -26,6 +26,7 @@ from pointcontrast.runs.architecture import (
 )
 from pointcontrast.runs.bad_batch import read_bad_batch, reproduce
 from pointcontrast.runs.checkpoints import has_checkpoint, read_facts, set_aside_damaged
+from pointcontrast.runs.class_paths import prepare_parser, with_current_paths
 from pointcontrast.runs.finite_guard import FiniteGuard
 from pointcontrast.runs.folder import (
     CONFIG,
@@ -78,6 +79,7 @@ class RunCLI(LightningCLI, ABC):
     ) -> None:
         """Parse ``argv`` (None: the process's) and build data, model and trainer."""
         quiet()
+        prepare_parser()
         self.command = list(sys.argv[1:] if argv is None else argv)
         try:
             super().__init__(
@@ -86,7 +88,7 @@ class RunCLI(LightningCLI, ABC):
                 save_config_callback=None,  # written by run(), beside what else describes the run
                 seed_everything_default=0,
                 trainer_defaults={**TRAINER_DEFAULTS, **trainer_defaults},
-                args=argv,
+                args=with_current_paths(self.command),
                 run=False,
                 auto_configure_optimizers=False,  # model.optimizer, model.schedule are the one way
                 parser_kwargs={"description": description},
