@@ -29,7 +29,7 @@ from pointcontrast.runs.batch_norm import measure_batch_norm, recalibrated_batch
 from pointcontrast.sparse import EngineName
 from pointcontrast.types import Cloud, PointCloud, VoxelizedView
 from pointcontrast.weights.backbone_file import NETWORK_FORMAT, BackboneMetadata, build_backbone
-from pointcontrast.weights.convert import InputSaid, read_network
+from pointcontrast.weights.convert import GivenFacts, read_network
 from pointcontrast.weights.pretrained import local_weights
 
 MAX_VOXELS = 2_000_000
@@ -341,7 +341,7 @@ def load(
     """
     path = local_weights(source if isinstance(source, str) else Path(source), sha256)
     found = read_network(
-        path, "auto", InputSaid(voxel_size=voxel_size, features=features), engine=engine
+        path, "auto", GivenFacts(voxel_size=voxel_size, features=features), engine=engine
     )
     if found.weights.source.get("format") == NETWORK_FORMAT and not finetuned:
         raise InputError(

@@ -1,7 +1,6 @@
-"""Show coloured point clouds: an Open3D window, a PNG of captioned panels, PLY files.
+"""Output of coloured point clouds: an Open3D window, a PNG of captioned panels, PLY files.
 
-Only the window needs Open3D and a display; pictures are drawn by
-:mod:`pointcontrast.pictures.splatting`.
+Only the window needs Open3D and a display; pictures are rendered in software, by ``splatting``.
 """
 
 from __future__ import annotations
@@ -26,7 +25,8 @@ from pointcontrast.pictures.splatting import render
 
 Window = Literal["auto", "always", "never"]
 
-GAP = 12  # pixels between two panels
+GAP = 12
+"""Pixels between two panels."""
 
 
 def draw(
@@ -43,25 +43,25 @@ def draw(
     """Show clouds in an Open3D window, or write them to files, or both.
 
     Args:
-        clouds: the panels, row by row.
-        cameras: one camera for each cloud.
-        png: where to write the picture of all panels.
-        ply: where to write the points; with several clouds each goes to its own file, named
+        clouds: Panels, row by row.
+        cameras: Cameras of the panels.
+        png: File for the picture of all panels.
+        ply: File for the points. Several clouds are written to one file each, named
             ``<stem>_<caption>.ply``.
-        window: "auto" opens a window where there is a display and no file is asked for;
-            "always" insists on one; "never" opens none.
-        columns: panels in a row; None puts them all into one row.
-        size: width and height of one panel, pixels.
-        point_radius: of the discs drawn for points, metres; None measures the spacing of each
-            cloud.
+        window: ``auto`` opens a window if there is a display and no file is given; ``always``
+            requires one; ``never`` opens none.
+        columns: Number of panels per row; None puts all into one row.
+        size: Width and height of one panel in pixels.
+        point_radius: Radius of the disc of a point in metres; None measures the spacing of the
+            points of each cloud.
 
     Returns:
-        The files written, the PNG first.
+        Paths of the files written, the PNG first.
 
     Raises:
-        InputError: there is no cloud, one is empty, its arrays do not fit together, the size is
-            under 16 pixels, a window is demanded where there is no display, or there is neither
-            a window nor a file to write.
+        InputError: There is no cloud, a cloud is empty or its arrays do not match, the size is
+            below 16 pixels, a window is required without a display, or there is neither a window
+            nor a file.
     """
     if not clouds or len(clouds) != len(cameras):
         raise InputError(f"{len(clouds)} clouds and {len(cameras)} cameras cannot be drawn")
@@ -70,11 +70,11 @@ def draw(
     if min(size) < 16:
         raise InputError(f"--size {size[0]} {size[1]} is too small for a picture; give 16 or more")
     if window == "always" and not has_display():
-        raise InputError("--window always: this machine has no display; use --png FILE instead")
+        raise InputError("--window always: this machine has no display; use --png FILE")
     if window == "auto" and (png or ply or not has_display()):
         window = "never"
     if window == "never" and not (png or ply):
-        raise InputError("there is no window to draw in; name a file with --png or --ply")
+        raise InputError("without a window, give a file with --png or --ply")
     written = []
     if png is not None:
         panels = [
@@ -96,10 +96,10 @@ def draw(
 
 
 def has_display() -> bool:
-    """Whether a window can be opened here.
+    """Whether a window can be opened.
 
-    Variables that name a display are not enough: where none answers (a closed SSH session),
-    Open3D 0.20 draws off-screen without a word and waits for ever for its window to be closed.
+    Environment variables are not enough: if the display does not answer (a closed SSH session),
+    Open3D 0.20 draws off-screen and waits forever for the window to be closed.
     """
     if sys.platform in ("darwin", "win32"):
         return True
@@ -140,7 +140,7 @@ def _check(cloud: ColoredPoints) -> None:
 def _arrange(
     panels: list[NDArray[np.uint8]], captions: list[str], columns: int
 ) -> NDArray[np.uint8]:
-    """Put panels of one size into rows of ``columns``, each under its caption, on white."""
+    """Arrange panels of one size in rows of ``columns``, each below its caption, on white."""
     height, width = panels[0].shape[:2]
     font_size = max(12, height // 32)
     header = 2 * font_size if any(captions) else 0
@@ -170,7 +170,7 @@ def _show_window(
     clouds: Sequence[ColoredPoints], cameras: Sequence[Camera], size: tuple[int, int]
 ) -> None:
     """Open a window with the clouds side by side and wait until the user closes it."""
-    import open3d  # takes seconds to import, and only a window needs it
+    import open3d  # takes seconds to import
 
     visualizer: Any = open3d.visualization.Visualizer()  # type: ignore[attr-defined]
     title = " | ".join(cloud.caption for cloud in clouds) or "point cloud"
@@ -178,7 +178,7 @@ def _show_window(
         raise InputError("Open3D could not open a window; use --window never with --png FILE")
     try:
         right = cameras[0].world_from_camera[:3, 0]
-        edge = 0.0  # where the next cloud begins along the first camera's right
+        edge = 0.0  # start of the next cloud, along the right of the first camera
         for cloud in clouds:
             along = cloud.points @ right
             shift = (edge - along.min()) * right

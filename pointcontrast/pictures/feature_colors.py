@@ -1,4 +1,4 @@
-"""Features as colours."""
+"""Colours of features."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ GREY = 128
 def pca_colors(
     features: NDArray[np.floating], reference: NDArray[np.floating] | None = None
 ) -> NDArray[np.uint8]:
-    """Colour features by their first three principal components as red, green and blue.
+    """Map the first three principal components of features to red, green and blue.
 
-    Each component's 1st to 99th percentile over the reference spans 0..255. A component points
-    the way that makes the third moment of the reference's scores positive, so that the colours
-    stay the same when the feature space is rotated or mirrored.
+    The 1st to 99th percentile of each component over the reference spans 0 to 255. The sign of a
+    component makes the third moment of the reference's scores positive, so that the colours do not
+    change when the feature space is rotated or mirrored.
 
     Args:
-        features: (N, C), any C >= 1.
-        reference: (R, C) features that the components and their ranges are measured on, so that
-            several clouds share one meaning of colour; None takes ``features`` themselves.
+        features: Features (N, C), C >= 1.
+        reference: Features (R, C) that determine the components and their ranges, so that equal
+            colours in several clouds are equal features. None takes ``features``.
 
     Returns:
-        (N, 3) uint8 RGB. A component that does not vary over the reference is mid grey (128).
+        Colours (N, 3), uint8, RGB. A component that is constant over the reference is grey (128).
 
     Raises:
-        InputError: the arrays hold NaN or infinity, disagree in C, or the reference is empty.
+        InputError: The arrays hold NaN or infinity or differ in C, or the reference is empty.
     """
     features = np.asarray(features, dtype=np.float64)
     reference = features if reference is None else np.asarray(reference, dtype=np.float64)
     if features.ndim != 2 or reference.ndim != 2 or features.shape[1] != reference.shape[1]:
         raise InputError(
-            f"features of shape {features.shape} cannot be coloured by a reference of shape "
+            f"features of shape {features.shape} do not match a reference of shape "
             f"{reference.shape}; both must be (N, C) of one network"
         )
     if len(reference) == 0:
         raise InputError("there are no features to colour: the views are empty")
     if not (np.isfinite(features).all() and np.isfinite(reference).all()):
-        raise InputError("the features hold NaN or infinity; was the checkpoint trained soundly?")
+        raise InputError("the features hold NaN or infinity; the network's training has diverged")
     mean = reference.mean(axis=0)
     centred = reference - mean
     axes = np.linalg.eigh(centred.T @ centred)[1]
@@ -48,7 +48,7 @@ def pca_colors(
     reference_scores = centred @ axes
     signs = np.where((reference_scores**3).sum(axis=0) < 0, -1.0, 1.0)
     low, high = np.percentile(reference_scores * signs, [1, 99], axis=0)
-    # float32 features that are equal up to rounding must not be blown up to full contrast
+    # do not stretch features that are equal up to float32 rounding to full contrast
     varies = high - low > 1e-5 * np.abs(reference).max()
     scores = ((features - mean) @ axes * signs - low) / np.where(varies, high - low, 1.0)
     colors = np.full((len(features), 3), GREY, dtype=np.uint8)

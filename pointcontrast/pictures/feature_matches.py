@@ -1,4 +1,4 @@
-"""Matches between two views by the distance of their features."""
+"""Matches between two views in feature space."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pointcontrast.errors import InputError
 
 @dataclass(frozen=True)
 class Matches:
-    """Nearest neighbours in feature space of points that both views see.
+    """Nearest neighbours in feature space.
 
     Attributes:
-        correspondences: (M, 2) int64 rows of view0 and of view1.
-        is_right: (M,) bool, whether the two points are close in the world.
+        correspondences: Rows of view0 and of view1 (M, 2), int64.
+        is_right: Whether the two points are close in the world (M,), bool.
     """
 
     correspondences: NDArray[np.int64]
@@ -32,20 +32,19 @@ def match_features(
     tolerance: float,
     rng: np.random.Generator,
 ) -> Matches:
-    """Match random points of view0 to all of view1 by the Euclidean distance of features.
+    """Match random points of view0 to all points of view1 by the Euclidean distance of features.
 
-    Only points of view0 that view1 sees too (within ``tolerance``) ask: another has no right
-    answer.
+    Only points of view0 within ``tolerance`` of view1 are matched: for others no match is right.
 
     Args:
-        cloud0: points (N0, 3) in world metres and features (N0, C) of view0.
-        cloud1: points (N1, 3) and features (N1, C) of view1.
-        num_matches: the most points that ask.
-        tolerance: metres; a match is right if its points are no further apart in the world.
-        rng: chooses the points that ask.
+        cloud0: World points (N0, 3) in metres and features (N0, C) of view0.
+        cloud1: World points (N1, 3) and features (N1, C) of view1.
+        num_matches: Maximum number of matches.
+        tolerance: Largest distance in metres between the points of a right match in the world.
+        rng: Generator for the choice of points.
 
     Raises:
-        InputError: no point of view0 is within ``tolerance`` of view1, or ``num_matches`` < 1.
+        InputError: No point of view0 is within ``tolerance`` of view1, or ``num_matches`` < 1.
     """
     (points0, features0), (points1, features1) = cloud0, cloud1
     gaps = KDTree(points1, balanced_tree=False).query(points0, distance_upper_bound=tolerance)[0]
@@ -58,7 +57,7 @@ def match_features(
     if num_matches < 1:
         raise InputError(f"--num-matches {num_matches} leaves nothing to draw; give 1 or more")
     rows0 = np.sort(rng.choice(shared, min(num_matches, len(shared)), replace=False))
-    # |a - b|^2 without |a|^2, which does not change which b is nearest: (M, N1)
+    # |a - b|^2 without |a|^2, which does not change the nearest b: (M, N1)
     distances = (features1**2).sum(axis=1) - 2 * features0[rows0] @ features1.T
     rows1 = distances.argmin(axis=1)
     apart = np.linalg.norm(points0[rows0] - points1[rows1], axis=1)

@@ -1,4 +1,4 @@
-"""Coloured points, with more columns and with faces, as binary PLY."""
+"""Coloured points as binary PLY, with further columns, edges and faces."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pointcontrast.files import atomic_file
 
 CHANNELS = ("red", "green", "blue")
 _FARTHEST = 1000.0
-"""Metres from the origin up to which float32 keeps a tenth of a millimetre."""
+"""Metres from the origin up to which float32 resolves a tenth of a millimetre."""
 
 
 def write_point_ply(
@@ -23,17 +23,22 @@ def write_point_ply(
     colors: NDArray[np.uint8],
     *,
     columns: Mapping[str, NDArray[Any]] | None = None,
+    edges: NDArray[np.int64] | None = None,
+    edge_colors: NDArray[np.uint8] | None = None,
     faces: NDArray[np.int64] | None = None,
     comments: Sequence[str] = (),
 ) -> None:
-    """Write points that any viewer shows in their colours.
+    """Write coloured points in the form that viewers expect.
 
     Args:
-        path: File to write, atomically; its folder is made.
-        points: (N, 3) metres; written as float32, or as float64 beyond 1 km from the origin.
-        colors: (N, 3) RGB.
+        path: File to write, atomically; its folder is created.
+        points: Coordinates (N, 3) in metres, written as float32, or as float64 beyond 1 km from the
+            origin.
+        colors: Colours (N, 3), RGB.
         columns: Further columns by name, (N,) each, of a PLY type.
-        faces: (F, 3) rows of ``points``, or None.
+        edges: Rows of ``points`` that lines connect (E, 2), or None.
+        edge_colors: Colours of the lines (E, 3), RGB; given together with ``edges``.
+        faces: Rows of ``points`` in each triangle (F, 3), or None.
         comments: Lines for the header.
     """
     kind = "<f4" if not len(points) or np.abs(points).max() <= _FARTHEST else "<f8"
@@ -41,16 +46,12 @@ def write_point_ply(
         name: column.astype(np.int32) if column.dtype == np.int64 else column  # PLY has no int64
         for name, column in (columns or {}).items()
     }
-    fields = [(axis, kind) for axis in "xyz"] + [(channel, "u1") for channel in CHANNELS]
-    fields += [(name, column.dtype.str) for name, column in more.items()]
-    vertices = np.empty(len(points), dtype=fields)
-    for axis, name in enumerate("xyz"):
-        vertices[name] = points[:, axis]
-    for channel, name in enumerate(CHANNELS):
-        vertices[name] = colors[:, channel]
-    for name, column in more.items():
-        vertices[name] = column
-    elements = [PlyElement.describe(vertices, "vertex")]
+    vertices = {name: points[:, axis].astype(kind) for axis, name in enumerate("xyz")}
+    elements = [_element("vertex", {**vertices, **_channels(colors), **more})]
+    if edges is not None and edge_colors is not None:
+        first, second = edges.astype("<i4").T
+        columns = {"vertex1": first, "vertex2": second, **_channels(edge_colors)}
+        elements.append(_element("edge", columns))
     if faces is not None:
         triangles = np.empty(len(faces), dtype=[("vertex_indices", "<i4", (3,))])
         triangles["vertex_indices"] = faces
@@ -61,6 +62,18 @@ def write_point_ply(
         )
 
 
+def _channels(colors: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
+    return {name: colors[:, channel] for channel, name in enumerate(CHANNELS)}
+
+
+def _element(name: str, columns: Mapping[str, NDArray[Any]]) -> PlyElement:
+    fields = [(key, column.dtype.str) for key, column in columns.items()]
+    table = np.empty(len(next(iter(columns.values()))), dtype=fields)
+    for key, column in columns.items():
+        table[key] = column
+    return PlyElement.describe(table, name)
+
+
 def one_line(text: str) -> str:
-    """Text as a PLY header can hold it: ASCII, without line ends."""
+    """Convert text for a PLY header: ASCII, without line breaks."""
     return " ".join(text.split()).encode("ascii", "backslashreplace").decode("ascii")

@@ -1,9 +1,8 @@
-"""Pictures of coloured points, drawn in software.
+"""Software renderer of coloured points.
 
 Every point becomes a small disc in a z-buffer, and eye-dome lighting (Boucheny 2009,
 "Visualisation scientifique de grands volumes de donnees") darkens a pixel whose neighbours are
-nearer to the camera, which shows shapes without normals. The same input always gives the same
-picture, byte for byte.
+nearer to the camera, which shows shapes without normals. Pictures are deterministic.
 """
 
 from __future__ import annotations
@@ -16,10 +15,14 @@ from pointcontrast.geometry import point_spacing
 from pointcontrast.pictures.cameras import Camera
 from pointcontrast.pictures.colored_points import ColoredPoints
 
-SUPERSAMPLING = 2  # samples per pixel and axis, averaged into the final picture
-NEAREST_DEPTH = 0.05  # metres; what is nearer to the camera is not drawn
-LARGEST_DISC = 24  # samples; the radius of the discs of points right in front of the camera
-SHADING_STRENGTH = 6.0  # how dark a step in log depth becomes
+SUPERSAMPLING = 2
+"""Samples per pixel and axis, averaged in the picture."""
+NEAREST_DEPTH = 0.05
+"""Metres from the camera below which points are not drawn."""
+LARGEST_DISC = 24
+"""Largest radius of a disc in samples."""
+SHADING_STRENGTH = 6.0
+"""Darkness of a step in log depth."""
 
 
 def render(
@@ -28,18 +31,18 @@ def render(
     size: tuple[int, int] = (1200, 900),
     point_radius: float | None = None,
 ) -> NDArray[np.uint8]:
-    """Draw one cloud in software on white.
+    """Render a cloud on white.
 
     Args:
-        cloud: what to draw.
-        camera: where from; pixel (column, row) covers [column, column + 1) x [row, row + 1), and
-            the camera's axis meets the picture at (width / 2, height / 2).
-        size: width and height, pixels.
-        point_radius: of the discs, metres, seen smaller further away and never less than half a
-            pixel; None takes 0.9 of :func:`~pointcontrast.geometry.point_spacing`.
+        cloud: Cloud to draw.
+        camera: Camera. Pixel (column, row) covers [column, column + 1) x [row, row + 1), and the
+            axis of the camera meets the picture at (width / 2, height / 2).
+        size: Width and height in pixels.
+        point_radius: Radius of the disc of a point in metres, drawn in perspective with at least
+            half a pixel; None takes 0.9 of :func:`~pointcontrast.geometry.point_spacing`.
 
     Returns:
-        (height, width, 3) uint8 RGB.
+        Picture (height, width, 3), uint8, RGB.
     """
     width, height = (side * SUPERSAMPLING for side in size)
     if point_radius is None:
@@ -61,7 +64,7 @@ def render(
 def _project(
     points: NDArray[np.floating], camera: Camera, size: tuple[int, int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Where points fall in a picture of ``size``: (N, 2) columns and rows, (N,) depths.
+    """Project points to columns and rows (N, 2) of a picture of ``size``, and depths (N,).
 
     The pixels of points behind the camera are NaN.
     """
@@ -78,16 +81,16 @@ def _splat(
     radius_at_one_metre: float,
     size: tuple[int, int],
 ) -> NDArray[np.int64]:
-    """The point that each pixel shows, (height, width) int64, -1 where there is none.
+    """Index of the point that each pixel shows (height, width), int64, -1 if there is none.
 
     A point covers the pixels within its radius as a shallow bowl, deepest at the rim, so that
-    two discs at one depth meet halfway. Depth and row number are packed into one integer, of
-    which every pixel keeps the smallest: the outcome does not depend on the order of writing.
-    The loop is over the offsets within the largest disc; points are sorted by radius so that
-    each offset serves a prefix of them.
+    two discs at one depth meet halfway. Depth and row number are packed into one integer, and
+    every pixel keeps the smallest: the result does not depend on the order of writing.
+    The loop is over the offsets within the largest disc; points are sorted by radius, so that
+    the points that cover an offset are the first ones.
     """
     width, height = size
-    pad = 2 * LARGEST_DISC  # a disc may stand outside the picture by its radius, and reach as far
+    pad = 2 * LARGEST_DISC  # a disc's centre may be outside the picture by its radius
     limit = np.array(size) + LARGEST_DISC
     near_picture = np.all((pixels >= -LARGEST_DISC) & (pixels < limit), axis=1)
     rows = np.flatnonzero(near_picture)
@@ -116,10 +119,10 @@ def _splat(
 
 
 def _eye_dome_shade(depth_map: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How bright each pixel is, 0..1: darker the more its neighbours are nearer than itself.
+    """Brightness of each pixel, 0 to 1: lower if its neighbours are nearer to the camera.
 
-    Logarithms make a step count by its ratio, so that far walls are shaded like near ones. A
-    single neighbour's part is bounded, or outlines would be black.
+    The logarithm makes steps in depth relative, so that far walls are shaded like near ones. The
+    contribution of a neighbour is bounded, or outlines would be black.
     """
     height, width = depth_map.shape
     log_depth = np.log(np.minimum(depth_map, 1e6))
@@ -139,7 +142,7 @@ def _overlay(
     colors: NDArray[np.uint8],
     camera: Camera,
 ) -> NDArray[np.float32]:
-    """Draw lines over a picture; those that reach behind the camera are left out."""
+    """Draw lines over a picture, except those that reach behind the camera."""
     height, width = image.shape[:2]
     ends, _ = _project(segments.reshape(-1, 3), camera, (width, height))
     canvas = Image.fromarray(np.rint(image).astype(np.uint8))

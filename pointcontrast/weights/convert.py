@@ -1,4 +1,4 @@
-"""From weights of any origin to a file of this project or of another."""
+"""Conversion of weights of any origin to a file of this project or of another program."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ RELEASED_INPUT = {
     POINTCONTRAST: NetworkInput(0.025, ("ones",), "free", 0.0, 0.0, 0.01),
     SCENE_CONTEXTS: NetworkInput(0.025, ("color",), "vertical", torch.pi / 64, 0.0, 0.01),
 }
-"""What the two pretrainings fed their networks with, by the released code: PointContrast
-``lib/ddp_data_loaders.py``, ContrastiveSceneContexts, the file of the same name."""
+"""Network input of the two released pretrainings, from ``lib/ddp_data_loaders.py`` of PointContrast
+and of ContrastiveSceneContexts."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class InputSaid:
-    """What the user says of the network's input, where the file does not; None: nothing."""
+class GivenFacts:
+    """Facts about the network that the user gives for a file without them; None: not given."""
 
     voxel_size: float | None = None
     features: Sequence[FeatureName] | None = None
@@ -53,12 +53,12 @@ class InputSaid:
 
 @dataclass(frozen=True, kw_only=True)
 class Converted:
-    """A network with its weights, and what is known of it.
+    """A network read from weights of any origin.
 
     Attributes:
-        backbone: The network, in evaluation mode.
-        metadata: as its backbone file says it.
-        weights: as they were read.
+        backbone: Network in evaluation mode.
+        metadata: Header of its backbone file.
+        weights: Weights as read from the file.
     """
 
     backbone: Backbone
@@ -66,7 +66,7 @@ class Converted:
     weights: Weights
 
     def write(self, path: Path, target: Target) -> None:
-        """Write the file, atomically; a backbone file with its model card."""
+        """Write the file, atomically; a backbone file together with its model card."""
         if target == "backbone":
             save_backbone(
                 path, self.backbone, self.metadata.network_input, self.metadata.provenance
@@ -76,7 +76,7 @@ class Converted:
             write(path, self.backbone, self.metadata)
 
     def describe(self, source: Path, target: Target) -> list[tuple[str, str]]:
-        """What was detected, as (title, value)."""
+        """List what was detected, as (title, value)."""
         found, arguments = self.weights.source, self.backbone.arguments
         rows = [("file", str(source))]
         rows += [(key.replace("_", " "), _words(value)) for key, value in found.items()]
@@ -102,46 +102,46 @@ def _words(value: Any) -> str:
 
 
 def read_network(
-    path: Path, kernel_order: KernelOrder, said: InputSaid, engine: EngineName = "native"
+    path: Path, kernel_order: KernelOrder, given: GivenFacts, engine: EngineName = "native"
 ) -> Converted:
     """Read weights of any origin as a network.
 
     Args:
-        path: a file of weights, or a run's folder.
-        kernel_order: see :func:`pointcontrast.weights.backbone_file.read_weights`.
-        said: for files that do not say it themselves.
+        path: File of weights, or a run's folder.
+        kernel_order: See :func:`pointcontrast.weights.backbone_file.read_weights`.
+        given: Facts about the network, for a file that does not record them.
         engine: Sparse engine of the network.
 
     Raises:
-        InputError: the file cannot be read, is of no known network, or lacks what was not said;
-            or says itself what was said.
+        InputError: The file cannot be read or holds no known network; or facts are missing, or
+            given although the file records them.
     """
     weights = read_weights(path, kernel_order)
     if weights.metadata is None:
-        metadata = _new_metadata(path, weights, said)
+        metadata = _new_metadata(path, weights, given)
     else:
         metadata = weights.metadata
-        given = [name for name, value in vars(said).items() if value is not None]
-        if given:
-            raise InputError(f"{path} records how the network is fed; leave {given[0]} out")
+        recorded = [name for name, value in vars(given).items() if value is not None]
+        if recorded:
+            raise InputError(f"{path} records its network input; leave {recorded[0]} out")
     with torch.random.fork_rng(devices=[]):
         backbone = build_backbone(metadata, engine)
     try:
         backbone.load_state_dict(weights.state_dict, strict=True)
     except RuntimeError as error:
-        raise InputError(f"{path} does not hold the weights it says it does: {error}") from None
+        raise InputError(f"{path} does not hold the weights of its network: {error}") from None
     return Converted(backbone=backbone.eval(), metadata=metadata, weights=weights)
 
 
-def _new_metadata(path: Path, weights: Weights, said: InputSaid) -> BackboneMetadata:
-    """What a backbone file says, of weights that say nothing."""
+def _new_metadata(path: Path, weights: Weights, given: GivenFacts) -> BackboneMetadata:
+    """Header for weights without one."""
     program = weights.source["program"]
     arguments = infer_arguments(path, weights.state_dict)
     arguments["normalize_output"] = (
-        program in NORMALIZES_OUTPUT if said.normalize_output is None else said.normalize_output
+        program in NORMALIZES_OUTPUT if given.normalize_output is None else given.normalize_output
     )
-    arguments["batch_norm_eps"] = said.batch_norm_eps or (1e-3 if program == SPUNET else 1e-5)
-    network_input = _network_input(path, program, said)
+    arguments["batch_norm_eps"] = given.batch_norm_eps or (1e-3 if program == SPUNET else 1e-5)
+    network_input = _network_input(path, program, given)
     if network_input.in_channels != arguments["in_channels"]:
         raise InputError(
             f"{path} takes {arguments['in_channels']} input channels, the features "
@@ -156,20 +156,20 @@ def _new_metadata(path: Path, weights: Weights, said: InputSaid) -> BackboneMeta
     )
 
 
-def _network_input(path: Path, program: str, said: InputSaid) -> NetworkInput:
+def _network_input(path: Path, program: str, given: GivenFacts) -> NetworkInput:
     released = RELEASED_INPUT.get(program)
     if released is None:
-        lacking = [name for name in ("voxel_size", "features") if getattr(said, name) is None]
+        lacking = [name for name in ("voxel_size", "features") if getattr(given, name) is None]
         if lacking:
             raise InputError(
-                f"{path} does not say what it was trained on; give voxel_size (metres) and "
+                f"{path} does not record its network input; give voxel_size (metres) and "
                 "features (ones, color, normal, height; in the order of the channels)"
             )
         released = NetworkInput(rotation="vertical", feature_noise=0.0)
     return NetworkInput(
-        voxel_size=said.voxel_size or released.voxel_size,
-        features=tuple(said.features or released.features),
-        rotation=said.rotation or released.rotation,
+        voxel_size=given.voxel_size or released.voxel_size,
+        features=tuple(given.features or released.features),
+        rotation=given.rotation or released.rotation,
         max_tilt=released.max_tilt,
         color_jitter=released.color_jitter,
         feature_noise=released.feature_noise,

@@ -11,19 +11,19 @@ from pointcontrast.data.augment import Rotation
 from pointcontrast.data.network_input import NUM_CHANNELS
 from pointcontrast.errors import InputError, run_command
 from pointcontrast.files import sha256
-from pointcontrast.weights.convert import SUFFIXES, InputSaid, read_network
+from pointcontrast.weights.convert import SUFFIXES, GivenFacts, read_network
 from pointcontrast.weights.kernel_order import KernelOrder
 from pointcontrast.weights.model_card import card_path
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line of ``tools/convert_weights.py``.
+    """Run ``tools/convert_weights.py``.
 
     Args:
-        argv: the arguments, None for those of the process.
+        argv: Arguments; None takes those of the process.
 
     Returns:
-        The exit status, see :func:`pointcontrast.errors.run_command`.
+        Exit status, see :func:`pointcontrast.errors.run_command`.
     """
     arguments = _parser().parse_args(argv)
     return run_command(lambda: _convert(arguments))
@@ -34,15 +34,15 @@ def _convert(arguments: argparse.Namespace) -> None:
     if output.suffix != SUFFIXES[target]:
         raise InputError(f"--output {output} must end in {SUFFIXES[target]} with --to {target}")
     if output.exists() and not arguments.force:
-        raise InputError(f"{output} is there already; give another --output, or --force")
-    said = InputSaid(
+        raise InputError(f"{output} exists; give another --output, or --force")
+    given = GivenFacts(
         voxel_size=arguments.voxel_size,
         features=arguments.features,
         rotation=arguments.rotation,
         batch_norm_eps=arguments.batch_norm_eps,
         normalize_output=arguments.normalize_output,
     )
-    network = read_network(arguments.input, arguments.kernel_order, said)
+    network = read_network(arguments.input, arguments.kernel_order, given)
     rows = network.describe(arguments.input, target)
     network.write(output, target)
     rows += [("written", str(output)), ("SHA-256", sha256(output))]
@@ -59,32 +59,35 @@ def _parser() -> argparse.ArgumentParser:
         "(docs/weights.md).",
     )
     parser.add_argument(
-        "input", type=Path, metavar="IN", help="a .pth, a backbone file, or a run's folder"
+        "input", type=Path, metavar="IN", help=".pth file, backbone file, or a run's folder"
     )
     parser.add_argument("--output", type=Path, required=True, metavar="OUT")
     parser.add_argument(
         "--to",
         choices=tuple(SUFFIXES),
         default="backbone",
-        help="backbone: a file of this project; minkowski: a state dict for MinkowskiEngine 0.5; "
-        "spconv: one in the layout of Pointcept's SpUNet (default: %(default)s)",
+        help="backbone: a backbone file; minkowski: a state dict for MinkowskiEngine 0.5; spconv: "
+        "a state dict in the layout of Pointcept's SpUNet (default: %(default)s)",
     )
     parser.add_argument(
         "--kernel-order",
         choices=get_args(KernelOrder),
         default="auto",
-        help="of IN, where it cannot be told: hybrid (MinkowskiEngine 0.4), hypercube (0.5)",
+        help="order of the taps in IN, if it cannot be detected: hybrid (MinkowskiEngine 0.4) or "
+        "hypercube (0.5)",
     )
-    parser.add_argument("--force", action="store_true", help="replace OUT where it is there")
-    said = parser.add_argument_group("to be recorded, where IN does not say it")
-    said.add_argument("--voxel-size", type=float, metavar="METRES")
-    said.add_argument("--features", nargs="+", choices=tuple(NUM_CHANNELS))
-    said.add_argument("--rotation", choices=get_args(Rotation), help="in training")
-    said.add_argument("--batch-norm-eps", type=float, metavar="E", help="1e-3 in SpUNet, else 1e-5")
-    said.add_argument(
+    parser.add_argument("--force", action="store_true", help="replace OUT if it exists")
+    facts = parser.add_argument_group("network input, if IN does not record it")
+    facts.add_argument("--voxel-size", type=float, metavar="METRES")
+    facts.add_argument("--features", nargs="+", choices=tuple(NUM_CHANNELS))
+    facts.add_argument("--rotation", choices=get_args(Rotation), help="rotation in training")
+    facts.add_argument(
+        "--batch-norm-eps", type=float, metavar="E", help="default: 1e-3 for SpUNet, else 1e-5"
+    )
+    facts.add_argument(
         "--normalize-output",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="unit length, as the released pretrainings have it",
+        help="scale features to unit length, as the released pretrainings do",
     )
     return parser

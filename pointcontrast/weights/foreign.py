@@ -1,12 +1,12 @@
-"""Weights of other programs: ``.pth`` files of the released code and of its relatives.
+"""Weights of other programs: ``.pth`` files of the released code and of related programs.
 
-PointContrast, ContrastiveSceneContexts, DepthContrast and SpatioTemporalSegmentation all hold the
-same network, under prefixes of their own, and were trained with MinkowskiEngine
-0.4. There the kernels of the residual blocks are "hybrid": the same 27 taps as a cube, in another
-order. Version 0.5 and this project load them without a word and compute something else; so they
-are put in order here, those kernels and no others (``kernel_order.py``). Pointcept's SpUNet is read
-too (``spconv_layout.py``), and what this project wrote for either library, which says so and is
-never put in order again.
+The files of PointContrast, ContrastiveSceneContexts, DepthContrast and SpatioTemporalSegmentation
+hold the same network, under different prefixes, trained with MinkowskiEngine 0.4. There the kernels
+of the residual blocks are "hybrid": the 27 taps of a cube in another order. Without reordering they
+would load in version 0.5 and in this project, and give wrong features. So these kernels, and no
+others, are reordered (``kernel_order.py``). Weights of Pointcept's SpUNet are converted
+(``spconv_layout.py``). Files that this project exported for either library have a header, and their
+kernels are not reordered.
 """
 
 from __future__ import annotations
@@ -28,25 +28,26 @@ from pointcontrast.weights.spconv_layout import from_spconv
 from pointcontrast.weights.torch_file import Container, read_torch_file
 
 HEADER = "pointcontrast"
-"""Under this key stands the header of a file that this project wrote."""
+"""Key of the header in a file that this project wrote."""
 _LAYER = re.compile(r"(conv\d+p\d+s\d+|bn\d+|block\d+|convtr\d+p\d+s\d+|bntr\d+|final)\.")
 _TRUNK = re.compile(r"(.*\btrunk\.)(\d+)\.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ForeignWeights:
-    """What was found in a file of another program.
+    """Weights from a file of another program.
 
     Attributes:
-        state_dict: in our names and in our order of taps.
-        prefix: what stood before the names.
-        program: whose file it is, as far as its keys tell; in words.
-        container: of the two that ``torch.save`` has.
-        kernel_order: of the file: hybrid (MinkowskiEngine 0.4), hypercube (0.5) or spconv.
-        decided_by: how the order is known, in words.
-        num_permuted: how many kernels were put in order.
-        dropped: names of what is not the network's: heads.
-        header: of a file that this project wrote.
+        state_dict: Weights in the names and the order of taps of this project.
+        prefix: Prefix of the names in the file.
+        program: Program that wrote the file, inferred from its keys.
+        container: File format of ``torch.save``.
+        kernel_order: Order of the taps in the file: hybrid (MinkowskiEngine 0.4), hypercube (0.5)
+            or spconv.
+        decided_by: Reason for that order, in words.
+        num_permuted: Number of kernels that were reordered.
+        dropped: Names of the weights that are not the network's, those of heads.
+        header: Header of a file that this project wrote.
     """
 
     state_dict: dict[str, torch.Tensor]
@@ -60,7 +61,7 @@ class ForeignWeights:
     header: Mapping[str, str] | None
 
     def to_json(self) -> dict[str, Any]:
-        """What was detected, without the weights."""
+        """Return everything but the weights as JSON values."""
         return {
             "format": "torch",
             "container": self.container,
@@ -73,16 +74,16 @@ class ForeignWeights:
 
 
 def read_foreign_weights(path: Path, kernel_order: KernelOrder = "auto") -> ForeignWeights:
-    """Read the weights of an SR-UNet from a ``.pth`` file, running nothing that is in it.
+    """Read the weights of an SR-UNet from a ``.pth`` file, without running code from it.
 
     Args:
-        path: the file; the network's weights may be anywhere in it, under any prefix.
-        kernel_order: of the residual blocks' kernels. ``auto`` looks where the centre is: in
-            trained kernels its weights are larger than those of the other taps.
+        path: File; the weights may be anywhere in it, under any prefix.
+        kernel_order: Order of the taps in the residual blocks. ``auto`` detects it by the centre,
+            whose weights are larger than those of the other taps in trained kernels.
 
     Raises:
-        InputError: the file is missing, damaged or holds no such network, or several; or the
-            order of the taps cannot be told, or is said to be another than the file says.
+        InputError: The file is missing or damaged, or holds no such network or several; or the
+            order of the taps cannot be detected, or contradicts the header.
     """
     if kernel_order not in ("auto", "hybrid", "hypercube"):
         raise InputError(f"kernel_order {kernel_order!r} must be auto, hybrid or hypercube")
@@ -90,7 +91,7 @@ def read_foreign_weights(path: Path, kernel_order: KernelOrder = "auto") -> Fore
     prefix, weights = _the_network(path, file.value)
     header = _header(path, file.value)
     spconv = SPCONV_STEM in weights
-    program = program_of(file.value, prefix, weights, ours=header is not None, spconv=spconv)
+    program = program_of(file.value, prefix, weights, own=header is not None, spconv=spconv)
     dropped: tuple[str, ...] = ()
     num_permuted = 0
     if spconv:
@@ -104,7 +105,7 @@ def read_foreign_weights(path: Path, kernel_order: KernelOrder = "auto") -> Fore
             order, decided_by = "hypercube", "the file says so"
             if kernel_order == "hybrid":
                 raise InputError(
-                    f"{path} says that its kernels have been put in order; leave kernel_order auto"
+                    f"{path} says that its kernels have been reordered; leave kernel_order auto"
                 )
         else:
             order, decided_by = find_order(path, found, kernel_order)
@@ -123,7 +124,7 @@ def read_foreign_weights(path: Path, kernel_order: KernelOrder = "auto") -> Fore
 
 
 def _header(path: Path, value: Any) -> Mapping[str, str] | None:
-    """What a file that this project wrote says of itself."""
+    """Header of a file that this project wrote, else None."""
     header = value.get(HEADER) if isinstance(value, Mapping) else None
     if header is None:
         return None
@@ -135,10 +136,10 @@ def _header(path: Path, value: Any) -> Mapping[str, str] | None:
 
 
 def _the_network(path: Path, value: Any) -> tuple[str, dict[str, torch.Tensor]]:
-    """The one network in the file.
+    """Prefix and weights of the only network in the file.
 
-    Of DepthContrast's two, the one that was trained: the other, next to it, is its moving average
-    (DepthContrast ``models/base_ssl3d_model.py _get_trunk``).
+    DepthContrast's files hold two: the trained network and its moving average (DepthContrast
+    ``models/base_ssl3d_model.py _get_trunk``). The trained one is taken.
     """
     found = dict(_networks(value, set()))
     if not found:
@@ -161,7 +162,7 @@ def _the_network(path: Path, value: Any) -> tuple[str, dict[str, torch.Tensor]]:
 def _networks(
     value: Any, seen: set[int], depth: int = 0
 ) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
-    """(prefix, weights) of each SR-UNet anywhere in nested dictionaries."""
+    """Yield prefix and weights of each SR-UNet in nested dictionaries."""
     if not isinstance(value, Mapping) or depth > 4 or id(value) in seen:
         return
     seen.add(id(value))

@@ -1,12 +1,12 @@
-"""Pickles read without running anything that is in them.
+"""Reader of pickles that does not run code from them.
 
 A ``.pth`` file is a pickle, and a pickle may call any function when it is read. The unpickler
 here builds tensors and plain containers; every other class or function becomes a stand-in that
-takes anything and does nothing. The released files hold an OmegaConf configuration beside the
-weights, which ``torch.load(weights_only=True)`` refuses.
+accepts everything and does nothing. The released files hold an OmegaConf configuration in addition
+to the weights, which ``torch.load(weights_only=True)`` refuses.
 
-It derives from the unpickler that Python has in Python: the one in C sets aside as much memory as
-a pickle of a few bytes asks for (an index of its memo, ``LONG_BINPUT``).
+It derives from Python's unpickler in Python. The one in C allocates as much memory as a pickle of a
+few bytes asks for (an index of its memo, ``LONG_BINPUT``).
 """
 
 from __future__ import annotations
@@ -30,56 +30,56 @@ STORAGES = {
     "ByteStorage": torch.uint8,
     "BoolStorage": torch.bool,
 }
-"""The classes of storages that become tensors, and what is in them."""
+"""Data type of each class of storages that becomes tensors."""
 
 
 class StandIn:
-    """What a class or function in a file becomes: it takes anything and does nothing."""
+    """Stand-in for a class or function in a file: accepts everything and does nothing."""
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
-        """Forget what was given."""
+        """Ignore the arguments."""
 
     def __call__(self, *arguments: Any, **more: Any) -> StandIn:
-        """Another one."""
+        """Return another stand-in."""
         return StandIn()
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        """Forget what was given."""
+        """Ignore the arguments."""
 
     def append(self, value: Any) -> None:
-        """Forget what was given."""
+        """Ignore the arguments."""
 
     def extend(self, values: Any) -> None:
-        """Forget what was given."""
+        """Ignore the arguments."""
 
     def add(self, value: Any) -> None:
-        """Forget what was given."""
+        """Ignore the arguments."""
 
 
 class Storage:
-    """The numbers of one or more tensors, in memory that may be filled later.
+    """Memory of one or more tensors, which may be filled later.
 
     Attributes:
-        dtype: of the numbers.
-        buffer: as many bytes as they take.
-        start: the number in ``buffer`` that is this storage's first; 0 but for views.
-        size: how many numbers.
+        dtype: Data type of the elements.
+        buffer: Bytes of the elements.
+        start: Index of the first element in ``buffer``; 0 except for views.
+        size: Number of elements.
     """
 
     def __init__(
         self, dtype: torch.dtype, buffer: bytearray, *, start: int = 0, size: int | None = None
     ) -> None:
-        """Hold the buffer; without ``size`` all of it."""
+        """Take the buffer; without ``size`` all of it."""
         self.dtype = dtype
         self.buffer = buffer
         self.start = start
         self.size = len(buffer) // dtype.itemsize if size is None else size
 
     def tensor(self, offset: Any, size: Any, stride: Any) -> torch.Tensor:
-        """A view of it.
+        """Return a tensor on this memory.
 
         Raises:
-            ValueError: it would reach beyond the storage, or hold more numbers than it.
+            ValueError: The tensor would exceed the storage.
         """
         shape, steps = _numbers(size), _numbers(stride)
         (begin,) = _numbers((offset,))
@@ -99,22 +99,22 @@ class Storage:
 
 def _numbers(values: Any) -> tuple[int, ...]:
     if not isinstance(values, (tuple, list)) or not all(type(v) is int and v >= 0 for v in values):
-        raise ValueError(f"{values!r:.40} is no shape, stride or offset of a tensor")
+        raise ValueError(f"{values!r:.40} is not a shape, stride or offset of a tensor")
     return tuple(values)
 
 
 def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_more: Any) -> Any:
-    """In place of ``torch._utils._rebuild_tensor`` and ``_rebuild_tensor_v2``."""
+    """Replace ``torch._utils._rebuild_tensor`` and ``_rebuild_tensor_v2``."""
     return storage.tensor(offset, size, stride) if isinstance(storage, Storage) else StandIn()
 
 
 def _parameter(data: Any, *_more: Any) -> Any:
-    """In place of ``torch._utils._rebuild_parameter``: the tensor in it."""
+    """Replace ``torch._utils._rebuild_parameter`` by its tensor."""
     return data
 
 
 def _size(values: Any = ()) -> tuple[int, ...]:
-    """In place of ``torch.Size``."""
+    """Replace ``torch.Size``."""
     return _numbers(values)
 
 
@@ -129,11 +129,11 @@ _KNOWN: dict[tuple[str, str], Any] = {
 
 
 class InertUnpickler(pickle._Unpickler):  # pyright: ignore[reportAttributeAccessIssue]
-    """Builds what is known, and stand-ins for all else.
+    """Unpickler of tensors and plain containers, with stand-ins for everything else.
 
     Args:
-        file: at the start of a pickle.
-        storage_of: from the persistent id of a tensor's storage to it.
+        file: File at the start of a pickle.
+        storage_of: Function from the persistent id of a storage to the storage.
     """
 
     def __init__(self, file: IO[bytes], storage_of: Callable[[Any], Any]) -> None:
@@ -142,30 +142,30 @@ class InertUnpickler(pickle._Unpickler):  # pyright: ignore[reportAttributeAcces
         self._storage_of = storage_of
 
     def find_class(self, module: str, name: str) -> Any:
-        """What stands for the class or function of that name."""
+        """Return the replacement of a class or function."""
         return _KNOWN.get((module, name)) or type(
             name, (StandIn,), {"__module__": f"stand_in.{module}"}
         )
 
     def persistent_load(self, pid: Any) -> Any:
-        """The storage of that id."""
+        """Return the storage of a persistent id."""
         return self._storage_of(pid)
 
     def get_extension(self, code: int) -> None:
-        """Refuse the shorthands that this process has for classes.
+        """Refuse extension codes, which this process may map to any class.
 
         Raises:
-            UnpicklingError: always.
+            UnpicklingError: Always.
         """
         raise pickle.UnpicklingError(f"the extension code {code}")
 
-    def _forget_state(self) -> None:
-        """Drop an object's attributes: not even those of what is known are set."""
+    def _ignore_state(self) -> None:
+        """Ignore the attributes of an object."""
         self.stack.pop()  # pyright: ignore[reportAttributeAccessIssue]
 
-    # Without the opcode that sets aside as many bytes as it is told to
+    # without the opcode that allocates as many bytes as the pickle claims
     dispatch: ClassVar[dict[int, Any]] = {
         code: read
         for code, read in pickle._Unpickler.dispatch.items()  # pyright: ignore[reportAttributeAccessIssue]
         if code != pickle.BYTEARRAY8[0]
-    } | {pickle.BUILD[0]: _forget_state}
+    } | {pickle.BUILD[0]: _ignore_state}

@@ -1,4 +1,4 @@
-"""The order of the taps of a kernel in MinkowskiEngine 0.4 and in 0.5, and which one a file has.
+"""Order of the taps of a kernel in MinkowskiEngine 0.4 and 0.5, and its detection in a file.
 
 Sources: MinkowskiEngine v0.4.3 ``MinkowskiEngine/Common.py convert_region_type``, v0.5.4
 ``src/kernel_region.hpp``.
@@ -20,15 +20,15 @@ Tap = tuple[int, int, int]
 
 _BLOCK_KERNEL = re.compile(r"block\d+\.\d+\.conv[123]\.kernel")
 _CLEARLY = 1.05
-"""By so much the centre's norm must be above all others' to tell the order of the taps."""
+"""Smallest ratio of the centre's norm to the next one with which the order is detected."""
 
 
 def hybrid_taps() -> list[Tap]:
-    """The 27 taps in the order in which MinkowskiEngine 0.4 stores a hybrid kernel of size 3.
+    """The 27 taps of a hybrid kernel of size 3, in the order of MinkowskiEngine 0.4.
 
     The order is that of ``convert_region_type`` (MinkowskiEngine v0.4.3
-    ``MinkowskiEngine/Common.py``): the centre; then axis by axis, each tap that is there already
-    moved both ways along it.
+    ``MinkowskiEngine/Common.py``): the centre, then for each axis all taps so far moved by -1 and
+    by 1 along it.
     """
     taps = [(0, 0, 0)]
     for axis in range(3):
@@ -42,26 +42,29 @@ def _moved(tap: Tap, axis: int, step: int) -> Tap:
 
 
 def hypercube_taps() -> list[Tap]:
-    """The same taps in the order of MinkowskiEngine 0.5 and of this project: x fastest."""
+    """The 27 taps in the order of MinkowskiEngine 0.5 and of this project, x fastest."""
     return [(i % 3 - 1, i // 3 % 3 - 1, i // 9 - 1) for i in range(27)]
 
 
 def hypercube_from_hybrid() -> list[int]:
-    """Where each tap of a hypercube kernel stands in a hybrid one: ``new = old[these]``."""
+    """Permutation from hybrid to hypercube order: ``hypercube = hybrid[permutation]``."""
     hybrid = hybrid_taps()
     return [hybrid.index(tap) for tap in hypercube_taps()]
 
 
 def block_kernels(weights: Mapping[str, torch.Tensor]) -> list[str]:
-    """The kernels whose taps have another order in 0.4: of the residual blocks, wider than 1."""
+    """Names of the kernels whose order differs in 0.4: in residual blocks and wider than 1."""
     return [name for name, w in weights.items() if _BLOCK_KERNEL.fullmatch(name) and w.ndim > 2]
 
 
 def reordered(path: Path, weights: MutableMapping[str, torch.Tensor]) -> int:
-    """Put the block kernels of ``weights`` from hybrid into hypercube order; returns how many.
+    """Reorder the block kernels of ``weights`` in place, from hybrid to hypercube order.
+
+    Returns:
+        Number of kernels.
 
     Raises:
-        InputError: one has not 27 taps.
+        InputError: A kernel does not have 27 taps.
     """
     permutation = hypercube_from_hybrid()
     names = block_kernels(weights)
@@ -76,12 +79,20 @@ def reordered(path: Path, weights: MutableMapping[str, torch.Tensor]) -> int:
 
 
 def find_order(
-    path: Path, weights: Mapping[str, torch.Tensor], told: KernelOrder
+    path: Path, weights: Mapping[str, torch.Tensor], given: KernelOrder
 ) -> tuple[Literal["hybrid", "hypercube"], str]:
-    """The order of the block kernels' taps, and how it is known, in words.
+    """Find the order of the taps in the block kernels.
+
+    Args:
+        path: File of the weights, for messages.
+        weights: Weights by name.
+        given: Order given by the user; ``auto`` detects it.
+
+    Returns:
+        The order, and the reason for it in words.
 
     Raises:
-        InputError: nothing was told, and the weights do not show it.
+        InputError: The order is neither given nor detected.
     """
     norms = [
         (norm := weights[name].float().flatten(1).norm(dim=1)) / norm.mean()
@@ -93,13 +104,13 @@ def find_order(
     place = int(mean.argmax())
     clear = largest > _CLEARLY * second and place in (0, 13)
     looks: Literal["hybrid", "hypercube"] = "hybrid" if place == 0 else "hypercube"
-    if told == "auto":
+    if given == "auto":
         if clear:
             return looks, f"tap {place} is the largest, {largest / second:.2f} times the next"
         raise InputError(
-            f"{path}: the order of its kernels' taps cannot be told from the weights; say "
-            "kernel_order hybrid (trained with MinkowskiEngine 0.4, as all released files were) or "
+            f"{path}: the order of the taps cannot be detected from the weights; set kernel_order "
+            "to hybrid (trained with MinkowskiEngine 0.4, as all released files were) or to "
             "hypercube (0.5)"
         )
     doubt = f", though tap {place} is the largest, as in {looks} order"
-    return told, "kernel_order" + (doubt if clear and looks != told else "")
+    return given, "kernel_order" + (doubt if clear and looks != given else "")

@@ -1,4 +1,4 @@
-"""Classes by the names that files have for them, without importing what a file likes."""
+"""Classes by their import paths in files, without importing arbitrary modules."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ _PACKAGES = ("pointcontrast.", "downstream.")
 
 
 def import_path(kind: type[Any]) -> str:
-    """How a file names a class."""
+    """Import path of a class, its name in files."""
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def known_class(path: str, base: type[Any]) -> type[Any]:
-    """The class of that name.
+    """Look up a class by its import path.
 
-    Only the project's own modules are imported; a class of another package counts only if the
+    Only modules of this project are imported; a class of another package is found only if the
     program has imported it.
 
     Args:
-        path: of :func:`import_path`.
-        base: what the class must derive from.
+        path: Import path, see :func:`import_path`.
+        base: Base class that the class must have.
 
     Raises:
-        InputError: there is no such class.
+        InputError: There is no such class.
     """
     module, _, name = path.rpartition(".")
     if module.startswith(_PACKAGES):

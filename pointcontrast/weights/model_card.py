@@ -1,7 +1,6 @@
-"""Model cards: a page beside each backbone file that says what it is and how it is used.
+"""Model cards: the documentation of a backbone file, written next to it.
 
-Markdown with YAML front matter, as Hugging Face shows it: in a repository there, the card is
-``README.md``.
+Markdown with YAML front matter, the format of Hugging Face, where the card is named ``README.md``.
 """
 
 from __future__ import annotations
@@ -33,12 +32,12 @@ RECIPE = (
     "trainer.precision",
     "seed_everything",
 )
-"""The keys of a run's configuration that stand in its card; those that it has."""
+"""Keys of a run's configuration that its card lists, if present."""
 _FACTS = ("name", "started", "version", "commit", "machine", "seed", "step")
 
 
 def card_path(weights: Path) -> Path:
-    """Where the card of a file of weights is: the same name with ``.md``."""
+    """Path of the card of a backbone file: the same name with ``.md``."""
     return weights.with_suffix(".md")
 
 
@@ -51,17 +50,19 @@ def write_model_card(
     network_input: NetworkInput,
     provenance: Mapping[str, Any],
 ) -> Path:
-    """Write the card of a backbone file that is there, atomically; returns its path.
+    """Write the card of a backbone file, atomically.
 
     Args:
-        weights: the file; its SHA-256 goes into the card.
-        backbone_class: import path.
-        arguments: of the backbone's constructor.
-        num_parameters: trainable numbers.
-        network_input: how views become its input.
-        provenance: what the file says of where it comes from; a run's holds its configuration as
-            YAML (``config``), ``scores`` and ``scores_before``, converted weights'
-            ``converted_from``.
+        weights: Backbone file, which must exist: its SHA-256 goes into the card.
+        backbone_class: Import path of the class.
+        arguments: Arguments of the class.
+        num_parameters: Number of trainable parameters.
+        network_input: Conversion of views to input features.
+        provenance: Origin of the weights. That of a run has its configuration as YAML (``config``),
+            ``scores`` and ``scores_before``, that of converted weights ``converted_from``.
+
+    Returns:
+        Path of the card.
     """
     digest = sha256(weights)
     front = {
@@ -82,9 +83,9 @@ def write_model_card(
         _input(network_input),
         _origin(provenance, config),
         _metrics(provenance),
-        "## Licence\n\nWeights learnt from data may come under the licence of that data, and often "
-        "under terms of\nuse that rule out commerce or passing them on. Look at the licence of "
-        "your data before you publish\nthis file, and name it in the head of this card.\n",
+        "## Licence\n\nThe licence of the training data may apply to these weights, and may "
+        "forbid commercial use or\nredistribution. Check it before you publish this file, and name "
+        "it in the head of this card.\n",
     ]
     path = card_path(weights)
     with atomic_file(path) as partial:
@@ -93,15 +94,19 @@ def write_model_card(
 
 
 def read_card_hash(text: str, name: str) -> str:
-    """The SHA-256 of the weights in a card's front matter.
+    """Read the SHA-256 of the weights from the front matter of a card.
+
+    Args:
+        text: Content of the card.
+        name: Its name, for messages.
 
     Raises:
-        InputError: it has none.
+        InputError: The card has no SHA-256.
     """
     head = re.match(r"---\n(.*?)\n---\n", text, re.DOTALL)
     found = re.search(r"^sha256: ['\"]?([0-9a-f]{64})['\"]?$", head[1] if head else "", re.M)
     if found is None:
-        raise InputError(f"{name} is no model card with a sha256 in its head; give sha256")
+        raise InputError(f"{name} is not a model card with a sha256 in its head; give sha256")
     return found[1]
 
 
@@ -127,25 +132,32 @@ def _what(weights: Path, digest: str, num_parameters: int, arguments: Mapping[st
         ("parameters", f"{num_parameters:,}"),
         *((name, value) for name, value in arguments.items()),
     ]
-    return "A sparse 3D network that gives each voxel of a scene a feature vector.\n\n" + _table(
-        ("", ""), rows
-    )
+    text = "A sparse 3D network that computes a feature vector for each voxel of a scene."
+    return f"{text}\n\n{_table(('', ''), rows)}"
 
 
 def _use(name: str, arguments: Mapping[str, Any], network_input: NetworkInput) -> str:
-    columns = 1 + int(arguments.get("dimension", 3))
+    if int(arguments.get("dimension", 3)) == 3:
+        given = ["points"]
+        given += ["colors"] if "color" in network_input.features else []
+        given += ["normals=normals"] if "normal" in network_input.features else []
+        rows = ", ".join("(N, 3)" if row else "(N, 3) metres" for row in range(len(given)))
+        lines = (
+            "import pointcontrast",
+            f'network = pointcontrast.load("{name}")',
+            f"features = network({', '.join(given)})  # {rows} -> (N, C) float32",
+        )
+    else:  # in space and time: pointcontrast.load takes points in space
+        lines = (
+            "import pointcontrast",
+            f'backbone, metadata = pointcontrast.load_backbone("{name}")',
+            "features = backbone.encode(coordinates, inputs)  # (M, 5) int32, batch index first; "
+            f"(M, {network_input.in_channels})",
+        )
+    code = "\n".join(lines)
     return (
-        "## Use\n\n```python\n"
-        "import torch\n"
-        "from pointcontrast.weights.pretrained import from_pretrained\n"
-        f'backbone, metadata = from_pretrained("{name}")\n'
-        f"coordinates, features = torch.zeros(1, {columns}).int(), torch.ones(1, "
-        f"{network_input.in_channels})  # a row a voxel; batch index first\n"
-        "print(backbone.encode(coordinates, features))\n"
-        "```\n\n"
-        "`metadata.network_input` makes coordinates and features of a view, as in training. To "
-        "finetune:\n"
-        f"`python tools/finetune.py --model.weights {name}`.\n"
+        f"## Use\n\n```python\n{code}\n```\n\n"
+        f"To finetune: `python tools/finetune.py --model.weights {name}`.\n"
     )
 
 
@@ -179,11 +191,11 @@ def _origin(provenance: Mapping[str, Any], config: Mapping[str, Any]) -> str:
             "\n\n" + _table(("", ""), converted.items())
         )
     rows = [(key, provenance[key]) for key in _FACTS if key in provenance]
-    rows += [(key, value) for key in RECIPE if (value := _looked_up(config, key)) is not None]
+    rows += [(key, value) for key in RECIPE if (value := _value_of(config, key)) is not None]
     return "## Data and recipe\n\n" + _table(("", ""), rows) if rows else ""
 
 
-def _looked_up(config: Mapping[str, Any], key: str) -> Any:
+def _value_of(config: Mapping[str, Any], key: str) -> Any:
     value: Any = config
     for part in key.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
@@ -204,6 +216,6 @@ def _metrics(provenance: Mapping[str, Any]) -> str:
         if key in after
     ]
     return (
-        "## Metrics\n\nOf pairs of views that were held out of training; before it, the same "
-        "network with random\nweights.\n\n" + _table(("", "before", "after"), rows)
+        "## Metrics\n\nOn held-out pairs of views, before training (the same network with random "
+        "weights) and after it.\n\n" + _table(("", "before", "after"), rows)
     )

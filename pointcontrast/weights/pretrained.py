@@ -1,4 +1,4 @@
-"""Backbones by path or address: downloaded once, checked, kept."""
+"""Backbones by path or address; downloads are checked and cached."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ def from_pretrained(
     """Load a backbone from a file, a run's folder, or an ``http(s)`` address.
 
     Args:
-        path_or_url: where it is; an address may end in ``#sha256=...``.
-        sha256: what the file must have. An address needs one: here, in the address, or in the
-            model card beside the file (the same name with ``.md``), which shows that the file is
-            whole, not that its server can be trusted.
-        engine: as in :func:`pointcontrast.weights.backbone_file.load_backbone`.
-        cache: folder for downloads; None is ``$POINTCONTRAST_CACHE``, else ``pointcontrast`` in
-            ``$XDG_CACHE_HOME``, else ``~/.cache/pointcontrast``. What is there already is used
-            without the network, after a check of its hash.
+        path_or_url: Path or address; an address may end in ``#sha256=...``.
+        sha256: SHA-256 of the file. An address needs one: here, in the address, or in the model
+            card next to the file (the same name with ``.md``), which shows that the file is
+            complete, not that its server can be trusted.
+        engine: As in :func:`pointcontrast.weights.backbone_file.load_backbone`.
+        cache: Folder for downloads; None is ``$POINTCONTRAST_CACHE``, else ``pointcontrast`` in
+            ``$XDG_CACHE_HOME``, else ``~/.cache/pointcontrast``. A cached file is used without the
+            network, after a check of its hash.
 
     Returns:
-        What :func:`pointcontrast.weights.backbone_file.load_backbone` does.
+        As :func:`pointcontrast.weights.backbone_file.load_backbone`.
 
     Raises:
-        InputError: as there; or the address does not answer, what it gives is cut short or is
-            something else than the hash says. A file of a wrong hash is removed from the cache.
+        InputError: As there; or the address does not answer, or the download is incomplete or has
+            another hash. A file with a wrong hash is removed from the cache.
     """
     return load_backbone(local_weights(path_or_url, sha256, cache=cache), engine)
 
@@ -55,17 +55,22 @@ def local_weights(
     *,
     cache: str | os.PathLike[str] | None = None,
 ) -> Path:
-    """A file on this machine that holds the weights; see :func:`from_pretrained`.
+    """Return the path of the weights on this machine, after a download if needed.
+
+    Args:
+        path_or_url: As in :func:`from_pretrained`, as are all other arguments.
+        sha256: See there.
+        cache: See there.
 
     Raises:
-        InputError: as there.
+        InputError: As there.
     """
     text = os.fspath(path_or_url)
     if isinstance(path_or_url, str) and text.startswith(("http://", "https://")):
         address, fragment = urldefrag(text)
         in_address = fragment.removeprefix("sha256=") if fragment else None
         if sha256 and in_address and sha256.lower() != in_address.lower():
-            raise InputError(f"{text} names another SHA-256 than {sha256}; give one")
+            raise InputError(f"{text} and the argument {sha256} are different SHA-256; give one")
         return _cached(address, _checked_hash(sha256 or in_address), Path(cache or cache_folder()))
     path = Path(path_or_url)
     if sha256 is not None:
@@ -83,7 +88,7 @@ def _checked_hash(value: str | None) -> str | None:
 
 def _check_file(path: Path, expected: str | None) -> None:
     if not path.is_file():
-        raise InputError(f"{path} is no file; a sha256 is of a file")
+        raise InputError(f"{path} is not a file; leave sha256 out, or give the file")
     found = sha256(path)
     if found != expected:
         raise InputError(
@@ -92,28 +97,28 @@ def _check_file(path: Path, expected: str | None) -> None:
 
 
 def _cached(address: str, expected: str | None, cache: Path) -> Path:
-    """The file of an address in the cache, downloaded where it is not there yet."""
+    """Path of an address in the cache, after a download if needed."""
     parts = urlsplit(address)
     name = unquote(PurePosixPath(parts.path).name)
     if not parts.netloc or not re.fullmatch(r"[\w .+=,()-]+\.\w+", name):
-        raise InputError(f"{address} must be the address of a file, with its name at the end")
+        raise InputError(f"{address} must be the address of a file and end in its name")
     folder = cache / "weights" / hashlib.sha256(address.encode()).hexdigest()[:16]
     path, record = folder / name, folder / _RECORD
     with locked(folder):
         if expected is None and record.is_file():
             expected = read_json(record).get("sha256")
         if expected is None:
-            expected = _hash_beside(address)
+            expected = _hash_in_card(address)
         if path.is_file():
             if sha256(path) == expected:
                 return path
-            path.unlink()  # damaged since, or another release under the same address
+            path.unlink()  # damaged, or another release under the same address
         download(address, path, expected)
         write_json(record, {"address": address, "sha256": expected})
     return path
 
 
-def _hash_beside(address: str) -> str:
+def _hash_in_card(address: str) -> str:
     card = str(PurePosixPath(urlsplit(address).path).with_suffix(".md"))
     card_address = urlsplit(address)._replace(path=card).geturl()
     try:
@@ -121,5 +126,5 @@ def _hash_beside(address: str) -> str:
     except InputError as error:
         raise InputError(
             f"{address} needs a sha256: give it, or end the address in #sha256=...; the model card "
-            f"beside it has none ({error})"
+            f"next to it has none ({error})"
         ) from None

@@ -1,4 +1,4 @@
-"""Which program wrote a checkpoint, as far as its keys tell.
+"""Program that wrote a ``.pth`` file, inferred from its keys.
 
 Sources: PointContrast ``pretrain/pointcontrast/lib/ddp_trainer.py _save_checkpoint`` and
 ``downstream/semseg/lib/utils.py checkpoint``; ContrastiveSceneContexts, the files of the same
@@ -22,27 +22,30 @@ SCENE_CONTEXTS_FINETUNED = "ContrastiveSceneContexts finetuning"
 SEGMENTATION = "SpatioTemporalSegmentation"
 FINETUNED = "SpatioTemporalSegmentation, or PointContrast finetuning"
 SPUNET = "Pointcept SpUNet"
-OURS = "this project"
-UNKNOWN = "not known"
+THIS_PROJECT = "this project"
+UNKNOWN = "unknown"
 
 NORMALIZES_OUTPUT = (POINTCONTRAST, SCENE_CONTEXTS)
-"""Their features have unit length: the pretraining of both sets ``normalize_feature``."""
+"""Programs whose features have unit length: both pretrainings set ``normalize_feature``."""
 
 
 def program_of(
-    value: Any, prefix: str, weights: Mapping[str, torch.Tensor], *, ours: bool, spconv: bool
+    value: Any, prefix: str, weights: Mapping[str, torch.Tensor], *, own: bool, spconv: bool
 ) -> str:
-    """The program, in words.
+    """Identify the program that wrote a file.
 
     Args:
-        value: all that is in the file.
-        prefix: of the network's weights.
-        weights: without the prefix.
-        ours: the file has the header of this project.
-        spconv: the weights have SpUNet's names.
+        value: Content of the file.
+        prefix: Prefix of the network's weights.
+        weights: Weights by name, without the prefix.
+        own: Whether the file has the header of this project.
+        spconv: Whether the weights have SpUNet's names.
+
+    Returns:
+        One of the names above.
     """
-    if ours:
-        return OURS
+    if own:
+        return THIS_PROJECT
     if spconv:
         return SPUNET
     keys = set(value) if isinstance(value, Mapping) else set()

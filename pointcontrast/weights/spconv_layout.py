@@ -1,11 +1,11 @@
-"""The weights of an SR-UNet under the names and in the layout of Pointcept's SpUNet.
+"""Conversion of an SR-UNet's weights to and from the names and layout of Pointcept's SpUNet.
 
 Source: Pointcept (commit 10b7490) ``pointcept/models/sparse_unet/spconv_unet_v1m1_base.py
-SpUNetBase``, which is built on spconv 2. A kernel there is (out, x, y, z, in), the place of a tap
-along each axis counted from the lowest; here it is (taps, in, out), the tap at x + k y + k*k z. A
-kernel of size 1 says (out, 1, 1, 1, in) there too, but spconv (2.3.8 ``pytorch/conv.py
-_conv_forward``) reads its numbers as (in, out), which is our order: they are not transposed.
-Names and what does not carry over: docs/weights.md.
+SpUNetBase``, which is built on spconv 2. A kernel there is (out, x, y, z, in), each axis from its
+lowest offset; here it is (taps, in, out), with tap x + k y + k*k z. A kernel of size 1 has the
+shape (out, 1, 1, 1, in) there too, but spconv (2.3.8 ``pytorch/conv.py _conv_forward``) reads its
+numbers as (in, out), the order of this project: they are not transposed. Names, and what is not
+converted: docs/weights.md.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from pointcontrast.errors import InputError
 
 STEM = "conv_input.0.weight"
 STEM_KERNEL_SIZE = 5
-"""Of SpUNet's first layer, always; a smaller kernel is surrounded with zeros."""
+"""Kernel size of SpUNet's first layer; a smaller kernel is padded with zeros."""
 _BATCH_NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
 
 def module_names(num_blocks: Sequence[int]) -> Iterator[tuple[str, str]]:
-    """(our name, SpUNet's name) of every layer that has weights.
+    """Yield the name in this project and SpUNet's name of every layer with weights.
 
     Args:
-        num_blocks: residual blocks of each of the eight stages.
+        num_blocks: Number of residual blocks of each of the eight stages.
     """
     yield "conv0p1s1", "conv_input.0"
     yield "bn0.bn", "conv_input.1"
@@ -42,9 +42,11 @@ def module_names(num_blocks: Sequence[int]) -> Iterator[tuple[str, str]]:
     yield "final", "final"
 
 
-def _block_names(stage: int, theirs: str, num_blocks: Sequence[int]) -> Iterator[tuple[str, str]]:
+def _block_names(
+    stage: int, spconv_stage: str, num_blocks: Sequence[int]
+) -> Iterator[tuple[str, str]]:
     for block in range(num_blocks[stage]):
-        for part, their_part in (
+        for part, spconv_part in (
             ("conv1", "conv1"),
             ("norm1.bn", "bn1"),
             ("conv2", "conv2"),
@@ -52,27 +54,27 @@ def _block_names(stage: int, theirs: str, num_blocks: Sequence[int]) -> Iterator
             ("downsample.0", "proj.0"),
             ("downsample.1.bn", "proj.1"),
         ):
-            yield f"block{stage + 1}.{block}.{part}", f"{theirs}.block{block}.{their_part}"
+            yield f"block{stage + 1}.{block}.{part}", f"{spconv_stage}.block{block}.{spconv_part}"
 
 
 def to_spconv(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Our weights as SpUNet's; exact, and undone by :func:`from_spconv`.
+    """Convert weights to SpUNet's; exact, and undone by :func:`from_spconv`.
 
     Raises:
-        InputError: the network has layers that SpUNet has none for: bottleneck blocks, four
-            dimensions, a stem wider than 5 or of size 1.
+        InputError: SpUNet does not have the network's layers: bottleneck blocks, four dimensions, a
+            stem wider than 5 or of size 1.
     """
     left = dict(state_dict)
     counts = [_count(left, rf"block{stage}\.(\d+)\.") for stage in range(1, 9)]
     out = {}
-    for ours, theirs in module_names(counts):
-        if f"{ours}.kernel" in left:
-            out[f"{theirs}.weight"] = _kernel_to_spconv(ours, left.pop(f"{ours}.kernel"))
-            if f"{ours}.bias" in left:
-                out[f"{theirs}.bias"] = left.pop(f"{ours}.bias").reshape(-1)
-        for name in _BATCH_NORM:
-            if f"{ours}.{name}" in left:
-                out[f"{theirs}.{name}"] = left.pop(f"{ours}.{name}")
+    for name, spconv_name in module_names(counts):
+        if f"{name}.kernel" in left:
+            out[f"{spconv_name}.weight"] = _kernel_to_spconv(name, left.pop(f"{name}.kernel"))
+            if f"{name}.bias" in left:
+                out[f"{spconv_name}.bias"] = left.pop(f"{name}.bias").reshape(-1)
+        for entry in _BATCH_NORM:
+            if f"{name}.{entry}" in left:
+                out[f"{spconv_name}.{entry}"] = left.pop(f"{name}.{entry}")
     if left:
         raise InputError(
             f"SpUNet has no layer for {next(iter(left))}; only variants 14, 18 and 34 go to spconv"
@@ -83,28 +85,28 @@ def to_spconv(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]
 def from_spconv(
     state_dict: Mapping[str, torch.Tensor], stem_kernel_size: int = STEM_KERNEL_SIZE
 ) -> dict[str, torch.Tensor]:
-    """SpUNet's weights as ours; what is no layer of SpUNet's is left out.
+    """Convert SpUNet's weights; entries that are not SpUNet's are left out.
 
     Args:
-        state_dict: under its own names, without a prefix.
-        stem_kernel_size: 3 where the stem was surrounded with zeros by :func:`to_spconv`.
+        state_dict: Weights under SpUNet's names, without a prefix.
+        stem_kernel_size: Kernel size of the stem; 3 if :func:`to_spconv` padded it.
 
     Raises:
-        InputError: a kernel is not of spconv 2's layout, or the stem is larger than that.
+        InputError: A kernel does not have spconv 2's layout, or the stem is larger than given.
     """
     counts = [_count(state_dict, rf"enc\.{s}\.block(\d+)\.") for s in range(4)]
     counts += [_count(state_dict, rf"dec\.{s}\.block(\d+)\.") for s in reversed(range(4))]
     out = {}
-    for ours, theirs in module_names(counts):
-        weight = state_dict.get(f"{theirs}.weight")
+    for name, spconv_name in module_names(counts):
+        weight = state_dict.get(f"{spconv_name}.weight")
         if weight is not None and weight.ndim > 1:
-            out[f"{ours}.kernel"] = _kernel_from_spconv(theirs, weight, stem_kernel_size)
-            if f"{theirs}.bias" in state_dict:
-                out[f"{ours}.bias"] = state_dict[f"{theirs}.bias"].reshape(1, -1)
+            out[f"{name}.kernel"] = _kernel_from_spconv(spconv_name, weight, stem_kernel_size)
+            if f"{spconv_name}.bias" in state_dict:
+                out[f"{name}.bias"] = state_dict[f"{spconv_name}.bias"].reshape(1, -1)
             continue
-        for name in _BATCH_NORM:
-            if f"{theirs}.{name}" in state_dict:
-                out[f"{ours}.{name}"] = state_dict[f"{theirs}.{name}"]
+        for entry in _BATCH_NORM:
+            if f"{spconv_name}.{entry}" in state_dict:
+                out[f"{name}.{entry}"] = state_dict[f"{spconv_name}.{entry}"]
     return out
 
 
@@ -137,7 +139,9 @@ def _kernel_from_spconv(name: str, weight: torch.Tensor, stem_kernel_size: int) 
     if f"{name}.weight" == STEM and stem_kernel_size == STEM_KERNEL_SIZE - 2:
         inner = weight[:, 1:-1, 1:-1, 1:-1]
         if weight.count_nonzero() != inner.count_nonzero():
-            raise InputError(f"{name} was said to be of size 3, but has weights further out")
+            raise InputError(
+                f"{name} has weights outside of its centre, but the header says size 3"
+            )
         weight = inner
     if weight.shape[1] == 1:
         return weight.reshape(weight.shape[-1], weight.shape[0])

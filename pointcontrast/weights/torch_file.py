@@ -1,10 +1,10 @@
-"""Files that ``torch.save`` wrote, of either kind, read without running what is in them.
+"""Reader of both file formats of ``torch.save`` that does not run code from the file.
 
-The newer kind is a zip archive of a pickle and one record a storage; the older one, of versions
-before 1.6, is a row of pickles and then the storages' bytes (torch ``serialization.py``, ``_save``
-and ``_legacy_save``). ``torch.load`` is not used: whatever is given to it as a pickle module, it
-hands some files on to readers of TorchScript and of tar archives, and it sets aside as much memory
-as a file claims to need. Here nothing is taken that the file is not long enough for.
+The newer format is a zip archive with a pickle and one record per storage. The older one, of torch
+before 1.6, is a sequence of pickles followed by the bytes of the storages (torch
+``serialization.py``, ``_save`` and ``_legacy_save``). ``torch.load`` is not used: with any pickle
+module it passes some files on to readers of TorchScript and of tar archives, and it allocates as
+much memory as a file claims to need. This reader allocates no more than the file is long.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from pointcontrast.weights.inert_pickle import InertUnpickler, StandIn, Storage
 Container = Literal["zip", "legacy"]
 
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
-"""The first pickle of a file of the older kind."""
+"""First pickle of a file in the older format."""
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
 
 
 @dataclass(frozen=True)
 class TorchFile:
-    """What was in a file.
+    """Content of a file.
 
     Attributes:
-        value: tensors, containers, numbers, strings; ``StandIn`` for everything else.
-        container: the kind of file.
+        value: Tensors, containers, numbers, strings; ``StandIn`` for everything else.
+        container: Format of the file.
     """
 
     value: Any
@@ -43,11 +43,11 @@ class TorchFile:
 
 
 def read_torch_file(path: Path) -> TorchFile:
-    """Read a file of ``torch.save``; tensors come to the CPU.
+    """Read a file of ``torch.save``, with tensors on the CPU.
 
     Raises:
-        InputError: it is absent, empty, cut short, damaged, claims to hold more than it does, or
-            is no such file; the message says which.
+        InputError: The file is absent, empty, truncated or damaged, claims to hold more than it
+            does, or has another format; the message says which.
     """
     if not path.is_file():
         raise InputError(f"{path} does not exist; give a file of weights")
@@ -60,33 +60,33 @@ def read_torch_file(path: Path) -> TorchFile:
             if start.startswith(_PICKLE):
                 return TorchFile(_read_legacy(file), "legacy")
     except OSError as error:
-        if error.errno is not None:  # of the file system, not of the content
+        if error.errno is not None:  # an error of the file system
             raise
-        raise _not_whole(path, error) from error
+        raise _incomplete(path, error) from error
     except Exception as error:  # a damaged file can fail anywhere in the reader
-        raise _not_whole(path, error) from error
-    raise _not_whole(path, ValueError(_other_kind(start)))
+        raise _incomplete(path, error) from error
+    raise _incomplete(path, ValueError(_other_kind(start)))
 
 
-def _not_whole(path: Path, error: Exception) -> InputError:
+def _incomplete(path: Path, error: Exception) -> InputError:
     reason = f"{error}" or type(error).__name__
-    return InputError(f"{path} is no whole file of weights ({reason:.300}); download it again")
+    return InputError(f"{path} is not a complete .pth file ({reason:.300}); download it again")
 
 
 def _other_kind(start: bytes) -> str:
-    """What a file is that begins so."""
+    """Describe the format of a file by its first bytes."""
     if not start:
         return "it is empty"
     text = start.lstrip(b"\xef\xbb\xbf \r\n\t").lower()
     if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
-        return "it is a web page: the address was of a page about the file, not of the file"
+        return "it is a web page: the address is that of a page about the file, not of the file"
     if text.startswith(b"version https://git-lfs"):
         return "it is a Git LFS pointer: fetch the file with git lfs pull"
-    return "neither of the two kinds that torch.save writes"
+    return "neither of the two formats of torch.save"
 
 
 class _Allowance:
-    """How many bytes of storages a file can hold: no more than it is long."""
+    """Number of bytes that storages may still take, at most the length of the file."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._left = os.fstat(file.fileno()).st_size
@@ -94,11 +94,11 @@ class _Allowance:
     def take(self, num_bytes: int) -> None:
         self._left -= num_bytes
         if num_bytes < 0 or self._left < 0:
-            raise ValueError("it claims to hold more numbers than the file is long")
+            raise ValueError("it claims to hold more numbers than fit into the file")
 
 
 class _Bounded:
-    """A file that no reader can ask for more than it has, which would be set aside in advance."""
+    """File that limits reads to its length: the reader allocates the size it asks for."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -115,7 +115,7 @@ class _Bounded:
 
 
 def _storage_id(pid: Any) -> tuple[torch.dtype, str, int, Any] | None:
-    """(dtype, key, numbers, view) of a persistent id; None where it is of a strange kind."""
+    """(dtype, key, size, view) of a persistent id; None if it is not one of a storage."""
     if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] not in ("storage", b"storage"):
         return None
     dtype, key, size = pid[1], pid[2], pid[4]
@@ -180,7 +180,7 @@ def _read_legacy(file: IO[bytes]) -> Any:
 
     if _unpickle(stream, nothing) != MAGIC_NUMBER:
         raise ValueError("a pickle, but not one of torch.save")
-    _unpickle(stream, nothing)  # the protocol's version, the same for all
+    _unpickle(stream, nothing)  # protocol version, always the same
     system = _unpickle(stream, nothing)
     if not isinstance(system, dict) or system.get("little_endian") is not True:
         raise ValueError("its numbers are big-endian")
@@ -201,7 +201,7 @@ def _read_legacy(file: IO[bytes]) -> Any:
         count = int.from_bytes(stream.read(8), "little")
         storage = storages.pop(key, None)
         if storage is None or count != storage.size:
-            raise ValueError(f"storage {key!r:.40} is not the one that the tensors need")
+            raise ValueError(f"storage {key!r:.40} does not match the tensors")
         if stream.readinto(storage.buffer) != len(storage.buffer):
             raise ValueError("it ends in the middle of the weights")
     if storages:
@@ -210,7 +210,7 @@ def _read_legacy(file: IO[bytes]) -> Any:
 
 
 def _view(storage: Storage, view: Any) -> Storage:
-    """Part of a storage, as torch before 0.4 wrote it: (key, first number, how many)."""
+    """Part of a storage as torch before 0.4 wrote it, (key, first element, size)."""
     _, start, size = view
     whole = storage.tensor(start, (size,), (1,))
     return Storage(storage.dtype, storage.buffer, start=start, size=len(whole))

@@ -88,7 +88,7 @@ def test_bad_input_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         draw([one], cameras=[AHEAD], png=png, size=(0, 100))
     with pytest.raises(InputError, match="no display"):
         draw([one], cameras=[AHEAD], png=png, window="always")
-    with pytest.raises(InputError, match="no window"):
+    with pytest.raises(InputError, match="without a window"):
         draw([one], cameras=[AHEAD])
     assert not png.exists()
 

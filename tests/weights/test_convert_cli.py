@@ -92,7 +92,7 @@ def test_a_released_file_becomes_a_backbone(tmp_path: Path, capsys) -> None:
     source = metadata.provenance["converted_from"]
     assert source["sha256"] == sha256(tmp_path / "nce.pth")
     assert (source["kernel_order"], source["num_permuted"]) == ("hybrid", 46)
-    # once more, and by any way, nothing is put in order again
+    # once more, and by any way, nothing is reordered again
     for name, order in (("again", "auto"), ("forced", "hybrid")):
         again = tmp_path / f"{name}.safetensors"
         assert convert(output, "--output", again, "--kernel-order", order) == 0
@@ -100,7 +100,7 @@ def test_a_released_file_becomes_a_backbone(tmp_path: Path, capsys) -> None:
     assert read_weights(output).source["converted_from"] == source
     convert(output, "--output", tmp_path / "new.pth", "--to", "minkowski")
     assert_same_weights(read_weights(tmp_path / "new.pth").state_dict, backbone.state_dict())
-    with pytest.raises(InputError, match="says that its kernels have been put in order"):
+    with pytest.raises(InputError, match="says that its kernels have been reordered"):
         read_weights(tmp_path / "new.pth", "hybrid")
 
 
@@ -148,14 +148,14 @@ def test_bad_calls_are_one_line_and_change_nothing(tmp_path: Path, capsys) -> No
     torch.save(flat, unclear)
     said = ("--voxel-size", "0.02", "--features", "color")
     for arguments, message in (
-        ((original, "--output", taken), "is there already; give another --output, or --force"),
+        ((original, "--output", taken), "exists; give another --output, or --force"),
         ((original, "--output", tmp_path / "b.pth"), "must end in .safetensors"),
         ((original, "--output", output, "--voxel-size", "0.1"), "leave voxel_size out"),
         ((foreign, "--output", output), "give voxel_size (metres) and features"),
         ((foreign, "--output", output, "--voxel-size", "0.02", "--features", "height"),
          "takes 3 input channels, the features height make 1"),
         ((page, "--output", output), "it is a web page"),
-        ((unclear, "--output", output, *said), "say kernel_order hybrid"),
+        ((unclear, "--output", output, *said), "set kernel_order to hybrid"),
         ((tmp_path / "none.pth", "--output", output), "none.pth does not exist"),
     ):  # fmt: skip
         assert convert(*arguments) == 2
@@ -191,4 +191,4 @@ def test_the_script_runs(tmp_path: Path) -> None:
     assert "SHA-256" in done.stdout
     again = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert again.returncode == 2
-    assert "is there already" in again.stderr
+    assert "exists; give another --output" in again.stderr

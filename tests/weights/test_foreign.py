@@ -160,7 +160,7 @@ def test_untrained_kernels_ask_for_their_order(tmp_path: Path) -> None:
     torch.manual_seed(0)
     state = Res16UNet(3, 32, "14A", engine="native", width=0.25).state_dict()
     write_authors_file(tmp_path / "new.pth", state)
-    with pytest.raises(InputError, match="say kernel_order hybrid"):
+    with pytest.raises(InputError, match="set kernel_order to hybrid"):
         read_weights(tmp_path / "new.pth")
     assert read_weights(tmp_path / "new.pth", "hybrid").source["num_permuted"] > 0
     assert read_weights(tmp_path / "new.pth", "hypercube").source["num_permuted"] == 0
@@ -188,7 +188,7 @@ def test_bad_files_are_named(tmp_path: Path) -> None:
     write_authors_file(tmp_path / "old.pth", small().state_dict(), legacy=True)
     (tmp_path / "cut_old.pth").write_bytes((tmp_path / "old.pth").read_bytes()[:5000])
     for name in ("empty", "page", "cut", "cut_old"):
-        with pytest.raises(InputError, match=rf"{name}\.pth is no whole file of weights"):
+        with pytest.raises(InputError, match=rf"{name}\.pth is not a complete .pth file"):
             read_weights(tmp_path / f"{name}.pth")
     torch.save({"model": {"fc.weight": torch.ones(2)}}, tmp_path / "other.pth")
     with pytest.raises(InputError, match=r"no sparse residual U-Net.*it has the keys model"):

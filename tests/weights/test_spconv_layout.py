@@ -93,7 +93,7 @@ def test_what_does_not_fit_is_said() -> None:
     with pytest.raises(InputError, match="conv0p1s1 has 343 taps"):
         to_spconv(trained_like(stem_kernel_size=7).state_dict())
     weights = to_spconv(trained_like(stem_kernel_size=5).state_dict())
-    with pytest.raises(InputError, match="has weights further out"):
+    with pytest.raises(InputError, match="has weights outside of its centre"):
         from_spconv(weights, 3)
     weights["down.0.0.weight"] = weights["down.0.0.weight"].permute(1, 2, 3, 4, 0)  # spconv 1
     with pytest.raises(InputError, match=r"down\.0\.0 has the shape .* not \(out, k, k, k, in\)"):

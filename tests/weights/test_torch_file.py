@@ -203,7 +203,7 @@ def test_tensors_with_odd_arguments(
 ) -> None:
     pickled = tensor(storage(text("0"), 4), offset, size, stride)
     path = zipped(tmp_path / "w.pth", pickled, _0=bytes(16))
-    with pytest.raises(InputError, match=r"w\.pth is no whole file of weights"):
+    with pytest.raises(InputError, match=r"w\.pth is not a complete .pth file"):
         read_torch_file(path)
 
 
@@ -229,7 +229,7 @@ def test_storages_that_claim_more_than_the_file_holds(tmp_path: Path, size: int)
 
     def refused() -> None:
         for path in paths:
-            with pytest.raises(InputError, match=f"{path.name} is no whole file of weights"):
+            with pytest.raises(InputError, match=f"{path.name} is not a complete .pth file"):
                 read_torch_file(path)
 
     assert peak_memory_of(refused) < 10_000_000
@@ -287,7 +287,7 @@ def test_cut_anywhere(tmp_path: Path, legacy: bool) -> None:
     path = tmp_path / "cut.pth"
     for size in [*range(0, len(whole), 97), len(whole) - 1]:
         path.write_bytes(whole[:size])
-        with pytest.raises(InputError, match=r"cut\.pth is no whole file of weights \(.+\); down"):
+        with pytest.raises(InputError, match=r"cut\.pth is not a complete .pth file \(.+\); down"):
             read_torch_file(path)
 
 
@@ -313,7 +313,7 @@ def test_what_is_something_else_is_said(tmp_path: Path) -> None:
         (b"<!DOCTYPE html>\n<html><title>Dropbox</title>", "it is a web page"),
         (b"\n  <html>not found</html>", "it is a web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "Git LFS pointer"),
-        (b"ply\nformat ascii 1.0", "neither of the two kinds"),
+        (b"ply\nformat ascii 1.0", "neither of the two formats"),
         (pickle.dumps([1, 2]), "a pickle, but not one of torch.save"),
         (scripted.read_bytes(), "TorchScript"),
         ((tmp_path / "photos.zip").read_bytes(), "without a data.pkl"),
