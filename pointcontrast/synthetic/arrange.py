@@ -1,4 +1,4 @@
-"""Where the furniture stands: against walls and in groups, as people furnish rooms."""
+"""Arrangement of furniture, against walls and in groups, as people furnish rooms."""
 
 from __future__ import annotations
 
@@ -30,10 +30,12 @@ _TRIES = 25
 
 
 class Arranger:
-    """A room being furnished; everything is drawn from one random stream.
+    """Furnishes a room; everything is drawn from one random stream.
 
     Attributes:
-        placements: what has been placed so far.
+        plan: Ground plan of the room.
+        rng: Source of randomness.
+        placements: Pieces placed so far.
     """
 
     def __init__(self, plan: FloorPlan, openings: list[Opening], rng: np.random.Generator) -> None:
@@ -55,9 +57,16 @@ class Arranger:
                 self._reserved.append(footprint(low, high, wall.start, wall.heading))
 
     def stand(self, piece: Piece, position: ArrayLike, yaw: float, gap: float = 0.03) -> bool:
-        """Put a piece on the floor at (x, y) unless something is in the way.
+        """Put a piece on the floor at (x, y), unless it collides or leaves too little free space.
 
-        Also refuses what would leave too little of the room to walk in.
+        Args:
+            piece: Piece to place.
+            position: (x, y, ...) world metres.
+            yaw: Heading about world z, radians.
+            gap: Smallest distance to other pieces, metres.
+
+        Returns:
+            Whether the piece was placed.
         """
         where = np.append(np.asarray(position, dtype=np.float64)[:2], 0.0)
         low, high = piece.bounds()
@@ -77,7 +86,7 @@ class Arranger:
         return True
 
     def against_wall(self, make: Maker) -> Placement | None:
-        """Put a new piece with its back to some wall; None if no place was found."""
+        """Put a new piece with its back to a wall; None if no place was found."""
         rng, walls = self.rng, self.plan.walls
         piece = make(rng)
         low, high = piece.bounds()
@@ -88,7 +97,7 @@ class Arranger:
             wall = walls[index]
             if wall.length < 2 * half:
                 continue
-            # half of the pieces stand in a corner, as in most rooms
+            # Half of the pieces stand in a corner, as in most rooms.
             ends = (half, wall.length - half)
             y = float(rng.choice(ends) if rng.uniform() < 0.5 else rng.uniform(*ends))
             gap = self._gap_to_wall(index, y - half, y + half, high[2])
@@ -101,7 +110,7 @@ class Arranger:
         return None
 
     def free_standing(self, make: Maker, gap: float = 0.5) -> Placement | None:
-        """Put a new piece in the open, mostly parallel to a wall; None if there is no place."""
+        """Put a new piece away from walls, mostly parallel to one; None if no place was found."""
         rng = self.rng
         piece = make(rng)
         for _ in range(_TRIES):
@@ -115,14 +124,14 @@ class Arranger:
     def beside(
         self, anchor: Placement, piece: Piece, offset: tuple[float, float], turn: float
     ) -> bool:
-        """Put a piece at ``offset`` in the frame of another, turned by ``turn`` against it."""
+        """Put a piece at ``offset`` in the frame of another, rotated by ``turn`` relative to it."""
         c, s = np.cos(anchor.yaw), np.sin(anchor.yaw)
         where = anchor.position[:2] + np.array([[c, -s], [s, c]]) @ np.asarray(offset)
         yaw = anchor.yaw + turn + float(self.rng.normal(0, 0.1))
         return self.stand(piece, where, yaw, gap=0.01)
 
     def hang_picture(self) -> None:
-        """Hang a picture on a stretch of wall with no opening and nothing tall before it."""
+        """Hang a picture on a part of a wall without openings or tall pieces in front of it."""
         rng, walls = self.rng, self.plan.walls
         piece = picture(rng)
         low, high = piece.bounds()
@@ -134,7 +143,7 @@ class Arranger:
         spans = [(hole.low[0], hole.high[0]) for hole in self._openings if hole.wall == index]
         if any(y - half < b + 0.3 and a - 0.3 < y + half for a, b in spans):
             return
-        # 0.4 m deep, so as to stay clear of what stands near the wall and is taller
+        # 0.4 m deep, to avoid taller pieces near the wall
         space = footprint((0, -half), (0.4, half), wall.point(y), wall.heading)
         for other in self.placements:
             lower, upper = other.piece.bounds()
@@ -144,30 +153,30 @@ class Arranger:
         self.placements.append(Placement(piece, np.append(wall.point(y), z), wall.heading))
 
     def hang_lamps(self) -> None:
-        """One lamp on the ceiling in the middle of each rectangle of the floor."""
+        """Hang one lamp in the middle of each rectangle of the floor."""
         for x0, y0, x1, y1 in self.plan.rectangles:
             where = np.array([(x0 + x1) / 2, (y0 + y1) / 2, self.plan.height])
             piece = ceiling_lamp(self.rng, self.plan.height)
             self.placements.append(Placement(piece, where, 0.0))
 
     def _gap_to_wall(self, wall: int, low: float, high: float, height: float) -> float | None:
-        """Metres to leave behind a piece spanning low..high along a wall; None if it may not."""
+        """Return the gap behind a piece at low..high along a wall, metres; None if blocked."""
         gap = float(self.rng.uniform(0.02, 0.06))
         for hole in self._openings:
             if hole.wall == wall and low < hole.high[0] + 0.2 and hole.low[0] - 0.2 < high:
                 if height > hole.low[1] - 0.04:
                     return None
-                gap = max(gap, 0.16)  # behind it hang the curtains
+                gap = max(gap, 0.16)  # room for curtains
         return gap
 
 
 def furnish(plan: FloorPlan, openings: list[Opening], rng: np.random.Generator) -> list[Placement]:
-    """Furniture for a room of a kind drawn at random, then the small things on and about it.
+    """Furnish a room of a random kind, then add small objects on and around the furniture.
 
     Args:
-        plan: the ground plan.
-        openings: doors and windows, kept clear.
-        rng: the source of randomness.
+        plan: Ground plan of the room.
+        openings: Doors and windows, which are kept free.
+        rng: Source of randomness.
     """
     arranger = Arranger(plan, openings, rng)
     kinds: list[list[Callable[[Arranger], None]]] = [
@@ -182,7 +191,7 @@ def furnish(plan: FloorPlan, openings: list[Opening], rng: np.random.Generator) 
     for step in steps[: max(3, int(area / 4))]:
         step(arranger)
     for make in (bookcase, cabinet, desk, chair, lambda rng: cabinet(rng, "bedside"), chair):
-        if len(arranger.placements) < 4:  # a cramped room: what is small still fits
+        if len(arranger.placements) < 4:  # a cramped room: small pieces still fit
             arranger.against_wall(make)
     arranger.hang_lamps()
     small: list[Maker] = [
@@ -254,7 +263,7 @@ def _dine(room: Arranger) -> None:
     spots = [(side, 0.0, y) for side in (-1, 1) for y in (np.arange(along) - (along - 1) / 2)]
     spots += [(0.0, side, 0.0) for side in (-1, 1)]
     for front, left, y in spots:
-        seat = chair(np.random.default_rng(model))  # the chairs of a set are alike
+        seat = chair(np.random.default_rng(model))  # the chairs of a set are identical
         reach = seat.bounds()[1][0] + room.rng.uniform(0.03, 0.15)
         offset = (front * (high[0] + reach), left * (high[1] + reach) + y * 0.62)
         if room.rng.uniform() < 0.85:

@@ -1,4 +1,4 @@
-"""A hand-held camera's smooth way through the free space of a room."""
+"""Smooth path of a hand-held camera through the free space of a room."""
 
 from __future__ import annotations
 
@@ -19,17 +19,16 @@ _LARGEST_TURN = np.radians(13.0)  # between frames
 
 
 def walk(room: Room, num_frames: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Poses of a camera carried about a room on a closed way, looking at the furniture.
+    """Draw the poses of a camera that is carried around a room and looks at the furniture.
 
-    The way visits the corners of the free space and returns to its start; steps are at most
-    0.2 m and turns 13 degrees a frame, so that successive frames overlap whatever
-    ``num_frames`` is: few frames see part of the room, many go round more than once, and each
-    round looks elsewhere.
+    The path visits the corners of the free space and returns to its start. Steps are at most 0.2 m
+    and rotations 13 degrees per frame, so that successive frames overlap for any ``num_frames``.
+    Few frames see part of the room; many go round several times, looking elsewhere in each round.
 
     Args:
-        room: the room.
-        num_frames: K, at least 1.
-        rng: the source of randomness.
+        room: Room to walk in.
+        num_frames: Number of poses K, at least 1.
+        rng: Source of randomness.
 
     Returns:
         (K, 4, 4) float64 ``world_from_camera``, camera x right, y down, z forward.
@@ -51,7 +50,7 @@ def walk(room: Room, num_frames: int, rng: np.random.Generator) -> NDArray[np.fl
 
 
 def free_space(room: Room) -> NDArray[np.bool_]:
-    """(X, Y) cells of ``floorplan.walkable`` where a head at 1.8 m touches nothing."""
+    """Return the (X, Y) cells of ``floorplan.walkable`` that are free up to 1.8 m."""
     boxes = room.boxes.astype(np.float64)
     below = boxes[boxes[:, 2] - boxes[:, 5] / 2 < 1.8]
     rectangles = [footprint(-box[3:5] / 2, box[3:5] / 2, box[:2], box[6]) for box in below]
@@ -59,14 +58,14 @@ def free_space(room: Room) -> NDArray[np.bool_]:
 
 
 def _closed_way(room: Room, rng: np.random.Generator) -> NDArray[np.float64]:
-    """(P, 2) dense points of a smooth closed way through far-apart free places."""
+    """Return dense points, (P, 2), of a smooth closed path through distant free places."""
     free = free_space(room)
     if not free.any():
         raise InputError("this room has no free space for a camera; draw another seed")
     cells = np.flatnonzero(free)
     places = cell_centers(free.shape)[cells]
     graph = _grid_graph(free, cells)
-    # farthest-point sampling by walking distance spreads the stops over the free space
+    # Farthest-point sampling by walking distance spreads the stops over the free space.
     stops = [int(rng.integers(len(cells)))]
     nearest = dijkstra(graph, indices=stops[0])
     while len(stops) < 6 and nearest.max() > 0.6:
@@ -107,7 +106,7 @@ def _grid_graph(free: NDArray[np.bool_], cells: NDArray[np.int64]) -> csr_array:
 
 
 def _points_along(loop: NDArray[np.float64], distances: NDArray) -> NDArray[np.float64]:
-    """(K, 2) the points at these distances along a closed line, round and round."""
+    """Return the (K, 2) points at these distances along a closed line, modulo its length."""
     steps = np.linalg.norm(np.diff(loop, axis=0), axis=1)
     travelled = np.concatenate([[0], np.cumsum(steps)])
     if travelled[-1] < CELL:
@@ -119,7 +118,7 @@ def _points_along(loop: NDArray[np.float64], distances: NDArray) -> NDArray[np.f
 def _wander(
     num_frames: int, spread: float, smoothness: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """(K,) a smooth random signal about 0 with standard deviation near ``spread``."""
+    """Return a (K,) smooth random signal around 0 with standard deviation near ``spread``."""
     margin = int(4 * smoothness)
     white = rng.normal(size=num_frames + 2 * margin)
     smooth = ndimage.gaussian_filter1d(white, smoothness)[margin : margin + num_frames]
@@ -129,7 +128,7 @@ def _wander(
 def _gaze(
     room: Room, eyes: NDArray[np.float64], rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Yaw and pitch (K,) radians, turning smoothly from one piece of furniture to another."""
+    """Return yaw and pitch, (K,) radians, moving smoothly from one target to another."""
     wanted = [CLASS_NAMES.index(name) for name in FURNITURE_NAMES]
     targets = room.boxes[np.isin(room.boxes[:, 7], wanted), :3].astype(np.float64)
     middle = np.append(np.asarray(room.plan.size) / 2, 0.8)
@@ -161,9 +160,9 @@ def _next_target(
     yaw: float | None,
     rng: np.random.Generator,
 ) -> int:
-    """The least-seen target, preferring a good distance and a short turn from ``yaw``.
+    """Choose the least-seen target, preferring a good distance and a small rotation from ``yaw``.
 
-    A long turn sweeps over bare walls near by; a near target fills the image.
+    A large rotation sweeps over bare walls nearby; a near target fills the image.
     """
     away = np.linalg.norm((targets - eye)[:, :2], axis=1)
     cost = seen + rng.uniform(0, 0.7, len(targets)) + 3 * (away < 1.6) + 0.5 * (away > 4.5)
@@ -174,14 +173,14 @@ def _next_target(
 
 
 def _bearing(eye: NDArray[np.float64], target: NDArray[np.float64]) -> tuple[float, float]:
-    """Yaw and pitch from ``eye`` to ``target``; looking down at most 35 degrees, up 5."""
+    """Return yaw and pitch from ``eye`` to ``target``, limited to 35 degrees down and 5 up."""
     dx, dy, dz = target - eye
     pitch = np.clip(np.arctan2(dz, np.hypot(dx, dy)), np.radians(-35), np.radians(5))
     return float(np.arctan2(dy, dx)), float(pitch)
 
 
 def _pose(eye: NDArray[np.float64], yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:
-    """(4, 4) ``world_from_camera`` of a camera at ``eye`` (3,), angles in radians."""
+    """Return the (4, 4) ``world_from_camera`` of a camera at ``eye``, (3,); angles in radians."""
     forward = np.array([np.cos(pitch) * np.cos(yaw), np.cos(pitch) * np.sin(yaw), np.sin(pitch)])
     right = np.array([np.sin(yaw), -np.cos(yaw), 0.0])
     down = np.cross(forward, right)

@@ -1,4 +1,4 @@
-"""Small things: functions ``(rng, ...) -> Piece`` for floors, table tops, shelves and walls."""
+"""Small objects: functions ``(rng, ...) -> Piece`` for floors, table tops, shelves and walls."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def book_row(rng: np.random.Generator, width: float, tallest: float, deepest: fl
     """Books side by side with their spines to the front, the last ones leaning.
 
     Args:
-        rng: the source of randomness.
-        width: metres of shelf to fill along y.
-        tallest: free height, metres.
-        deepest: free depth, metres.
+        rng: Source of randomness.
+        width: Width of the shelf along y, metres.
+        tallest: Free height, metres.
+        deepest: Free depth, metres.
     """
     parts: list[Part] = []
     y = -width / 2
@@ -47,7 +47,7 @@ def book_row(rng: np.random.Generator, width: float, tallest: float, deepest: fl
 
 
 def book_pile(rng: np.random.Generator) -> Piece:
-    """Books lying one on another, each turned a little."""
+    """A pile of books, each rotated slightly."""
     parts: list[Part] = []
     z, width = 0.0, rng.uniform(0.2, 0.3)
     for _ in range(int(rng.integers(2, 7))):
@@ -61,7 +61,7 @@ def book_pile(rng: np.random.Generator) -> Piece:
 
 
 def carton(rng: np.random.Generator, largest: float) -> Piece:
-    """A closed box, its lid overhanging or taped, no side longer than ``largest`` metres."""
+    """A closed box with an overhanging or taped lid, no side longer than ``largest`` metres."""
     size = rng.uniform(0.5, 1.0, 3) * largest * np.array([0.8, 1.0, 0.7])
     brown = hsv(0.09, rng.uniform(0.35, 0.55), rng.uniform(0.5, 0.75))
     body = paint(rng, brown) if rng.uniform() < 0.5 else fabric(rng)
@@ -96,7 +96,7 @@ def lamp(rng: np.random.Generator, height: float) -> Piece:
 
 
 def ceiling_lamp(rng: np.random.Generator, room_height: float) -> Piece:
-    """A flat disc or a hanging globe, 2 m above the floor at least; z 0 is the ceiling."""
+    """A flat disc or a hanging globe, at least 2 m above the floor; z = 0 is the ceiling."""
     warm = hsv(0.1, rng.uniform(0.02, 0.2), 1.0)
     glass = textured(rng, "stains", warm, shade_of(warm, 0.95), (0.3, 0.3, 0.3), glow=0.9)
     radius = rng.uniform(0.18, 0.3)
@@ -116,7 +116,7 @@ def ceiling_lamp(rng: np.random.Generator, room_height: float) -> Piece:
 
 
 def waste_bin(rng: np.random.Generator) -> Piece:
-    """An open bin, round, wider at the top."""
+    """An open round bin, wider at the top."""
     height, bottom = rng.uniform(0.28, 0.45), rng.uniform(0.1, 0.14)
     top, wall = bottom * rng.uniform(1.1, 1.4), 0.008
     skin = paint(rng, vivid_color(rng)) if rng.uniform() < 0.6 else metal(rng)
@@ -169,7 +169,7 @@ def monitor(rng: np.random.Generator, width: float | None = None) -> Piece:
 
 
 def picture(rng: np.random.Generator) -> Piece:
-    """A framed painting in a wall's frame: x out of the wall, centred at the origin."""
+    """A framed painting in the frame of a wall: x out of the wall, centred at the origin."""
     wide, tall = rng.uniform(0.35, 1.0), rng.uniform(0.3, 0.75)
     frame = wood(rng, 1)
     period = rng.uniform(0.12, 0.3)

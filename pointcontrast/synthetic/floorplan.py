@@ -1,4 +1,4 @@
-"""The ground plan of a room: what is inside, what collides, where a person can walk."""
+"""The ground plan of a room: its interior, collisions, and the space to walk."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Wall:
     """One straight wall.
 
     Attributes:
-        start: (2,) metres; its left end seen from inside is ``start`` + ``along`` * ``length``.
-        heading: radians, the direction into the room.
-        length: metres.
+        start: (2,) metres, left end of the wall seen from inside.
+        heading: Direction into the room, radians.
+        length: Length, metres.
     """
 
     start: NDArray[np.float64]
@@ -26,19 +26,19 @@ class Wall:
     length: float
 
     def point(self, distance: float, out: float = 0.0) -> NDArray[np.float64]:
-        """(2,) the point at ``distance`` from the start, ``out`` metres into the room."""
+        """Return the (2,) point at ``distance`` from the start, ``out`` metres into the room."""
         c, s = np.cos(self.heading), np.sin(self.heading)
         return self.start + distance * np.array([-s, c]) + out * np.array([c, s])
 
 
 @dataclass(frozen=True)
 class FloorPlan:
-    """A rectangle with, for an L, one corner cut out.
+    """A rectangular room or, with one corner cut out, an L-shaped one.
 
     Attributes:
-        size: (x, y) metres; the rectangle spans from the origin to there.
-        notch: (x, y) metres cut out of the corner at ``size``; zeros for a plain rectangle.
-        height: of the ceiling, metres.
+        size: (x, y) metres, the corner of the rectangle opposite to the origin.
+        notch: (x, y) metres cut out of the corner at ``size``; zeros for a rectangle.
+        height: Height of the ceiling, metres.
     """
 
     size: tuple[float, float]
@@ -63,18 +63,18 @@ class FloorPlan:
 
     @property
     def walls(self) -> list[Wall]:
-        """One a side of the outline."""
+        """Walls, one per side of the outline."""
         corners = self.outline
         walls = []
         for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
             along = end - start
-            # the inside is to the left; a wall is measured along +y of its frame, so from its end
+            # The inside is to the left; a wall is measured along +y of its frame, from its end.
             heading = float(np.arctan2(along[0], -along[1]))
             walls.append(Wall(end, heading, float(np.linalg.norm(along))))
         return walls
 
     def contains(self, points: NDArray[np.float64], margin: float = 0.0) -> NDArray[np.bool_]:
-        """Which of the points (N, 2) are inside and at least ``margin`` from every wall."""
+        """Return the mask of points (N, 2) inside and at least ``margin`` from every wall."""
         x, y = points[:, 0], points[:, 1]
         inside = (x >= margin) & (x <= self.size[0] - margin)
         inside &= (y >= margin) & (y <= self.size[1] - margin)
@@ -90,7 +90,7 @@ class FloorPlan:
 def footprint(
     low: ArrayLike, high: ArrayLike, position: ArrayLike, yaw: float
 ) -> NDArray[np.float64]:
-    """(4, 2) corners of the rectangle low..high (x, y), turned by ``yaw``, then shifted."""
+    """Return the (4, 2) corners of the rectangle low..high, rotated by ``yaw``, then shifted."""
     (x0, y0), (x1, y1) = np.asarray(low)[:2], np.asarray(high)[:2]
     c, s = np.cos(yaw), np.sin(yaw)
     corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
@@ -98,7 +98,7 @@ def footprint(
 
 
 def overlap(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
-    """Whether two rectangles (4, 2) overlap: no side of either separates them."""
+    """Return whether two rectangles (4, 2) overlap: no side of either separates them."""
     for corners in (first, second):
         sides = corners[[1, 2]] - corners[[0, 1]]
         for axis in sides / np.linalg.norm(sides, axis=1, keepdims=True):
@@ -111,15 +111,15 @@ def overlap(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
 def walkable(
     plan: FloorPlan, footprints: list[NDArray[np.float64]], clearance: float
 ) -> NDArray[np.bool_]:
-    """The largest connected set of cells whose middle is ``clearance`` from everything.
+    """Find the largest connected set of cells whose centres keep a distance from everything.
 
     Args:
-        plan: the room.
-        footprints: rectangles (4, 2) of what stands in it.
-        clearance: metres.
+        plan: Ground plan of the room.
+        footprints: Rectangles (4, 2) of the pieces in it.
+        clearance: Smallest distance, metres.
 
     Returns:
-        (X, Y) bool; cell (i, j) has its middle at ((i + 0.5) CELL, (j + 0.5) CELL).
+        (X, Y) bool; cell (i, j) has its centre at ((i + 0.5) CELL, (j + 0.5) CELL).
     """
     shape = (int(np.ceil(plan.size[0] / CELL)), int(np.ceil(plan.size[1] / CELL)))
     centers = cell_centers(shape)
@@ -137,7 +137,7 @@ def walkable(
 
 
 def cell_centers(shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """(X * Y, 2) the middles of the cells of a grid of that shape, in row order."""
+    """Return the (X * Y, 2) centres of the cells of a grid of that shape, row by row."""
     i, j = np.meshgrid(np.arange(shape[0]), np.arange(shape[1]), indexing="ij")
     corners = np.stack([i, j], axis=-1).reshape(-1, 2).astype(np.float64)
     return (corners + 0.5) * CELL

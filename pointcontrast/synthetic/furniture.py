@@ -1,7 +1,7 @@
 """Tables, desks and cases: functions ``(rng) -> Piece``, each of several solids.
 
-Frame of every piece: x to the front (where a person uses it from), y left, z up, metres; the
-origin on the floor under the middle.
+Frame of every piece: x to the front (the side of its user), y left, z up, metres; the origin is on
+the floor below the centre.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def table(rng: np.random.Generator, low: bool = False) -> Piece:
 
 
 def desk(rng: np.random.Generator) -> Piece:
-    """A writing desk: drawers on one side, a panel or legs on the other, a modesty panel."""
+    """A desk with drawers on one side, a panel or legs on the other, and a modesty panel."""
     depth, width = rng.uniform(0.6, 0.75), rng.uniform(1.1, 1.6)
     height, thick = rng.uniform(0.7, 0.76), rng.uniform(0.025, 0.04)
     top = wood(rng, 1) if rng.uniform() < 0.7 else paint(rng, pale_color(rng))
@@ -72,7 +72,7 @@ def desk(rng: np.random.Generator) -> Piece:
 
 
 def cabinet(rng: np.random.Generator, kind: str | None = None) -> Piece:
-    """A wardrobe, a sideboard or a bedside cabinet (``kind``; None draws one), with doors."""
+    """A wardrobe, sideboard or bedside cabinet with doors; None draws one of the first two."""
     sizes = {  # depth, width, height, rows of fronts, columns
         "wardrobe": ((0.5, 0.62), (0.9, 1.6), (1.85, 2.15), (1, 2), (2, 4)),
         "sideboard": ((0.38, 0.48), (1.0, 1.8), (0.6, 0.95), (1, 4), (2, 5)),
@@ -97,7 +97,7 @@ def cabinet(rng: np.random.Generator, kind: str | None = None) -> Piece:
 
 
 def bookcase(rng: np.random.Generator) -> Piece:
-    """Open shelves between two sides and a back; what stands on them is drawn elsewhere."""
+    """Open shelves between two sides and a back; objects on them are drawn elsewhere."""
     depth, width = rng.uniform(0.26, 0.36), rng.uniform(0.6, 1.2)
     height, thick = rng.uniform(1.2, 2.1), 0.022
     body = wood(rng, 1) if rng.uniform() < 0.7 else paint(rng, pale_color(rng))
@@ -125,7 +125,7 @@ def bookcase(rng: np.random.Generator) -> Piece:
 def legs(
     rng: np.random.Generator, depth: float, width: float, height: float, material: Material
 ) -> list[Part]:
-    """Four legs about a rectangle: square, turned and tapered, or splayed."""
+    """Four legs around a rectangle: square, turned and tapered, or splayed."""
     kind, thick = int(rng.integers(3)), rng.uniform(0.03, 0.06)
     splay = 0.04 if kind == 2 else 0.0
     parts = []
@@ -157,7 +157,7 @@ def _fronts(
     material: Material,
     handle: Material,
 ) -> list[Part]:
-    """Drawer or door fronts, one above another on the plane ``x``, each with a handle."""
+    """Drawer or door fronts above each other in the plane ``x``, each with a handle."""
     parts = []
     each = (top - bottom) / rows
     knob = rng.uniform() < 0.5

@@ -1,4 +1,4 @@
-"""What a room is made of: classes, pieces, and where they stand."""
+"""The objects of a room: classes, pieces, and their places."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ CLASS_NAMES: tuple[str, ...] = (
     "bin",  # 18
     "object",  # 19, vases, balls, mugs, bowls
 )
-"""The classes; the semantic id of a class is its position here."""
+"""Class names; the semantic id of a class is its index."""
 
 FURNITURE_NAMES: tuple[str, ...] = CLASS_NAMES[5:12]
-"""The classes that stand on the floor and never intersect one another."""
+"""Classes that stand on the floor and never intersect each other."""
 
 
 @dataclass(frozen=True)
 class Surface:
-    """A level rectangle of a piece on which smaller things may stand.
+    """A horizontal rectangle of a piece on which smaller objects may stand.
 
     Attributes:
-        low: (x, y) of one corner in the piece's frame, metres.
-        high: (x, y) of the opposite corner.
-        z: its height.
-        clearance: free height above it; infinite on top of a table.
+        low: (x, y) of one corner in the frame of the piece, metres.
+        high: (x, y) of the opposite corner, metres.
+        z: Height of the rectangle, metres.
+        clearance: Free height above it, metres; infinite on top of a table.
     """
 
     low: tuple[float, float]
@@ -59,9 +59,9 @@ class Piece:
     """One object: an instance with a class.
 
     Attributes:
-        class_name: one of ``CLASS_NAMES``.
-        parts: its solids.
-        surfaces: where things may stand on it.
+        class_name: Name of its class, one of ``CLASS_NAMES``.
+        parts: Solids of the piece.
+        surfaces: Surfaces on which objects may stand.
     """
 
     class_name: str
@@ -69,13 +69,13 @@ class Piece:
     surfaces: tuple[Surface, ...] = ()
 
     def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(3,) lowest and (3,) highest coordinates in the piece's frame."""
+        """Return the (3,) lowest and (3,) highest coordinates in the frame of the piece."""
         vertices = np.concatenate([part.vertices for part in self.parts])
         return vertices.min(axis=0), vertices.max(axis=0)
 
     @property
     def height(self) -> float:
-        """Metres from the floor to its top."""
+        """Height of the top above the floor, metres."""
         return float(self.bounds()[1][2])
 
 
@@ -84,9 +84,9 @@ class Placement:
     """A piece at its place in the room.
 
     Attributes:
-        piece: the piece.
-        position: (3,) float64 world metres of the origin of its frame.
-        yaw: radians about world z, counter-clockwise; 0 faces world +x.
+        piece: The piece.
+        position: (3,) float64 origin of its frame, world metres.
+        yaw: Heading about world z, radians, counter-clockwise; 0 faces world +x.
     """
 
     piece: Piece

@@ -1,4 +1,4 @@
-"""Ray casting of a room: depth, colour and labels of a frame; points on its surfaces."""
+"""Ray casting of a room: depth, colour and labels of frames, and points on its surfaces."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pointcontrast.synthetic.textures import TextureTable
 from pointcontrast.types import Frame
 
 _AMBIENT = 0.34
-_HIDDEN = 0.01  # metres: a surface with something nearer than this in front of it is not seen
+_HIDDEN = 0.01  # metres: a surface covered from less than this distance is hidden
 
 
 @dataclass(frozen=True)
 class LabelledFrame:
-    """A frame and what each pixel shows.
+    """A frame with the labels of each pixel.
 
     Attributes:
-        frame: depth, colour, intrinsics and pose.
+        frame: Depth, colour, intrinsics and pose.
         semantic: (H, W) int32 class ids, -1 where the depth is 0.
         instance: (H, W) int32 instance ids, -1 where the depth is 0.
     """
@@ -39,7 +39,7 @@ class SurfacePoints:
 
     Attributes:
         points: (N, 3) float32 world metres.
-        colors: (N, 3) uint8 RGB, lit.
+        colors: (N, 3) uint8 RGB with lighting.
         normals: (N, 3) float32 unit vectors out of the solids.
         semantic: (N,) int32 class ids.
         instance: (N,) int32 instance ids.
@@ -53,15 +53,15 @@ class SurfacePoints:
 
 
 def pinhole(width: int, height: int, field_of_view: float) -> NDArray[np.float64]:
-    """The (3, 3) matrix of a pinhole camera in the middle of its image, pixels.
+    """Return the (3, 3) pinhole matrix of a camera whose axis meets the centre of its image.
 
     Args:
-        width: pixels.
-        height: pixels.
-        field_of_view: horizontal, degrees, between 1 and 170.
+        width: Width of the image, pixels.
+        height: Height of the image, pixels.
+        field_of_view: Horizontal field of view, degrees, from 1 to 170.
 
     Raises:
-        InputError: a size below 1 or a field of view out of range.
+        InputError: A size below 1, or a field of view out of range.
     """
     if width < 1 or height < 1 or not 1 <= field_of_view <= 170:
         raise InputError(
@@ -73,10 +73,10 @@ def pinhole(width: int, height: int, field_of_view: float) -> NDArray[np.float64
 
 
 class Renderer:
-    """Casts rays into one room (Open3D, Embree underneath)."""
+    """Casts rays into one room (with Embree, by Open3D)."""
 
     def __init__(self, room: Room) -> None:
-        import open3d as o3d  # slow to import, and needs libraries of the system
+        import open3d as o3d  # slow to import, and needs system libraries
 
         self.room = room
         self._tensor: Any = o3d.core.Tensor.from_numpy
@@ -84,7 +84,7 @@ class Renderer:
         self._new_scene: Any = o3d.t.geometry.RaycastingScene
         self._scene = self._scene_of(room.vertices)
         vertices = np.concatenate([room.vertices, room.normals, room.texture_coordinates], axis=1)
-        self._corners = vertices[room.triangles]  # (T, 3, 9), side by side for one fast look-up
+        self._corners = vertices[room.triangles]  # (T, 3, 9), contiguous for one fast look-up
 
     def frame(
         self,
@@ -94,23 +94,23 @@ class Renderer:
         frame_id: str = "frame-000000",
         rng: np.random.Generator | None = None,
     ) -> LabelledFrame:
-        """One posed image.
+        """Render one posed image.
 
         Args:
-            world_from_camera: (4, 4) pose.
+            world_from_camera: (4, 4) float64 pose, metres.
             intrinsics: (3, 3) pinhole matrix, pixels; pixel centres are whole numbers.
-            size: width and height, pixels.
-            frame_id: the frame's name.
-            rng: randomness of the sensor's noise; None for a perfect sensor.
+            size: Width and height, pixels.
+            frame_id: Name of the frame.
+            rng: Source of the sensor noise; None for a perfect sensor.
 
         Returns:
-            The frame; depth in whole millimetres either way, as the file format stores it.
+            The frame. Its depth is in whole millimetres, as the file format stores it.
         """
         width, height = size
         u, v = np.meshgrid(np.arange(width), np.arange(height))
         pixels = np.stack([u, v, np.ones_like(u)], axis=-1).reshape(-1, 3)
         rotation, eye = world_from_camera[:3, :3], world_from_camera[:3, 3]
-        # unit z in the camera frame: the ray parameter of a hit is then its depth
+        # Directions with z = 1 in the camera frame: the ray parameter of a hit is its depth.
         directions = pixels @ np.linalg.inv(intrinsics).T @ rotation.T
         rays = np.concatenate([np.broadcast_to(eye, directions.shape), directions], axis=1)
         hits = self._cast(rays)
@@ -140,24 +140,24 @@ class Renderer:
         )
 
     def sample_points(self, density: float, rng: np.random.Generator) -> SurfacePoints:
-        """Points spread evenly over the surfaces that can be seen from inside the room.
+        """Sample points evenly on the surfaces that are visible from inside the room.
 
-        Left out: surfaces with another less than a centimetre in front of them, and surfaces
-        inside a solid. A scanner would never see those, and they belong to two objects at once.
+        Surfaces less than a centimetre behind another one and surfaces inside a solid are left out:
+        a scanner never sees them, and they belong to two objects at once.
 
         Args:
-            density: points a square metre, above 0.
-            rng: the source of randomness.
+            density: Points per square metre, above 0.
+            rng: Source of randomness.
 
         Raises:
             InputError: ``density`` is not above 0.
         """
         if not density > 0:
-            raise InputError(f"density must be above 0 points a square metre, got {density}")
+            raise InputError(f"density must be above 0 points per square metre, got {density}")
         corners = self._corners[:, :, :3].astype(np.float64)
         cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         area = np.linalg.norm(cross, axis=1) / 2
-        # a whole number a triangle, right on average: even, and proportional to the area
+        # A whole number per triangle, on average proportional to its area.
         counts = np.floor(area * density + rng.uniform(size=len(area))).astype(np.int64)
         triangles = np.repeat(np.arange(len(area)), counts)
         share = rng.uniform(size=(len(triangles), 2))
@@ -178,13 +178,14 @@ class Renderer:
     def _visible(
         self, points: NDArray[np.floating], normals: NDArray[np.floating]
     ) -> NDArray[np.bool_]:
-        """Whether surface points (N, 3) are free in front and outside every solid.
+        """Return the mask of surface points (N, 3) that are uncovered and outside every solid.
 
-        A ray from the point counts surfaces: solids are closed, so it leaves as many as it
-        enters, and one more for each that it started in; last it enters the shell of the room.
+        Surfaces are counted along a ray from each point. Solids are closed, so the ray leaves as
+        many as it enters, and one more for each solid that contains the point. Finally it enters
+        the shell of the room.
         """
-        # Where two solids touch, Open3D reports one of the two surfaces at the same distance.
-        # Every part is therefore swollen or shrunk by its own share of 0.2 mm.
+        # Where two solids touch, Open3D reports only one of the two surfaces at the same distance.
+        # Every part is therefore enlarged or shrunk by a different fraction of 0.2 mm.
         part = np.zeros(len(self.room.vertices), dtype=np.int64)
         part[self.room.triangles] = self.room.material[:, None]
         swell = 4e-4 * ((part * 0.618034) % 1 - 0.5)  # the golden ratio keeps neighbours apart
@@ -202,21 +203,21 @@ class Renderer:
         return (depth_inside < 0.5) & ~covered
 
     def _scene_of(self, vertices: NDArray[np.float32]) -> Any:
-        """The room's triangles, with their corners at ``vertices``, ready to cast rays into."""
+        """Build a ray-casting scene of the room's triangles with corners at ``vertices``."""
         scene = self._new_scene()
         triangles = self.room.triangles.astype(np.uint32)
         scene.add_triangles(self._tensor(vertices), self._tensor(triangles))
         return scene
 
     def _cast(self, rays: NDArray[np.floating]) -> dict[str, NDArray]:
-        """Nearest hits of rays (N, 6), origin and direction, world metres."""
+        """Return the nearest hits of rays (N, 6), origin and direction, world metres."""
         tensor = self._tensor(np.ascontiguousarray(rays, dtype=np.float32))
         return {name: value.numpy() for name, value in self._scene.cast_rays(tensor).items()}
 
     def _interpolated(
         self, triangles: NDArray[np.int64], share: NDArray[np.floating]
     ) -> NDArray[np.floating]:
-        """Position, normal, texture coordinates (N, 9); ``share`` (N, 2) of corners 1 and 2."""
+        """Interpolate position, normal, texture coordinates (N, 9); ``share`` of corners 1, 2."""
         u, v = share[:, 0].astype(np.float32), share[:, 1].astype(np.float32)
         return np.einsum(
             "nk,nkc->nc", np.stack([1 - u - v, u, v], axis=1), self._corners[triangles]
@@ -225,7 +226,7 @@ class Renderer:
     def _lit(
         self, triangles: NDArray[np.int64], share: NDArray
     ) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
-        """World points, unit normals and lit colours (0..1, displayed) at places of triangles."""
+        """Return world points, unit normals and lit display colours (0..1) on triangles."""
         room = self.room
         values = self._interpolated(triangles, share)
         points, normals, coordinates = values[:, :3], values[:, 3:6], values[:, 6:]
@@ -233,7 +234,7 @@ class Renderer:
         which = room.material[triangles]
         surface = self._textures.color(which, coordinates) ** 2  # gamma 2: linear light
         glow = self._textures.glow[which]
-        # the ambient light comes from the pale ceiling more than from the floor
+        # Ambient light comes more from the pale ceiling than from the floor.
         light = np.repeat(_AMBIENT * (0.8 + 0.2 * normals[:, 2:]), 3, axis=1)
         for source in room.lights:
             share_of_light = self._received(points, normals, source.position, source.direction)
@@ -248,21 +249,21 @@ class Renderer:
         light: NDArray[np.float64],
         direction: NDArray[np.float64] | None,
     ) -> NDArray[np.floating]:
-        """The share (N,) of a light's intensity at points; 0 in the shadow."""
+        """Return the fraction (N,) of a light's intensity that reaches points."""
         towards = light.astype(np.float32) - points
         away = np.sqrt(_dot(towards, towards))
         falling = np.clip(_dot(normals, towards), 0, None) / (away * (1 + (away / 2.5) ** 2) + 1e-6)
         if direction is not None:
             falling *= np.clip(-towards @ direction.astype(np.float32), 0, None) / (away + 1e-6)
         lit = np.flatnonzero(falling > 0.02)
-        # start off the surface and end short of the lamp, or they would shade themselves
+        # Rays start off the surface and end before the lamp, which would shade itself.
         rays = np.concatenate([points[lit] + 2e-3 * normals[lit], towards[lit]], axis=1)
         tensor = self._tensor(np.ascontiguousarray(rays, dtype=np.float32))
         blocked = self._scene.test_occlusions(tensor, tnear=0.0, tfar=0.98).numpy()
-        falling[lit[blocked]] *= 0.12  # what the walls send back
+        falling[lit[blocked]] *= 0.12  # light reflected by the walls
         return falling
 
 
 def _dot(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray:
-    """The dot products (N,) of two lists of vectors (N, 3)."""
+    """Return the dot products (N,) of two arrays of vectors (N, 3)."""
     return np.einsum("nc,nc->n", first, second)

@@ -18,7 +18,7 @@ from pointcontrast.synthetic.textures import Material
 
 @dataclass(frozen=True)
 class Light:
-    """A point light, with one direction if it is a window.
+    """A point light, directed if it is a window.
 
     Attributes:
         position: (3,) float64 world metres.
@@ -33,22 +33,25 @@ class Light:
 
 @dataclass(frozen=True)
 class Room:
-    """One room. World frame: z up, metres, the floor at z = 0, the interior at x, y >= 0.
+    """One room.
+
+    Convention:
+        World frame: z up, metres, the floor at z = 0, the interior at x, y >= 0.
 
     Attributes:
-        plan: the ground plan.
+        plan: Ground plan.
         vertices: (V, 3) float32 world metres.
         normals: (V, 3) float32 unit vectors out of the solids (into the room for the shell).
-        texture_coordinates: (V, 3) float32 metres in the frame of the vertex's piece.
+        texture_coordinates: (V, 3) float32 metres in the frame of the piece of the vertex.
         triangles: (T, 3) int32 rows of ``vertices``, counter-clockwise seen from outside.
         semantic: (T,) int32 ids, positions in ``CLASS_NAMES``.
-        instance: (T,) int32 ids from 0, one a piece: floor, ceiling, each wall, then the rest.
+        instance: (T,) int32 ids from 0, one per piece: floor, ceiling, each wall, then the rest.
         material: (T,) int32 rows of ``materials``.
-        materials: the textures.
-        boxes: (K, 8) float32, columns ``labelled_scene_checks.BOX_COLUMNS``; every instance but
-            floor, ceiling and walls; the box is the tightest at the piece's own heading.
-        box_instances: (K,) int32, the instance in each box.
-        lights: what lights the room.
+        materials: Textures.
+        boxes: (K, 8) float32, columns ``labelled_scene_checks.BOX_COLUMNS``, of every instance
+            except floor, ceiling and walls; each box is the tightest at the heading of its piece.
+        box_instances: (K,) int32 instance ids of the boxes.
+        lights: Lights of the room.
     """
 
     plan: FloorPlan
@@ -69,7 +72,7 @@ def make_room(rng: np.random.Generator) -> Room:
     """Draw a room: 3-8 m by 3-6 m, 2.4-3.2 m high, one in four L-shaped, furnished.
 
     Args:
-        rng: the source of randomness; the room is a pure function of its state.
+        rng: Source of randomness; the room is a pure function of its state.
     """
     size = (float(rng.uniform(3, 8)), float(rng.uniform(3, 6)))
     notch = (0.0, 0.0)
@@ -82,7 +85,7 @@ def make_room(rng: np.random.Generator) -> Room:
 
 
 def assemble(plan: FloorPlan, placements: Sequence[Placement], lights: tuple[Light, ...]) -> Room:
-    """One mesh of pieces at their places; the instance id is the position in ``placements``."""
+    """Join placed pieces to one mesh; the instance id is the index in ``placements``."""
     vertices, normals, coordinates, triangles = [], [], [], []
     semantic, instance, material = [], [], []
     materials: list[Material] = []
@@ -130,7 +133,7 @@ def _lights(
     openings: Sequence[Opening],
     rng: np.random.Generator,
 ) -> tuple[Light, ...]:
-    """One light under each ceiling lamp, one at each window; day and evening differ."""
+    """One light under each ceiling lamp and one at each window; daylight varies."""
     daylight = rng.uniform(0.2, 1.0)
     warm = np.array([1.0, rng.uniform(0.85, 0.97), rng.uniform(0.65, 0.9)])
     cool = np.array([0.9, 0.97, 1.05])

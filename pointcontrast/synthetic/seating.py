@@ -83,7 +83,7 @@ def sofa(rng: np.random.Generator, num_seats: int | None = None) -> Piece:
 
 
 def bed(rng: np.random.Generator) -> Piece:
-    """A single or double bed: frame, mattress, blanket, pillows; the head is at the back."""
+    """A single or double bed with frame, mattress, blanket and pillows; the head is at the back."""
     double = rng.uniform() < 0.6
     width = rng.uniform(1.4, 1.7) if double else rng.uniform(0.9, 1.05)
     depth, base, head = rng.uniform(2.0, 2.1), rng.uniform(0.28, 0.36), rng.uniform(0.75, 1.1)

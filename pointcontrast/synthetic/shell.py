@@ -27,14 +27,14 @@ from pointcontrast.synthetic.textures import (
 
 @dataclass(frozen=True)
 class Opening:
-    """A door or a window in a wall, in the wall's frame (y along it, z up), metres.
+    """A door or a window, in the frame of its wall (y along it, z up), metres.
 
     Attributes:
-        wall: index into ``FloorPlan.walls``.
-        class_name: ``door`` or ``window``.
+        wall: Index into ``FloorPlan.walls``.
+        class_name: "door" or "window".
         low: (y, z) of one corner.
         high: (y, z) of the opposite corner.
-        recess: how far it lies behind the wall.
+        recess: Distance behind the surface of the wall.
     """
 
     wall: int
@@ -45,14 +45,14 @@ class Opening:
 
 
 def make_shell(plan: FloorPlan, rng: np.random.Generator) -> tuple[list[Placement], list[Opening]]:
-    """The room without furniture: floor, ceiling, every wall, then doors and windows.
+    """Draw the room without furniture: floor, ceiling, walls, then doors and windows.
 
     Args:
-        plan: the ground plan.
-        rng: the source of randomness.
+        plan: Ground plan of the room.
+        rng: Source of randomness.
 
     Returns:
-        The pieces at their places, in that order; and the openings.
+        The pieces at their places, in that order, and the openings.
     """
     openings = _draw_openings(plan, rng)
     walls = plan.walls
@@ -63,7 +63,7 @@ def make_shell(plan: FloorPlan, rng: np.random.Generator) -> tuple[list[Placemen
     finish = _wall_finish(rng)
     skirting = paint(rng, pale_color(rng)) if rng.uniform() < 0.5 else wood(rng, 1)
     for index, wall in enumerate(walls):
-        # one wall in four differs from the others, as people paint them
+        # One wall in four has another finish.
         material = _wall_finish(rng) if rng.uniform() < 0.25 else finish
         holes = [opening for opening in openings if opening.wall == index]
         piece = _wall(wall.length, plan.height, holes, material, skirting)
@@ -94,7 +94,7 @@ def _draw_openings(plan: FloorPlan, rng: np.random.Generator) -> list[Opening]:
 
 
 def _floor(plan: FloorPlan, rng: np.random.Generator) -> Piece:
-    """Planks, tiles, lino or carpet; often with a rug 8 mm thick."""
+    """Planks, tiles, lino or carpet, often with a rug of 8 mm."""
     kind = str(rng.choice(["planks", "tiles", "checker", "blotches"], p=[0.4, 0.2, 0.15, 0.25]))
     base = wood(rng).color if kind == "planks" else pale_color(rng)
     if kind == "blotches":
@@ -134,7 +134,7 @@ def _ceiling(plan: FloorPlan, rng: np.random.Generator) -> Piece:
 
 
 def _wall_finish(rng: np.random.Generator) -> Material:
-    """Paint, wallpaper or bricks; constant across the wall's thickness."""
+    """Paint, wallpaper or bricks, constant across the thickness of the wall."""
     color = pale_color(rng)
     kind = str(rng.choice(["stains", "stripes", "dots", "bricks"], p=[0.6, 0.18, 0.1, 0.12]))
     period = rng.uniform(0.12, 0.3)
@@ -171,7 +171,7 @@ def _wall(
         parts.append(rectangle((back, y0, z1), wide, deep, material))
         parts.append(rectangle((back, y0, z0), tall, deep, material))
         parts.append(rectangle((back, y1, z0), deep, tall, material))
-        if hole.class_name == "door":  # a pane closes the room itself; a leaf stands before this
+        if hole.class_name == "door":  # behind a leaf; a pane closes the room itself
             parts.append(rectangle((back, y0, z0), wide, tall, material))
     return Piece("wall", tuple(parts))
 
@@ -181,7 +181,7 @@ def _inside(hole: Opening, point: tuple[float, float]) -> bool:
 
 
 def _door(opening: Opening, rng: np.random.Generator) -> Piece:
-    """A leaf with raised panels, a casing about the hole, and a handle."""
+    """A leaf with raised panels, a casing around the hole, and a handle."""
     width, height, back = opening.high[0] - opening.low[0], opening.high[1], -opening.recess
     leaf = wood(rng) if rng.uniform() < 0.5 else paint(rng, vivid_color(rng))
     casing = paint(rng, pale_color(rng)) if rng.uniform() < 0.5 else leaf
@@ -225,7 +225,7 @@ def _window(opening: Opening, rng: np.random.Generator) -> Piece:
 
 
 def _curtains(width: float, bottom: float, top: float, rng: np.random.Generator) -> list[Part]:
-    """Two wavy curtains drawn aside on a rod, within 14 cm of the wall."""
+    """Two open wavy curtains on a rod, within 14 cm of the wall."""
     cloth, steel = fabric(rng), metal(rng)
     each, waves = rng.uniform(0.15, 0.3) * width, rng.uniform(9, 14)
     parts = [rod((0.09, -width / 2 - 0.15, top), (0.09, width / 2 + 0.15, top), 0.012, steel)]

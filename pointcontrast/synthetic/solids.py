@@ -1,8 +1,8 @@
-"""Closed solids in a piece's own frame, with smooth normals where the real thing is round.
+"""Closed solids in the frame of a piece, with smooth normals on round surfaces.
 
-The frame of every piece: x to its front, y to its left, z up, metres; the origin lies on the
-floor under the middle of the piece. Solids are closed and their normals point outwards, which is
-what tells a surface that can be seen from one that is buried in its neighbour.
+The frame of every piece: x to its front, y to its left, z up, metres; the origin is on the floor
+below the centre of the piece. Solids are closed and their normals point outwards, which
+distinguishes a visible surface from one that is hidden inside another solid.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class Part:
     """One solid of one material.
 
     Attributes:
-        vertices: (V, 3) float64 metres in the piece's frame; doubled along sharp edges.
+        vertices: (V, 3) float64 metres in the frame of the piece; doubled along sharp edges.
         normals: (V, 3) float64 outward unit vectors.
         triangles: (T, 3) int64 rows of ``vertices``, counter-clockwise seen from outside.
-        material: its texture.
+        material: Texture.
     """
 
     vertices: NDArray[np.float64]
@@ -35,7 +35,7 @@ class Part:
     material: Material
 
     def moved(self, offset: ArrayLike, rotation: NDArray[np.float64] | None = None) -> Part:
-        """The part rotated about the origin by ``rotation`` (3, 3), then shifted by ``offset``."""
+        """Rotate the part about the origin by ``rotation`` (3, 3), then shift it by ``offset``."""
         turn = np.eye(3) if rotation is None else rotation
         return replace(
             self,
@@ -45,7 +45,7 @@ class Part:
 
 
 def rotation_about(axis: int, angle: float) -> NDArray[np.float64]:
-    """The (3, 3) right-handed rotation by ``angle`` radians about axis 0, 1 or 2."""
+    """Return the (3, 3) right-handed rotation by ``angle`` radians about axis 0, 1 or 2."""
     c, s = np.cos(angle), np.sin(angle)
     i, j = (axis + 1) % 3, (axis + 2) % 3
     turn = np.eye(3)
@@ -54,13 +54,13 @@ def rotation_about(axis: int, angle: float) -> NDArray[np.float64]:
 
 
 def rectangle(corner: ArrayLike, first: ArrayLike, second: ArrayLike, material: Material) -> Part:
-    """A flat one-sided rectangle; its normal is along the cross product of its two edges.
+    """Make a flat one-sided rectangle; its normal is the direction of the edges' cross product.
 
     Args:
-        corner: (3,) one corner.
-        first: (3,) the edge from there.
-        second: (3,) the other edge from there.
-        material: its texture.
+        corner: (3,) one corner, metres.
+        first: (3,) one edge from that corner, metres.
+        second: (3,) the other edge from that corner, metres.
+        material: Texture.
     """
     a, u, v = (np.asarray(value, dtype=np.float64) for value in (corner, first, second))
     normal = np.cross(u, v)
@@ -73,7 +73,7 @@ def rectangle(corner: ArrayLike, first: ArrayLike, second: ArrayLike, material: 
 
 
 def block(center: ArrayLike, size: ArrayLike, material: Material) -> Part:
-    """A box with sharp edges, about ``center`` (3,), of ``size`` (3,)."""
+    """Make a box with sharp edges, centred at ``center`` (3,), of ``size`` (3,)."""
     half = np.asarray(size, dtype=np.float64) / 2
     faces = []
     for axis in range(3):
@@ -85,7 +85,7 @@ def block(center: ArrayLike, size: ArrayLike, material: Material) -> Part:
 
 
 def joined(parts: Sequence[Part]) -> Part:
-    """Several parts as one, of the first one's material."""
+    """Join several parts to one, of the material of the first."""
     starts = np.cumsum([0, *(len(part.vertices) for part in parts[:-1])])
     return Part(
         vertices=np.concatenate([part.vertices for part in parts]),
@@ -98,14 +98,14 @@ def joined(parts: Sequence[Part]) -> Part:
 
 
 def turned(profile: ArrayLike, center: ArrayLike, material: Material, num_sides: int = 20) -> Part:
-    """A solid of revolution about a vertical axis: vases, bins, lamp shades, plates.
+    """Make a solid of revolution about a vertical axis: vases, bins, lamp shades, plates.
 
     Args:
-        profile: (P, 2) radius and height, such that the solid lies to the left of the line
-            (bottom first, outside next, top last); begin and end it at radius 0, or close it.
-        center: (3,) where the origin of the profile goes.
-        material: its texture.
-        num_sides: straight sides that stand for the circle.
+        profile: (P, 2) radius and height, with the solid to the left of the line (bottom first,
+            outside next, top last). It begins and ends at radius 0, or is closed.
+        center: (3,) place of the origin of the profile, metres.
+        material: Texture.
+        num_sides: Straight sides that approximate the circle.
     """
     starts, ends, start_normals, end_normals = _smoothed(np.asarray(profile, dtype=np.float64))
     angles = np.arange(num_sides) * (2 * np.pi / num_sides)
@@ -128,14 +128,14 @@ def turned(profile: ArrayLike, center: ArrayLike, material: Material, num_sides:
 
 
 def extruded(profile: ArrayLike, bottom: float, top: float, material: Material) -> Part:
-    """A wall of constant height over a closed line on the floor: curtains, curved panels.
+    """Make a wall of constant height over a closed line on the floor: curtains, curved panels.
 
     Args:
         profile: (P, 2) x and y, counter-clockwise seen from above, the last point not repeated.
-            The ends are left open: put them where nobody looks.
-        bottom: metres.
-        top: metres.
-        material: its texture.
+            Top and bottom stay open and must not be visible.
+        bottom: Lower height, metres.
+        top: Upper height, metres.
+        material: Texture.
     """
     line = np.asarray(profile, dtype=np.float64)
     starts, ends, start_normals, end_normals = _smoothed(np.concatenate([line, line[:1]]))
@@ -165,7 +165,7 @@ def rod(
     material: Material,
     end_radius: float | None = None,
 ) -> Part:
-    """A round bar from ``start`` (3,) to ``end`` (3,), tapering to ``end_radius`` if given."""
+    """Make a round bar from ``start`` (3,) to ``end`` (3,), tapered to ``end_radius`` if given."""
     origin = np.asarray(start, dtype=np.float64)
     along = np.asarray(end, dtype=np.float64) - origin
     length = float(np.linalg.norm(along))
@@ -182,13 +182,13 @@ def rod(
 def cushion(
     center: ArrayLike, size: ArrayLike, material: Material, roundness: float = 0.45
 ) -> Part:
-    """A superellipsoid: a box with soft edges at ``roundness`` 0.2, an ellipsoid at 1."""
+    """Make a superellipsoid: a box with soft edges at ``roundness`` 0.2, an ellipsoid at 1."""
     latitude, longitude = np.meshgrid(
         np.linspace(-np.pi / 2, np.pi / 2, 13), np.linspace(-np.pi, np.pi, 25), indexing="ij"
     )
 
     def power(value: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:
-        # a sine of pi is not quite 0, and a small power of it is not small: it would leave a slit
+        # The sine of pi is not exactly 0, and a small power of it would leave a slit.
         return np.sign(value) * np.where(np.abs(value) < 1e-9, 0, np.abs(value)) ** exponent
 
     def surface(exponent: float) -> NDArray[np.float64]:
@@ -217,7 +217,7 @@ def cushion(
 
 
 def _smoothed(line: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-    """Starts, ends and the normals there of a line's segments, blended over blunt corners."""
+    """Return starts and ends of a line's segments and their normals, blended at blunt corners."""
     starts, ends = line[:-1], line[1:]
     steps = ends - starts
     keep = np.linalg.norm(steps, axis=1) > 1e-9
@@ -237,7 +237,7 @@ def _smoothed(line: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
 
 
 def _strips(num_strips: int, num_sides: int) -> NDArray[np.int64]:
-    """Triangles of ``num_strips`` bands of vertices laid out (strip, lower/upper, side)."""
+    """Return the triangles of bands of vertices in the order (strip, lower/upper, side)."""
     side = np.arange(num_sides)
     following = (side + 1) % num_sides
     lower = np.stack([side, following, following + num_sides], axis=1)
@@ -248,6 +248,6 @@ def _strips(num_strips: int, num_sides: int) -> NDArray[np.int64]:
 
 
 def _with_area(vertices: NDArray[np.float64], triangles: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The triangles that are more than a line: where a grid meets an axis its quads are not."""
+    """Drop triangles without area, which appear where a grid meets the axis."""
     a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
     return triangles[np.linalg.norm(np.cross(b - a, c - a), axis=1) > 1e-12]

@@ -21,22 +21,22 @@ from pointcontrast.synthetic.render import LabelledFrame, Renderer, SurfacePoint
 from pointcontrast.synthetic.rooms import Room, make_room
 
 FORMAT_VERSION = 1
-"""Raise it with every change of what a seed gives: folders of an older version are made anew."""
+"""Raised with every change of the rooms of a seed; folders of an older version are replaced."""
 
 
 @dataclass(frozen=True)
 class RoomSettings:
-    """What decides every byte of a scene, next to its index.
+    """Settings that determine every byte of a room, together with its number.
 
     Attributes:
-        seed: of the whole set, at least 0.
-        num_frames: frames a room.
-        width: of an image, pixels.
-        height: of an image, pixels.
-        field_of_view: horizontal, degrees.
-        sensor_noise: whether depth and colour are those of a real sensor or perfect.
-        labels: whether to write label and instance images too.
-        density: points a square metre of a labelled scene; 2500 is one a 2 cm square.
+        seed: Seed of the set of rooms, at least 0.
+        num_frames: Frames per room.
+        width: Width of an image, pixels.
+        height: Height of an image, pixels.
+        field_of_view: Horizontal field of view, degrees.
+        sensor_noise: Whether depth and colour have the noise of a real sensor.
+        labels: Whether label and instance images are written, too.
+        density: Points per square metre of a labelled scene; 2500 is one per 2 cm square.
     """
 
     seed: int = 0
@@ -49,7 +49,11 @@ class RoomSettings:
     density: float = 2500.0
 
     def __post_init__(self) -> None:
-        """Refuse what no room can be made of."""
+        """Check the values.
+
+        Raises:
+            InputError: A value is out of range.
+        """
         if self.seed < 0:
             raise InputError(f"seed must be at least 0, got {self.seed}")
         if self.num_frames < 1:
@@ -75,31 +79,31 @@ def write_rooms(
     density: float = 2500.0,
     progress: bool = True,
 ) -> list[Path]:
-    """Write rooms as posed RGB-D folders, skipping those already there with these settings.
+    """Write rooms as posed RGB-D folders, except those that exist with the same settings.
 
-    A room is a pure function of ``seed`` and its number, so a set can be made in pieces.
+    A room is a pure function of ``seed`` and its number, so a set can be made in parts.
 
     Args:
-        output: each room goes to ``output/room_0000`` and so on (:func:`write_rgbd_folder`).
-        num_rooms: how many.
-        num_frames: frames a room.
-        seed: of the set.
-        first_room: number of the first room.
-        labelled_output: where to write labelled scenes of the same names
+        output: Folder in which rooms become ``room_0000`` and so on (:func:`write_rgbd_folder`).
+        num_rooms: Number of rooms.
+        num_frames: Frames per room.
+        seed: Seed of the set of rooms.
+        first_room: Number of the first room.
+        labelled_output: Folder for labelled scenes of the same names
             (``pointcontrast.labelled_scene``); None writes none.
-        width: of an image, pixels.
-        height: of an image, pixels.
-        field_of_view: horizontal, degrees.
-        sensor_noise: whether depth and colour are those of a real sensor or perfect.
-        labels: whether to write label and instance images too.
-        density: points a square metre of a labelled scene.
-        progress: whether to show a progress bar.
+        width: Width of an image, pixels.
+        height: Height of an image, pixels.
+        field_of_view: Horizontal field of view, degrees.
+        sensor_noise: Whether depth and colour have the noise of a real sensor.
+        labels: Whether label and instance images are written, too.
+        density: Points per square metre of a labelled scene.
+        progress: Whether to show a progress bar.
 
     Returns:
         The RGB-D folders, in order.
 
     Raises:
-        InputError: a setting is out of range.
+        InputError: A setting is out of range.
     """
     if num_rooms < 1 or first_room < 0:
         raise InputError(
@@ -135,21 +139,21 @@ def write_labelled_rooms(
     density: float = 2500.0,
     progress: bool = True,
 ) -> list[Path]:
-    """Write rooms as labelled scenes alone: the same as :func:`write_rooms` writes beside images.
+    """Write rooms as labelled scenes only, the same scenes as :func:`write_rooms`.
 
     Args:
-        output: each room goes to ``output/room_0000`` and so on.
-        num_rooms: how many.
-        seed: of the set.
-        first_room: number of the first room.
-        density: points a square metre.
-        progress: whether to show a progress bar.
+        output: Folder in which rooms become ``room_0000`` and so on.
+        num_rooms: Number of rooms.
+        seed: Seed of the set of rooms.
+        first_room: Number of the first room.
+        density: Points per square metre.
+        progress: Whether to show a progress bar.
 
     Returns:
-        The scenes' folders, in order.
+        The folders of the scenes, in order.
 
     Raises:
-        InputError: a setting is out of range.
+        InputError: A setting is out of range.
     """
     settings = RoomSettings(seed=seed, density=density)
     numbers = range(first_room, first_room + num_rooms)
@@ -163,16 +167,17 @@ def write_labelled_rooms(
 def write_rgbd_folder(folder: Path, frames: Sequence[LabelledFrame], meta: dict[str, Any]) -> None:
     """Write frames in the 7-Scenes layout, atomically.
 
-    ``frame-000000.color.jpg`` (RGB), ``.depth.png`` (uint16 millimetres, 0 no measurement),
-    ``.pose.txt`` (4x4 camera-to-world, metres) and, for the folder, ``camera-intrinsics.txt``
-    (3x3, pixels), ``up.txt`` (the up direction) and ``meta.json``. With
+    Files per frame: ``frame-000000.color.jpg`` (RGB), ``.depth.png`` (uint16 millimetres, 0 for no
+    measurement) and ``.pose.txt`` (4x4 camera-to-world, metres). With
     ``meta["settings"]["labels"]`` also ``.label.png`` (uint8, semantic id + 1) and
-    ``.instance.png`` (uint16, instance id + 1), both 0 exactly where the depth is 0.
+    ``.instance.png`` (uint16, instance id + 1), both 0 exactly where the depth is 0. Files per
+    folder: ``camera-intrinsics.txt`` (3x3, pixels), ``up.txt`` (the up direction) and
+    ``meta.json``.
 
     Args:
-        folder: replaced if it is there.
-        frames: at least one, all with one intrinsic matrix.
-        meta: the content of ``meta.json``.
+        folder: Folder to write; an existing one is replaced.
+        frames: Frames, at least one, all with the same intrinsic matrix.
+        meta: Content of ``meta.json``.
     """
     with atomic_folder(folder) as partial:
         np.savetxt(partial / "camera-intrinsics.txt", frames[0].frame.intrinsics, fmt="%.18e")
@@ -194,12 +199,12 @@ def write_rgbd_folder(folder: Path, frames: Sequence[LabelledFrame], meta: dict[
 
 
 def labelled_scene(room: Room, points: SurfacePoints, meta: dict[str, Any]) -> LabelledScene:
-    """Points on the surfaces of a room as a labelled scene.
+    """Make a labelled scene of points on the surfaces of a room.
 
     Args:
-        room: where the points come from.
-        points: points on its surfaces.
-        meta: the scene's ``source`` and ``settings``.
+        room: The room.
+        points: Points on its surfaces.
+        meta: ``source`` and ``settings`` of the scene.
     """
     return LabelledScene(
         coord=points.points,
@@ -224,7 +229,7 @@ def _write_room(
     wants_points = scene is not None and not _is_there(scene, scene_meta)
     if not (wants_frames or wants_points):
         return
-    # a stream for each purpose: what one draws cannot change what another gets
+    # One random stream per purpose: draws for one do not change the others.
     streams = np.random.default_rng([settings.seed, number]).spawn(4)
     room_rng, walk_rng, sensor_rng, points_rng = streams
     room = make_room(room_rng)
@@ -262,7 +267,7 @@ def _rgbd_meta(number: int, settings: RoomSettings) -> dict[str, Any]:
 
 
 def _scene_meta(number: int, settings: RoomSettings) -> dict[str, Any]:
-    """What the ``meta.json`` of a labelled scene holds if it need not be made again."""
+    """Return the entries of ``meta.json`` by which an existing labelled scene is recognised."""
     dataset = "pointcontrast.synthetic"
     return {
         "format_version": SCENE_FORMAT_VERSION,
@@ -272,7 +277,7 @@ def _scene_meta(number: int, settings: RoomSettings) -> dict[str, Any]:
 
 
 def _is_there(folder: Path, meta: dict[str, Any]) -> bool:
-    """Whether a whole scene with these settings is already in the folder."""
+    """Return whether the folder already holds a scene with these settings."""
     if not (folder / "meta.json").exists():
         return False
     found = read_json(folder / "meta.json")

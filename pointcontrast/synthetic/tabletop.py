@@ -1,4 +1,4 @@
-"""What stands on the furniture: full shelves, laid tables, screens on desks."""
+"""Objects on furniture: full shelves, laid tables, screens on desks."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ Maker = Callable[[np.random.Generator], Piece]
 
 
 def laid_out(placed: Placement, rng: np.random.Generator) -> list[Placement]:
-    """Small things on every surface of a piece of furniture.
+    """Draw small objects on every surface of a piece of furniture.
 
     Args:
-        placed: the furniture at its place.
-        rng: the source of randomness.
+        placed: Furniture at its place.
+        rng: Source of randomness.
 
     Returns:
-        The things at their places in the world; none touches another.
+        The objects at their places in the world; none touches another.
     """
     c, s = np.cos(placed.yaw), np.sin(placed.yaw)
     turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
@@ -65,7 +65,7 @@ def _on_shelf(surface: Surface, rng: np.random.Generator) -> list[Placement]:
 
 
 def _on_top(placed: Placement, surface: Surface, rng: np.random.Generator) -> list[Placement]:
-    """A few things on a table top, desk or sideboard, none touching another."""
+    """A few objects on a table top, desk or sideboard, none touching another."""
     low, high = np.asarray(surface.low), np.asarray(surface.high)
     makers: list[Maker] = [
         book_pile,

@@ -1,4 +1,4 @@
-"""Materials: procedural textures evaluated at points of a surface, in the surface's own frame."""
+"""Procedural textures, evaluated at points of a surface in the frame of its piece."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Array = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Material:
-    """What a surface looks like.
+    """Appearance of a surface.
 
     Attributes:
-        pattern: a key of ``PATTERNS``.
+        pattern: Key of ``PATTERNS``.
         color: RGB in 0..1, as displayed (gamma-encoded).
-        second_color: the pattern's other colour.
-        scale: the pattern's period along x, y, z, metres; infinite where it does not vary.
-        offset: the pattern's phase along x, y, z, periods.
-        glow: share of the light that the surface gives off itself: 1 for a lamp, 0 for wood.
+        second_color: Second colour of the pattern.
+        scale: Period of the pattern along x, y, z, metres; infinite along a constant axis.
+        offset: Phase of the pattern along x, y, z, periods.
+        glow: Fraction of the light that the surface emits: 1 for a lamp, 0 for wood.
     """
 
     pattern: str
@@ -42,20 +42,20 @@ def textured(
     scale: tuple[float, float, float],
     glow: float = 0.0,
 ) -> Material:
-    """A material at a random phase."""
-    # half a period where the pattern is constant: clear of the joints of tiles and planks
+    """Make a material with a random phase."""
+    # Half a period along constant axes avoids the joints of tiles and planks.
     phase = np.where(np.isfinite(scale), rng.uniform(0, 500, 3), 0.5)
     return Material(pattern, color, second_color, scale, (phase[0], phase[1], phase[2]), glow)
 
 
 def shade_of(color: Color, factor: float) -> Color:
-    """``color`` made darker (factor below 1) or lighter, kept within 0..1."""
+    """Darken (factor below 1) or lighten a colour, within 0..1."""
     red, green, blue = (min(1.0, max(0.0, value * factor)) for value in color)
     return red, green, blue
 
 
 def hsv(hue: float, saturation: float, value: float) -> Color:
-    """RGB in 0..1 of a hue (turns), saturation and value."""
+    """Convert hue (turns), saturation and value to RGB in 0..1."""
     return colorsys.hsv_to_rgb(hue % 1.0, saturation, value)
 
 
@@ -103,10 +103,10 @@ def fabric(rng: np.random.Generator, color: Color | None = None) -> Material:
 
 
 def value_noise(q: Array) -> Array:
-    """Smooth noise in 0..1 with one random value on each point of the integer lattice.
+    """Return smooth noise in 0..1 with one random value on each point of the integer lattice.
 
     Args:
-        q: (N, 3) float32, lattice units.
+        q: (N, 3) float32 points, lattice units.
 
     Returns:
         (N,) float32.
@@ -131,7 +131,7 @@ def value_noise(q: Array) -> Array:
 
 
 def _scrambled(key: NDArray[np.uint32]) -> Array:
-    """A well-mixed float32 in 0..1 for every key."""
+    """Hash keys to float32 in 0..1."""
     key = key ^ (key >> np.uint32(15))
     key *= np.uint32(0x2C9277B5)
     key ^= key >> np.uint32(13)
@@ -141,7 +141,7 @@ def _scrambled(key: NDArray[np.uint32]) -> Array:
 
 
 def _cell_noise(cell: Array) -> Array:
-    """One random value in 0..1 for every integer cell (N, 3)."""
+    """Return one random value in 0..1 for every integer cell (N, 3)."""
     keys = cell.astype(np.int64).astype(np.uint32)
     factors = np.array([0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D], dtype=np.uint32)
     return _scrambled(np.bitwise_xor.reduce(keys * factors, axis=1))
@@ -250,7 +250,7 @@ PATTERNS: dict[str, Callable[[Array, Array, Array], Array]] = {
 
 
 class TextureTable:
-    """Materials as arrays, to look up many points at once."""
+    """Materials as arrays, to evaluate many points at once."""
 
     def __init__(self, materials: Sequence[Material]) -> None:
         names = list(PATTERNS)
@@ -262,10 +262,10 @@ class TextureTable:
         self.glow = np.array([material.glow for material in materials], dtype=np.float32)
 
     def color(self, which: NDArray[np.integer], coordinates: Array) -> Array:
-        """The colours of points on textured surfaces, before any light falls on them.
+        """Return the colours of points on textured surfaces, without lighting.
 
         Args:
-            which: (N,) row of the material of each point.
+            which: (N,) rows of the materials of the points.
             coordinates: (N, 3) float32 metres in the frame of the piece.
 
         Returns:
