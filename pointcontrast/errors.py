@@ -1,4 +1,4 @@
-"""The error that is the user's to mend, and how a command line tells it."""
+"""Errors that the user can fix, and their messages on the command line."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ import sys
 from collections.abc import Callable
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""A full disk, a used-up quota, a file above the largest size that is allowed."""
+"""Error numbers of a full disk, an exhausted quota and a file above the largest size allowed."""
 
 
 class InputError(ValueError):
-    """Something the user gave is wrong; the message names the file, key or value and the fix."""
+    """Wrong input of the user; the message names the file, key or value and the fix."""
 
 
 class RunFailed(RuntimeError):
-    """A run cannot go on, and nothing in the configuration is wrong; the message says what is."""
+    """A run cannot continue although its configuration is right; the message gives the cause."""
 
 
 def run_command(main: Callable[[], int | None]) -> int:
-    """Run a tool's body and turn what the user can mend into one line and an exit status.
+    """Run a tool and turn errors that the user can fix into one line and an exit status.
 
     Args:
-        main: the tool's body; its return value is the exit status (None is 0).
+        main: Body of the tool; its return value is the exit status (None is 0).
 
     Returns:
         The body's status; 2 for an :class:`InputError`, 1 for a :class:`RunFailed`, 74 for a full
-        disk or another file that cannot be read or written, 130 for Ctrl-C. Anything else is a
-        defect of ours and keeps its traceback.
+        disk or another file that cannot be read or written, 130 for Ctrl-C. Any other exception is
+        a defect of this program and keeps its traceback.
     """
     try:
         return main() or 0

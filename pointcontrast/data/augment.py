@@ -1,8 +1,7 @@
 """Random changes of points and features: pure functions of the data and a generator.
 
-Pretraining's and finetuning's; those of colours are in :mod:`pointcontrast.data.augment_colors`,
-the elastic distortion in :mod:`downstream.augmentation.elastic_distortion`. None changes what it is
-given.
+For pretraining and finetuning. Changes of colours are in :mod:`pointcontrast.data.augment_colors`.
+No function changes its arguments.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ Rotation = Literal["free", "vertical", "none"]
 
 
 def free_rotation(rng: np.random.Generator) -> NDArray[np.float64]:
-    """A rotation about a random axis, by an angle uniform in +-180 degrees.
+    """Draw a rotation about a random axis, by an angle uniform in +-180 degrees.
 
     As PointContrast ``lib/ddp_data_loaders.py sample_random_trans``: the axis is a point drawn
     from a cube, and the angle is uniform. That is not uniform over all rotations (the mean angle
@@ -33,13 +32,13 @@ def free_rotation(rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def vertical_rotation(rng: np.random.Generator, max_tilt: float) -> NDArray[np.float64]:
-    """A rotation about z by an angle uniform in +-180 degrees, then small tilts about x and y.
+    """Draw a rotation about z by an angle uniform in +-180 degrees, and tilts about x and y.
 
     As ContrastiveSceneContexts' pretraining (+-pi/64 about x and y).
 
     Args:
-        rng: the source of randomness.
-        max_tilt: bound of each tilt, radians.
+        rng: Source of randomness.
+        max_tilt: Bound of each tilt, radians.
 
     Returns:
         (3, 3) float64.
@@ -61,10 +60,10 @@ def add_noise(
     PointContrast ``lib/transforms.py Jitter``: N(0, 0.01) with probability 0.95.
 
     Args:
-        features: (N, C).
-        rng: the source of randomness.
-        standard_deviation: of the noise.
-        probability: of adding it at all.
+        features: (N, C) float32.
+        rng: Source of randomness.
+        standard_deviation: Standard deviation of the noise.
+        probability: Probability of adding any noise.
 
     Returns:
         (N, C) float32.

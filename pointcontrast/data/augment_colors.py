@@ -11,14 +11,14 @@ def jitter_colors(
 ) -> NDArray[np.float32]:
     """Change exposure, contrast and white balance of a whole view.
 
-    Without it the network matches views of one scene by their exact colours; two photographs of
+    Without it the network matches views of one scene by their exact colours. Two photographs of
     a place differ in all three.
 
     Args:
         colors: (N, 3) in -0.5..0.5.
-        rng: the source of randomness.
-        strength: 0 changes nothing; 1 draws contrast in 1 +- 0.4, brightness in +- 0.2 and each
-            channel's shift in +- 0.1, all uniform.
+        rng: Source of randomness.
+        strength: Strength of the change. 0: none; 1: contrast in 1 +- 0.4, brightness in +- 0.2 and
+            each channel's shift in +- 0.1, all uniform.
 
     Returns:
         (N, 3) float32, not clipped.
@@ -30,16 +30,16 @@ def jitter_colors(
 
 
 def auto_contrast(colors: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Stretch each channel to 0..255, and blend the result with the colours as they were.
+    """Stretch each channel to 0..255, and blend the result with the original colours.
 
-    As PointContrast ``downstream/semseg/lib/transforms.py ChromaticAutoContrast``; the share of
+    As PointContrast ``downstream/semseg/lib/transforms.py ChromaticAutoContrast``; the weight of
     the stretched colours is uniform in 0..1.
 
-    Deviation: a channel of one value stays; there it becomes NaN.
+    Deviation: a channel of one value stays as it is; in the authors' code it becomes NaN.
 
     Args:
         colors: (N, 3) in 0..255, N >= 1.
-        rng: the source of randomness.
+        rng: Source of randomness.
 
     Returns:
         (N, 3) float32.
@@ -62,8 +62,8 @@ def translate_colors(
 
     Args:
         colors: (N, 3) in 0..255.
-        rng: the source of randomness.
-        ratio: the largest shift as a share of 255.
+        rng: Source of randomness.
+        ratio: Largest shift as a fraction of 255.
 
     Returns:
         (N, 3) float32 in 0..255.
@@ -81,8 +81,8 @@ def add_color_noise(
 
     Args:
         colors: (N, 3) in 0..255.
-        rng: the source of randomness.
-        ratio: the noise's standard deviation as a share of 255.
+        rng: Source of randomness.
+        ratio: Standard deviation of the noise as a fraction of 255.
 
     Returns:
         (N, 3) float32 in 0..255.

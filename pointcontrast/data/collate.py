@@ -1,4 +1,4 @@
-"""Samples to a batch: the only place that knows the batch column."""
+"""Samples to a batch: the only place that writes the batch index."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from pointcontrast.types import PairBatch, PairSample, ViewBatch, VoxelizedView
 
 
 def collate_views(views: Sequence[VoxelizedView]) -> ViewBatch:
-    """Stack voxelised views; the index of each becomes column 0 of the coordinates."""
+    """Stack voxelised views; the batch index of each becomes column 0 of the coordinates.
+
+    Args:
+        views: B views; coordinates (N_b, 3) int32, features (N_b, C) float32, points (N_b, 3).
+
+    Returns:
+        The batch: coordinates (N, 4) int32, features (N, C), points (N, 3), B+1 offsets.
+    """
     offsets = (0, *accumulate(len(view.coordinates) for view in views))
     coordinates = np.empty((offsets[-1], 4), np.int32)
     for index, view in enumerate(views):
@@ -32,8 +39,10 @@ def collate_views(views: Sequence[VoxelizedView]) -> ViewBatch:
 def collate_pairs(samples: Sequence[PairSample]) -> PairBatch:
     """Stack pairs; a pair without a correspondence is left out and counted.
 
-    The released code gives such a pair the made-up match (0, 0); a false positive teaches the
-    network nothing good.
+    Deviation: the released code gives it the false match (0, 0).
+
+    Args:
+        samples: Pairs, from one epoch or several.
 
     Returns:
         The batch; it holds no pair where none has a correspondence.
@@ -58,5 +67,5 @@ def collate_pairs(samples: Sequence[PairSample]) -> PairBatch:
 def _stack(
     arrays: Sequence[NDArray[Any]], columns: int = 0, dtype: Any = np.float32
 ) -> torch.Tensor:
-    """The arrays one below the other; (0, columns) where there is none."""
+    """Concatenate arrays; (0, columns) where there is none."""
     return torch.from_numpy(np.concatenate(arrays) if arrays else np.zeros((0, columns), dtype))

@@ -1,4 +1,4 @@
-"""Which voxels of two views are the same place in the world."""
+"""Correspondences: voxels of two views at the same place in the world."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pointcontrast.compiled.points import load_kernels, match
 def find_correspondences(
     points0: NDArray[np.float32], points1: NDArray[np.float32], radius: float
 ) -> NDArray[np.int64]:
-    """All pairs of points of two views that lie within ``radius`` of each other.
+    """Find all pairs of points of two views that lie within ``radius`` of each other.
 
-    Many to many, as in PointContrast ``lib/ddp_data_loaders.py get_matching_indices`` (a query
-    of a KD-tree for each point in a Python loop); here one query for all, between the points
-    that stand in both views' bounding boxes.
+    Many to many, as in PointContrast ``lib/ddp_data_loaders.py get_matching_indices`` (a KD-tree
+    query per point in a Python loop). Here one query serves all points that lie in both views'
+    bounding boxes.
 
     Args:
-        points0: (N0, 3) world metres.
-        points1: (N1, 3) world metres.
-        radius: metres; the released recipe takes 1.5 voxels.
+        points0: Points of view0, (N0, 3) float32, world metres.
+        points1: Points of view1, (N1, 3) float32, world metres.
+        radius: Largest distance of a correspondence, metres; 1.5 voxels in the released recipe.
 
     Returns:
         (M, 2) int64 rows of points0 and points1, sorted by column 0, then by column 1.
@@ -29,11 +29,11 @@ def find_correspondences(
     none = np.zeros((0, 2), np.int64)
     if len(points0) == 0 or len(points1) == 0:
         return none
-    # rows are quicker to reduce
+    # contiguous rows reduce faster
     columns0, columns1 = (np.array(points.T, order="C") for points in (points0, points1))
     lower = np.maximum(columns0.min(axis=1), columns1.min(axis=1)) - np.float32(radius)
     upper = np.minimum(columns0.max(axis=1), columns1.max(axis=1)) + np.float32(radius)
-    # a step outwards, for rounding must not shut out a point that is just near enough
+    # one float outwards: rounding must not exclude a point that is just near enough
     lower, upper = np.nextafter(lower, -np.float32(np.inf)), np.nextafter(upper, np.float32(np.inf))
     if not (lower <= upper).all():
         return none
@@ -51,7 +51,7 @@ def find_correspondences(
 def _match_by_trees(
     points0: NDArray[np.float32], points1: NDArray[np.float32], radius: float
 ) -> NDArray[np.int64]:
-    """What the compiled kernel does, by SciPy."""
+    """Match as the compiled kernel does, with SciPy."""
     tree0, tree1 = (
         # Balanced trees would be faster to query but take longer to build than they save.
         KDTree(points, leafsize=32, balanced_tree=False, compact_nodes=False)
@@ -65,6 +65,6 @@ def _match_by_trees(
 def _rows_within(
     columns: NDArray[np.float32], lower: NDArray[np.float32], upper: NDArray[np.float32]
 ) -> NDArray[np.int64]:
-    """Which of the points, given as (3, N), stand in a box."""
+    """Return the rows of the points, given as (3, N), that lie in a box."""
     x, y, z = ((columns[d] >= lower[d]) & (columns[d] <= upper[d]) for d in range(3))
     return np.flatnonzero(x & y & z)

@@ -1,4 +1,4 @@
-"""Samples to a data loader: what pretraining and finetuning share."""
+"""Samples to a data loader, for pretraining and finetuning."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pointcontrast.errors import InputError
 def training_stream(
     trainer: pl.Trainer, num_samples: int, batch_size: int, seed: int
 ) -> SampleStream:
-    """The stream of a rank's batches, from the step at which the run stands."""
+    """Make the stream of a rank's batches, from the run's current step on."""
     batches_a_step = trainer.accumulate_grad_batches
     return SampleStream(
         num_samples,
@@ -34,25 +34,26 @@ def training_stream(
 def validation_keys(
     num_samples: int, epoch: int, rank: int, num_ranks: int
 ) -> list[list[SampleKey]]:
-    """The samples of a rank, one a batch: every so many of them.
+    """Return the keys of a rank's validation samples, one sample per batch.
 
-    All ranks have as many batches, for Lightning leaves out the validation of a rank that has
-    none; what lacks at the end are batches without a sample.
+    Rank r of n has the samples r, r + n, r + 2n, ... All ranks have the same number of batches,
+    because Lightning skips the validation of a rank that has none: a shorter list is padded with
+    batches without a sample.
     """
     own: list[list[SampleKey]] = [[(epoch, i)] for i in range(rank, num_samples, num_ranks)]
     return own + [[]] * (math.ceil(num_samples / num_ranks) - len(own))
 
 
 def samples_a_rank(batch_size: int, total_batch_size: int | None, num_ranks: int) -> int:
-    """How many samples a process takes a step.
+    """Return the samples per step of a process.
 
     Args:
-        batch_size: a process, where there is no total.
-        total_batch_size: of all processes together, or None.
-        num_ranks: the processes.
+        batch_size: Samples per process and step, where there is no total.
+        total_batch_size: Samples per step of all processes together, or None.
+        num_ranks: Number of processes.
 
     Raises:
-        InputError: the number of processes does not divide the total.
+        InputError: The number of processes does not divide the total.
     """
     if total_batch_size is None:
         return batch_size
@@ -66,10 +67,10 @@ def samples_a_rank(batch_size: int, total_batch_size: int | None, num_ranks: int
 
 
 def check_batch_sizes(batch_size: int, total_batch_size: int | None) -> None:
-    """Refuse sizes below 1.
+    """Refuse batch sizes below 1.
 
     Raises:
-        InputError: one is.
+        InputError: A size is below 1.
     """
     for name, size in (("batch_size", batch_size), ("total_batch_size", total_batch_size)):
         if size is not None and size < 1:
@@ -77,7 +78,7 @@ def check_batch_sizes(batch_size: int, total_batch_size: int | None) -> None:
 
 
 def summary(samples: Sequence[object]) -> str:
-    """How many samples there are and a digest of their names: what ranks compare."""
+    """Return the number of samples and a digest of their names, which ranks compare."""
     digest = hashlib.sha256()
     for sample in samples:
         digest.update(f"{sample}\n".encode())
@@ -90,7 +91,7 @@ def make_loader(
     collate: Callable[[list[Any]], Any],
     num_workers: int,
 ) -> DataLoader[Any]:
-    """A loader of the batches that the keys name."""
+    """Make a loader of the batches that the keys name."""
     return DataLoader(
         dataset,
         batch_sampler=batches,  # pyright: ignore[reportArgumentType]

@@ -1,4 +1,4 @@
-"""Pairs to batches: what is held out, and the LightningDataModule."""
+"""The LightningDataModule of pretraining, and the split into training and held-out pairs."""
 
 from __future__ import annotations
 
@@ -24,23 +24,26 @@ from pointcontrast.types import Pair, PairBatch
 
 Holdout = Literal["views", "scenes"]
 VALIDATION_EPOCH = 2**32 - 1
-"""The epoch number of validation samples: theirs alone, so that they are the same at every step
-and never those of training."""
+"""Epoch number of validation samples. No training sample has it, and it never changes: validation
+samples are the same at every step."""
 
 
 def split_pairs(
     pairs: list[Pair], holdout: Holdout, fraction: float
 ) -> tuple[list[Pair], list[Pair]]:
-    """Set some of the data aside for validation.
+    """Split pairs into those for training and those held out for validation.
 
     Args:
-        pairs: all pairs.
-        holdout: ``views`` holds out the last views of every scene, as one stretch, and drops the
-            pairs that have one view on either side; ``scenes`` holds out the last scenes.
-        fraction: how much, 0..1 (at least one view or scene, unless 0).
+        pairs: All pairs.
+        holdout: ``views`` holds out the last views of every scene, as one contiguous stretch, and
+            drops the pairs with a view on either side; ``scenes`` holds out the last scenes.
+        fraction: Fraction of the views or scenes to hold out, 0..1 (at least one, unless 0).
 
     Returns:
-        The pairs for training and those held out.
+        The pairs for training, and the held-out pairs.
+
+    Raises:
+        InputError: The fraction is out of range.
     """
     if not 0 <= fraction < 1:
         raise InputError(f"holdout_fraction {fraction} must be in 0..1")
@@ -64,7 +67,7 @@ def split_pairs(
 
 
 def spread(pairs: list[Pair], count: int) -> list[Pair]:
-    """At most ``count`` of the pairs, at even distances through the list."""
+    """Choose at most ``count`` of the pairs, evenly spaced through the list."""
     if len(pairs) <= count:
         return pairs
     return [pairs[i] for i in np.linspace(0, len(pairs) - 1, count).round().astype(int)]
@@ -102,31 +105,35 @@ class PairDataModule(StreamedDataModule[PairDataset, PairBatch]):
         ``pretrain/pointcontrast/lib/ddp_data_loaders.py`` at commit 47e8682).
 
         Args:
-            root: folder of the data: of prepared scenes, as tools/prepare_pairs.py makes it,
-                unless ``pairs`` says otherwise.
-            pairs: what reads pairs from that folder (``pointcontrast.data.pair_readers``); None
-                takes
+            root: Folder of the data: prepared scenes from tools/prepare_pairs.py, unless ``pairs``
+                says otherwise.
+            pairs: Reader of pairs from that folder (``pointcontrast.data.pair_readers``); null:
                 prepared scenes.
-            source: what makes that folder where it is not there or not complete; None where it
-                must be there.
-            batch_size: pairs a process and step.
-            num_workers: processes that load data; the numbers do not depend on it.
-            voxel_size: edge of a voxel, metres.
-            features: input features: ones (3 channels), color (3), normal (3), height (1).
-            rotation: of each view: free, vertical (about the scene's up direction) or none.
-            max_tilt: bound of the tilts about x and y that go with vertical, radians.
-            color_jitter: strength of the change of colours, drawn for each view; 0 is none.
-            feature_noise: standard deviation of the noise on the features.
-            match_radius: correspondences are closer than this many voxels.
-            max_voxels: a pair with a view of more is cut to a region about one of its matches, so
-                that a rare large one does not end the run for want of memory; 0 for no limit.
-            holdout: what is held out for validation: the last views of each scene, or scenes
-                (the only way where pairs are cut anew at each step).
-            holdout_fraction: how much is held out.
-            num_validation_pairs: at most this many of the held-out pairs are scored.
-            total_batch_size: pairs a step of all processes together, in place of batch_size: the
+            source: Source that makes the folder where it is missing or incomplete; null: the folder
+                must exist.
+            batch_size: Pairs per process and step.
+            num_workers: Processes that load data; the numbers do not depend on it.
+            voxel_size: Edge of a voxel, metres.
+            features: Input features: ones (3 channels), color (3), normal (3), height (1).
+            rotation: Rotation of each view: free, vertical (about the scene's up direction) or
+                none.
+            max_tilt: Bound of the tilts about x and y that go with vertical, radians.
+            color_jitter: Strength of the change of colours, drawn for each view; 0: none.
+            feature_noise: Standard deviation of the noise on the features.
+            match_radius: Distance below which points correspond, in voxels.
+            max_voxels: Largest number of voxels per view. A larger pair is cut to a region about
+                one of its matches, so that a rare large one does not end the run for lack of
+                memory. 0: no limit.
+            holdout: Data held out for validation: the last views of each scene, or whole scenes
+                (the only choice where pairs are cut anew at each step).
+            holdout_fraction: Fraction of the views or scenes to hold out.
+            num_validation_pairs: Largest number of held-out pairs that are scored.
+            total_batch_size: Pairs per step of all processes together, in place of batch_size; the
                 number of processes must divide it.
-            seed: of order and augmentation; set from seed_everything.
+            seed: Seed of the order and the augmentation; set from seed_everything.
+
+        Raises:
+            InputError: A value is out of its range; the message names it.
         """
         super().__init__(batch_size, total_batch_size, num_workers, seed)
         self.root = Path(root)
@@ -152,7 +159,7 @@ class PairDataModule(StreamedDataModule[PairDataset, PairBatch]):
         self._prepared = False
 
     def prepare_data(self) -> None:
-        """Make the prepared folder where a source is given (one process of a node does this)."""
+        """Make the folder of the data where a source is given (one process per node does this)."""
         if self.source is not None and not self._prepared:
             self.source.prepare(self.root)
             self._prepared = True  # Lightning asks before each of validation and training
@@ -161,7 +168,7 @@ class PairDataModule(StreamedDataModule[PairDataset, PairBatch]):
         """Read the pair list and split it.
 
         Raises:
-            InputError: there is no pair list, or a split without a pair or that would hold
+            InputError: There is no pair list, no pair is left to train on, or the split would hold
                 nothing out.
         """
         if (
@@ -195,7 +202,7 @@ class PairDataModule(StreamedDataModule[PairDataset, PairBatch]):
         )
 
     def contents(self) -> dict[str, str]:
-        """What ranks must have alike; there after ``setup``."""
+        """Return summaries of the data that all ranks must share; call ``setup`` first."""
         return {
             f"the list of training pairs in data.root {self.root}": summary(
                 self.train_dataset.pairs
@@ -208,10 +215,10 @@ class PairDataModule(StreamedDataModule[PairDataset, PairBatch]):
     def loader(
         self, dataset: PairDataset, batches: Iterable[list[SampleKey]], num_workers: int
     ) -> DataLoader[PairBatch]:
-        """A loader of batches of pairs."""
+        """Make a loader of batches of pairs."""
         return make_loader(dataset, batches, collate_pairs, num_workers)
 
     @property
     def num_validation_workers(self) -> int:
-        """None: held-out pairs are few, and workers take seconds to start."""
+        """Return 0: held-out pairs are few, and workers take seconds to start."""
         return 0

@@ -1,4 +1,4 @@
-"""From a view to what the network eats: rotate, voxelise, compute the input features."""
+"""From a view to the network's input: rotate, voxelise, compute the input features."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from pointcontrast.voxelize import voxelize, voxelize_with_inverse
 
 FeatureName = Literal["ones", "color", "normal", "height"]
 NUM_CHANNELS: dict[str, int] = {"ones": 3, "color": 3, "normal": 3, "height": 1}
-"""Channels of each input feature. Ones fill three, so that a network pretrained on them can be
-finetuned on colour, as the released recipe does."""
+"""Channels of each input feature. Ones have three, so that a network pretrained on them can be
+finetuned on colour, as in the released recipe."""
 
 Z = np.array([0.0, 0.0, 1.0])
 
 
 def num_channels(features: list[FeatureName] | tuple[FeatureName, ...]) -> int:
-    """The input channels that these features make together.
+    """Return the number of input channels of some features.
 
     Raises:
-        InputError: there are none, one is unknown, or one stands there twice.
+        InputError: There is no feature, one is unknown, or one occurs twice.
     """
     unknown = [name for name in features if name not in NUM_CHANNELS]
     if unknown or not features or len(set(features)) < len(features):
@@ -47,7 +47,7 @@ def num_channels(features: list[FeatureName] | tuple[FeatureName, ...]) -> int:
 def first_lacking(
     features: Sequence[FeatureName], *, colors: object | None, normals: object | None
 ) -> tuple[FeatureName, str] | None:
-    """The first feature that cannot be computed, and what it lacks, in words; or None."""
+    """Return the first feature that cannot be computed and a word for what it lacks, or None."""
     for name in features:
         if name == "color" and colors is None:
             return name, "colours"
@@ -57,7 +57,7 @@ def first_lacking(
 
 
 def center_colors(colors: NDArray[Any]) -> NDArray[np.float32]:
-    """Colours 0..255 as the network eats them: float32 in -0.5..0.5."""
+    """Scale colours in 0..255 to the network's input range: float32 in -0.5..0.5."""
     return (colors / np.float32(255) - np.float32(0.5)).astype(np.float32)
 
 
@@ -69,20 +69,20 @@ def input_features(
     normals: NDArray[np.float32] | None = None,
     heights: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
-    """The network's input features, in the order asked for.
+    """Concatenate the network's input features, in the order asked for.
 
     Args:
-        features: which.
-        num_rows: how many voxels there are, M.
-        colors: (M, 3) in -0.5..0.5; needed where the features hold colour, and so on.
-        normals: (M, 3) in the frame of the voxels.
-        heights: (M,) metres above the floor.
+        features: Names of the features.
+        num_rows: Number of voxels, M.
+        colors: (M, 3) in -0.5..0.5; required where the features name color.
+        normals: (M, 3) in the frame of the voxels; required where they name normal.
+        heights: (M,) metres above the floor; required where they name height.
 
     Returns:
         (M, C) float32.
 
     Raises:
-        ValueError: what a feature needs was not given.
+        ValueError: The values of a feature were not given.
     """
     held = {
         "color": colors,
@@ -100,17 +100,17 @@ def input_features(
 
 @dataclass(frozen=True)
 class NetworkInput:
-    """How views become network input.
+    """The recipe that turns a view into the network's input.
 
-    It is stored with each backbone: a network is only worth what it was trained to eat.
+    It is stored with each backbone: a network is useful only on the input that it was trained on.
 
     Attributes:
-        voxel_size: metres.
-        features: which input features, in the order of their channels.
+        voxel_size: Edge of a voxel, metres.
+        features: Input features, in the order of their channels.
         rotation: ``free``, ``vertical`` (about the up direction, which becomes z) or ``none``.
-        max_tilt: bound of the tilts that go with ``vertical``, radians.
-        color_jitter: strength of the change of colours, 0 to about 1.
-        feature_noise: standard deviation of the noise on all features.
+        max_tilt: Bound of the tilts that go with ``vertical``, radians.
+        color_jitter: Strength of the change of colours, 0 to about 1.
+        feature_noise: Standard deviation of the noise on all features.
     """
 
     voxel_size: float = 0.025
@@ -124,7 +124,7 @@ class NetworkInput:
         """Check the values.
 
         Raises:
-            InputError: one is out of range; the message names it.
+            InputError: A value is out of range; the message names it.
         """
         num_channels(self.features)
         if not self.voxel_size > 0:
@@ -135,16 +135,16 @@ class NetworkInput:
 
     @property
     def in_channels(self) -> int:
-        """The network's input channels."""
+        """Channels of the network's input."""
         return num_channels(self.features)
 
     def to_json(self) -> dict[str, Any]:
-        """A plain dictionary; :meth:`from_json` turns it back."""
+        """Return a dictionary of JSON values, for :meth:`from_json`."""
         return {**asdict(self), "features": list(self.features)}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> NetworkInput:
-        """The recipe that :meth:`to_json` wrote."""
+        """Make the recipe from the dictionary of :meth:`to_json`."""
         return cls(**{**value, "features": tuple(value["features"])})
 
     def __call__(
@@ -157,18 +157,18 @@ class NetworkInput:
         """Make the network's input of one view.
 
         Args:
-            cloud: the view, world metres.
-            up: (3,) unit vector, the scene's up direction.
-            floor_height: the floor's place along ``up``, metres.
-            rng: source of the random rotation and noise; None for neither, as in inference:
-                then the view is only centred, and stood upright where the network was trained
-                with rotations about the vertical.
+            cloud: Points of the view, (N, 3) world metres, with colours and normals if needed.
+            up: Up direction of the scene, (3,) unit vector.
+            floor_height: Coordinate of the floor along ``up``, metres.
+            rng: Source of the random rotation and noise. None: neither, as in inference; the view
+                is then only centred, and made upright where the network was trained with rotations
+                about the vertical.
 
         Returns:
-            The voxels; coordinates are those of the rotated view, points those of the world.
+            The voxels: coordinates in the frame of the rotated view, points in the world's.
 
         Raises:
-            InputError: the view lacks colours or normals that the features need.
+            InputError: The view lacks colours or normals that the features need.
         """
         rotation = self._draw_rotation(up, rng)
         kept, coordinates = _turn_and_voxelize(cloud, rotation, self.voxel_size)
@@ -238,7 +238,7 @@ class NetworkInput:
 def _turn_and_voxelize(
     cloud: Cloud, rotation: NDArray[np.float64], voxel_size: float
 ) -> tuple[PointCloud, NDArray[np.int32]]:
-    """Turn a cloud about its mean, as the released code does (translation = -R @ mean)."""
+    """Rotate a cloud about its mean, as the released code does (translation = -R @ mean)."""
     if isinstance(cloud, DepthCloud):
         return cloud.voxelize(rotation, voxel_size)
     rows, coordinates = voxelize(_turned(cloud.points, rotation), voxel_size)

@@ -1,4 +1,4 @@
-"""Pairs that are too large for memory: both views cut to one region of the world."""
+"""Cropping of pairs that are too large for memory: both views keep one region of the world."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from pointcontrast.types import PairSample, VoxelizedView
 
 
 def crop_pair(sample: PairSample, max_voxels: int, rng: np.random.Generator) -> PairSample:
-    """Cut a pair's views to at most ``max_voxels`` voxels each, about a match of theirs.
+    """Crop a pair's views to at most ``max_voxels`` voxels each, about one of their matches.
 
-    The match is drawn evenly. Both views keep what lies in the same open ball about it, the largest
-    that holds no more of either view; so what the two still share keeps its matches, and they are
+    The match is drawn uniformly. Both views keep the voxels in the same open ball about it, the
+    largest with at most ``max_voxels`` of either view. Matches within the ball are kept, and are
     those that :func:`~pointcontrast.data.correspondences.find_correspondences` would find in the
-    views as cut. A choice of ours: the released code has no such limit.
+    cropped views. The released code has no limit.
 
     Args:
-        sample: the pair; one without a match comes back as it is, to be left out of its batch.
-        max_voxels: at least 1.
-        rng: the source of randomness; a pair that is small enough draws nothing.
+        sample: Pair of views; one without a match is returned as it is, to be left out of its
+            batch.
+        max_voxels: Largest number of voxels per view, at least 1.
+        rng: Source of randomness; a pair that is small enough draws nothing.
 
     Returns:
-        The pair, ``is_cropped`` if it was too large.
+        The pair, with ``is_cropped`` if it was too large.
     """
     sizes = [len(view.points) for view in (sample.view0, sample.view1)]
     if max(sizes) <= max_voxels or len(sample.correspondences) == 0:
@@ -50,7 +51,7 @@ def _squared_distances(
 
 
 def _first_outside(distances: NDArray[np.float64], count: int) -> float:
-    """The distance that as many points, or fewer where some are equal, lie below."""
+    """Return the distance below which at most ``count`` points lie (fewer where some tie)."""
     return np.inf if len(distances) <= count else float(np.partition(distances, count)[count])
 
 
@@ -65,7 +66,7 @@ def _renumbered(
     kept: tuple[NDArray[np.int64], NDArray[np.int64]],
     sizes: list[int],
 ) -> NDArray[np.int64]:
-    """The matches of which both ends are kept, in the rows as they are now."""
+    """Return the matches with both ends kept, in the new row numbers."""
     columns = []
     for column, (rows, size) in enumerate(zip(kept, sizes, strict=True)):
         number = np.full(size, -1, np.int64)

@@ -1,4 +1,4 @@
-"""Pairs of views to training samples: what a worker process of the data loader does."""
+"""Pairs of views to training samples: the work of a data loader's processes."""
 
 from __future__ import annotations
 

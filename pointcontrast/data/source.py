@@ -1,4 +1,4 @@
-"""What makes the folder of data where it is not there."""
+"""The contract of a source of data: it makes a folder of data where there is none."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 
 class DataSource(ABC):
-    """Named by import path under ``data.source`` in a configuration."""
+    """A source of data, named by import path under ``data.source`` in a configuration."""
 
     @abstractmethod
     def prepare(self, root: Path) -> None:
-        """Make or complete the folder ``root``; quick where it is complete."""
+        """Make or complete the folder ``root``; return quickly where it is complete."""

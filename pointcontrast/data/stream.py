@@ -1,4 +1,4 @@
-"""Randomness that depends on numbers alone: the stream of training samples, and seeds."""
+"""The stream of training samples, and seeds: randomness that depends on numbers alone."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
 SampleKey = tuple[int, int]
-"""(epoch, index of the sample): with the seed, all that decides a sample."""
+"""(epoch, index of the sample); with the seed it determines a sample."""
 
 
 class SampleStream(Sampler[list[SampleKey]]):
-    """Batches of sample keys: every epoch is one permutation of the samples, cut among the ranks.
+    """Batches of sample keys: each epoch is a permutation of the samples, divided among the ranks.
 
-    Step s of rank r takes the places (s * num_ranks + r) * batch_size onwards of the stream of
-    permutations, so that no sample comes twice in an epoch whatever the number of ranks, a batch
-    may span two epochs, and a run resumed at step s goes on as if it had never stopped. (The
+    Step s of rank r takes the places from (s * num_ranks + r) * batch_size on in the stream of
+    permutations. So no sample comes twice in an epoch whatever the number of ranks, a batch may
+    span two epochs, and a run resumed at step s continues as if it had never stopped. (The
     released sampler, PointContrast ``pretrain/pointcontrast/lib/data_sampler.py``, does not keep
     the ranks' permutations equal after the first.)
     """
@@ -37,13 +37,13 @@ class SampleStream(Sampler[list[SampleKey]]):
         """Describe the stream.
 
         Args:
-            num_samples: samples in the data.
-            batch_size: samples a rank and step.
-            num_steps: steps of the whole run; the stream's length.
-            seed: of the permutations.
-            first_step: steps done before, by a run that is resumed; the iterator starts there.
-            rank: this process.
-            num_ranks: all processes.
+            num_samples: Samples in the data.
+            batch_size: Samples per rank and step.
+            num_steps: Steps of the whole run; the stream's length.
+            seed: Seed of the permutations.
+            first_step: Steps done before, by a run that is resumed; the iterator starts there.
+            rank: Number of this process.
+            num_ranks: Number of processes.
         """
         self.num_samples = num_samples
         self.batch_size = batch_size
@@ -54,14 +54,14 @@ class SampleStream(Sampler[list[SampleKey]]):
         self.num_ranks = num_ranks
 
     def __len__(self) -> int:
-        """Steps of the whole run, those before ``first_step`` included.
+        """Return the steps of the whole run, including those before ``first_step``.
 
         Lightning counts a resumed run's steps from where it stopped up to this.
         """
         return self.num_steps
 
     def __iter__(self) -> Iterator[list[SampleKey]]:
-        """The batches from ``first_step`` on."""
+        """Yield the batches from ``first_step`` on."""
         for step in range(self.first_step, self.num_steps):
             place = (step * self.num_ranks + self.rank) * self.batch_size
             yield [self._key(place + offset) for offset in range(self.batch_size)]
@@ -77,7 +77,7 @@ def _permutation(num_samples: int, seed: int, epoch: int) -> NDArray[np.int64]:
 
 
 def mixed_seed(*numbers: int) -> int:
-    """One seed of many numbers, 0 to 2**63 - 1: for what is drawn by torch."""
+    """Combine numbers into one seed for PyTorch's generators, 0 to 2**63 - 1."""
     mixed = 0
     for number in numbers:
         mixed = (mixed * 1_000_003 + number + 1) % 2**63

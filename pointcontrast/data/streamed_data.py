@@ -1,4 +1,4 @@
-"""Streams of batches, cut among ranks: what the data modules of both trainings share."""
+"""Streams of batches, divided among ranks: the base of both trainings' data modules."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ BatchT = TypeVar("BatchT")
 
 
 class StreamedDataModule(pl.LightningDataModule, ABC, Generic[DatasetT, BatchT]):
-    """Training samples as one stream cut among ranks; validation samples one a batch.
+    """Training samples as one stream divided among ranks; validation samples one per batch.
 
     A subclass chooses its samples in :meth:`choose` and collates them in :meth:`loader`.
     """
 
     validation_epoch: ClassVar[int] = 0
-    """The epoch in the keys of validation samples."""
+    """Epoch in the keys of validation samples."""
 
     def __init__(
         self, batch_size: int, total_batch_size: int | None, num_workers: int, seed: int
     ) -> None:
-        """Keep what streams are made of; see the subclasses' ``__init__``.
+        """Store the arguments; see the subclasses' ``__init__``.
 
         Raises:
-            InputError: a size is less than 1.
+            InputError: A size is less than 1.
         """
         super().__init__()
         check_batch_sizes(batch_size, total_batch_size)
@@ -49,21 +49,21 @@ class StreamedDataModule(pl.LightningDataModule, ABC, Generic[DatasetT, BatchT])
 
     @abstractmethod
     def choose(self) -> tuple[DatasetT, DatasetT]:
-        """The samples to train on and those to validate on.
+        """Choose the samples to train on and those to validate on.
 
         Raises:
-            InputError: there is nothing to train on, or the data are not as they must be.
+            InputError: There is nothing to train on, or the data are wrong.
         """
 
     @abstractmethod
     def loader(
         self, dataset: DatasetT, batches: Iterable[list[SampleKey]], num_workers: int
     ) -> DataLoader[Any]:
-        """A loader of the batches that the keys name."""
+        """Make a loader of the batches that the keys name."""
 
     @abstractmethod
     def contents(self) -> dict[str, str]:
-        """What ranks must have alike: name -> summary; there after ``setup``."""
+        """Return summaries, by name, of the data that all ranks must share; after ``setup``."""
 
     def setup(self, stage: str) -> None:
         """Choose the samples, once.
@@ -75,34 +75,34 @@ class StreamedDataModule(pl.LightningDataModule, ABC, Generic[DatasetT, BatchT])
             self._chosen = self.choose()
 
     def start_importing(self) -> None:
-        """Have what data workers need imported while the run is still starting."""
+        """Import the modules of data workers in the background while the run is starting."""
         if self.num_workers:
             worker_context(type(self.train_dataset).__module__)
 
     @property
     def train_dataset(self) -> DatasetT:
-        """What to train on; there after ``setup``."""
+        """The samples to train on; call ``setup`` first."""
         assert self._chosen is not None, "call setup first"
         return self._chosen[0]
 
     @property
     def validation_dataset(self) -> DatasetT:
-        """What to validate on; there after ``setup``, perhaps empty."""
+        """The samples to validate on, perhaps none; call ``setup`` first."""
         assert self._chosen is not None, "call setup first"
         return self._chosen[1]
 
     @property
     def samples_a_rank(self) -> int:
-        """Samples that this process takes a step.
+        """Samples per step of this process.
 
         Raises:
-            InputError: the number of processes does not divide total_batch_size.
+            InputError: The number of processes does not divide total_batch_size.
         """
         num_ranks = 1 if self.trainer is None else self.trainer.world_size
         return samples_a_rank(self.batch_size, self.total_batch_size, num_ranks)
 
     def train_dataloader(self) -> DataLoader[BatchT]:
-        """The stream of batches, from the step at which the run stands."""
+        """Make the loader of the stream of batches, from the run's current step on."""
         assert self.trainer is not None
         stream = training_stream(
             self.trainer, len(self.train_dataset), self.samples_a_rank, self.seed
@@ -110,7 +110,7 @@ class StreamedDataModule(pl.LightningDataModule, ABC, Generic[DatasetT, BatchT])
         return self.loader(self.train_dataset, stream, self.num_workers)
 
     def val_dataloader(self) -> DataLoader[BatchT]:
-        """The validation samples, one a batch, always the same; each rank has every so many."""
+        """Make the loader of the rank's validation samples, one per batch, always the same."""
         rank, num_ranks = (
             (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
         )
@@ -123,9 +123,9 @@ class StreamedDataModule(pl.LightningDataModule, ABC, Generic[DatasetT, BatchT])
         return self.num_workers
 
     def calibration_dataloader(self, num_batches: int) -> DataLoader[BatchT]:
-        """The first batches of the training stream: what batch norm is recalibrated on.
+        """Make the loader of the first training batches, on which batch norm is recalibrated.
 
-        The same on all ranks, and of the size that batch norm sees in training.
+        They are the same on all ranks, and of the size that batch norm sees in training.
         """
         stream = SampleStream(
             len(self.train_dataset), self.samples_a_rank, num_batches, seed=self.seed

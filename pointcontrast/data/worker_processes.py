@@ -1,9 +1,9 @@
-"""Processes that load data: forked from one that has imported all they need and computes nothing.
+"""Processes that load data: forks of a server that has imported all modules and computes nothing.
 
 A fresh interpreter takes seconds to import PyTorch, and a fork of the training process may
-deadlock, for OpenMP and Open3D have started threads in it. So a server
-(``multiprocessing.forkserver``) imports once, and every worker of every loader is a fork of it:
-there at once, and its memory is shared until it is written to. Windows has no fork, and the
+deadlock, because OpenMP and Open3D have started threads in it. So a server
+(``multiprocessing.forkserver``) imports once, and every worker of every loader is a fork of it: it
+starts at once, and its memory is shared until it is written to. Windows has no fork, and the
 libraries of macOS may not survive one: workers start anew there.
 """
 
@@ -18,15 +18,15 @@ from multiprocessing import resource_tracker
 from multiprocessing.context import BaseContext
 
 STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1")
-"""Terminals and SLURM send them to all processes; the run ends its workers when it is ready."""
+"""Signals that terminals and SLURM send to all processes; the run ends its workers itself."""
 
 
 def worker_context(module: str) -> BaseContext:
-    """The context in which a loader starts its workers.
+    """Return the context in which a loader starts its workers.
 
     Args:
-        module: the dataset's; it and what this process has imported of this project are imported
-            in the server (the first call of a process decides).
+        module: Module of the dataset. The server imports it and the modules of this project that
+            this process has imported (the first call of a process decides).
     """
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
@@ -37,8 +37,8 @@ def worker_context(module: str) -> BaseContext:
     loaded = [name for name in sys.modules if name.partition(".")[0] in packages]
     forkserver.set_forkserver_preload([*loaded, module])
     resource_tracker.ensure_running()  # by itself: it unblocks signals when it starts
-    # Blocked for the server, and so for all its forks, from their first moment on; what comes for
-    # this process meanwhile is delivered after.
+    # Blocked in the server, and so in all its forks, from the start; signals that arrive for this
+    # process meanwhile are delivered after.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _stop_signals())
     try:
         forkserver.ensure_running()
@@ -48,7 +48,7 @@ def worker_context(module: str) -> BaseContext:
 
 
 def prepare_worker(_: int) -> None:
-    """Called first in each worker: leave signals to the run, and end when it does.
+    """Initialise a worker: leave signals to the run, and end when the run ends.
 
     A fork has the signals blocked already; a worker that was started anew has not.
     """
@@ -58,7 +58,7 @@ def prepare_worker(_: int) -> None:
 
 
 def _end_with_the_run() -> None:
-    """A killed run tells nobody, and the server that forked this process waits for its forks."""
+    """End this process after its run: a killed run tells nobody, and the server waits for forks."""
     run = multiprocessing.parent_process()
     assert run is not None
     run.join()

@@ -1,4 +1,4 @@
-"""Where pairs of registered views come from: one :class:`PairReader` a file."""
+"""Readers of pairs of registered views: one :class:`PairReader` per file."""
 
 from pointcontrast.data.pair_readers.authors_pairs import AuthorsPairs
 from pointcontrast.data.pair_readers.pair_reader import PairReader

@@ -1,9 +1,9 @@
 """Pairs in the format of the released code: ``.npz`` clouds and a text file that lists them.
 
-As PointContrast ``pretrain/data_preprocess/scannet_pair`` at commit 47e8682 leaves them:
-``point_cloud_extractor.py`` writes one ``<frame>.npz`` a frame with the key ``pcd``, (N, 3)
-float64 world metres at the depth image's full resolution, and ``generate_list.py`` lists
-``<npz> <npz> <overlap>`` a line. They are served at full resolution, as the authors train on them.
+As PointContrast ``pretrain/data_preprocess/scannet_pair`` at commit 47e8682 writes them:
+``point_cloud_extractor.py`` writes one ``<frame>.npz`` per frame with the key ``pcd``, (N, 3)
+float64 world metres at the depth image's full resolution, and ``generate_list.py`` writes lines of
+``<npz> <npz> <overlap>``. Clouds keep their full resolution, as in the authors' training.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _KEY = "pcd"
 class AuthorsPairs(PairReader):
     """The authors' ``overlap-30-full.txt`` with its ``.npz`` files.
 
-    A pair's scene is the folder of its files, relative to the root; a view's number is the place
-    of its file among the ``.npz`` of that folder in natural order (75 before 100).
+    A pair's scene is the folder of its files, relative to the root. A view's number is the position
+    of its file among the ``.npz`` files of that folder in natural order (75 before 100).
     """
 
     def __init__(
@@ -39,24 +39,24 @@ class AuthorsPairs(PairReader):
         list_file: str = "overlap-30-full.txt",
         up: tuple[float, float, float] = (0.0, 0.0, 1.0),
     ) -> None:
-        """Say where the list is and what the files do not tell.
+        """Store the settings.
 
         Args:
-            list_file: the list, relative to ``data.root``. Its own paths may be relative to the
-                root, or have leading folders that the root does not (``data_f25/`` in the
-                authors' example; in a list of one's own, the folder that its scripts were run
-                in): those are dropped, as many as the first line needs.
-            up: (3,) the up direction of all scenes, for rotations about the vertical. The
-                format does not state it; ScanNet's scans have z up.
+            list_file: Path of the list, relative to ``data.root``. Paths in the list may be
+                relative to the root, or have leading folders that the root lacks (``data_f25/`` in
+                the authors' example, or the folder that the authors' scripts were run in). These
+                are dropped, as many as the first line needs.
+            up: Up direction of all scenes, (3,), for rotations about the vertical. The format does
+                not state it; ScanNet's scans have z up.
 
         Raises:
-            InputError: ``up`` is no direction.
+            InputError: ``up`` is not a direction.
         """
         self.list_file = list_file
         self.up = given_up(up, np.empty((0, 3))).direction
 
     def list_pairs(self, root: Path, features: tuple[FeatureName, ...]) -> list[Pair]:
-        """The list's pairs in its order; every file that it names is seen to be there."""
+        """Read the list's pairs in its order, and check that every file in it exists."""
         _refuse_absent(features)
         path = root / self.list_file
         try:
@@ -86,7 +86,7 @@ class AuthorsPairs(PairReader):
         features: tuple[FeatureName, ...],
         rng: np.random.Generator,
     ) -> RegisteredViews:
-        """Two clouds, whole; nothing is random, and the floor is not known (0)."""
+        """Read two whole clouds; nothing is random, and the unknown floor height is 0."""
         _refuse_absent(features)
         folder = root / pair.scene
         names = _frames(folder)
@@ -95,7 +95,7 @@ class AuthorsPairs(PairReader):
 
 
 class _ListedFiles:
-    """Finds the files that a list names, each folder looked at once."""
+    """Find the files that a list names, reading each folder once."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -103,7 +103,7 @@ class _ListedFiles:
         self._folders: dict[str, tuple[str, dict[str, int]]] = {}
 
     def find(self, name: str, where: str) -> tuple[str, int]:
-        """The scene and the view's number of a file."""
+        """Return the scene and the view's number of a file."""
         folder, _, file = name.rpartition("/")
         if folder not in self._folders:
             scene = self._scene(PurePosixPath(name), where)
@@ -118,7 +118,7 @@ class _ListedFiles:
         return scene, frames[file]
 
     def _scene(self, name: PurePosixPath, where: str) -> str:
-        """The folder of a file below the root, in the root's own terms."""
+        """Return the folder of a file, relative to the root."""
         if ".." in name.parts:
             raise InputError(f"{where} names {name}, which leads out of {self._root}; refused")
         if self._num_dropped is None:
@@ -129,7 +129,7 @@ class _ListedFiles:
         return PurePosixPath(*kept).as_posix()
 
     def _leading_folders(self, name: PurePosixPath, where: str) -> int:
-        """How many leading folders of a path the root does not have."""
+        """Return the number of leading folders of a path that the root lacks."""
         for dropped in range(1 if name.is_absolute() else 0, len(name.parts)):
             if (self._root / PurePosixPath(*name.parts[dropped:])).is_file():
                 return dropped
@@ -140,7 +140,7 @@ class _ListedFiles:
 
 
 def _split(path: Path, lines: list[str]) -> Iterator[tuple[str, list[str]]]:
-    """The words of each line that is not empty, and the line's place for messages."""
+    """Yield the place of each non-empty line, for messages, and its words."""
     for number, line in enumerate(lines, start=1):
         words = line.split()
         if not words:
@@ -172,7 +172,7 @@ def _refuse_absent(features: tuple[FeatureName, ...]) -> None:
 
 
 def _list_frames(folder: Path) -> tuple[str, ...]:
-    """The ``.npz`` of a folder in natural order."""
+    """List the ``.npz`` files of a folder in natural order."""
     try:
         names = [path.name for path in folder.iterdir() if path.suffix == ".npz"]
     except OSError:
@@ -182,12 +182,12 @@ def _list_frames(folder: Path) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def _frames(folder: Path) -> tuple[str, ...]:
-    """:func:`_list_frames`, kept: there is one for each scene."""
+    """Cache :func:`_list_frames`; there is one list per scene."""
     return _list_frames(folder)
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """A sort key by which 75 comes before 100."""
+    """Return a sort key that puts 75 before 100."""
     words = re.split(r"(\d+)", name)
     return [(int(word), "") if word.isdecimal() else (-1, word) for word in words]
 

@@ -1,4 +1,4 @@
-"""The contract between a kind of pair data and the training that eats it."""
+"""The contract between a kind of pair data and the training on it."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from pointcontrast.types import Pair, RegisteredViews
 
 
 class PairReader(ABC):
-    """Named by import path under ``data.pairs`` in a configuration.
+    """A reader of pairs, named by import path under ``data.pairs`` in a configuration.
 
     A reader holds its settings and no open file: data loaders pickle it for their workers, which
-    open what they need at the first read.
+    open files at the first read.
 
     Attributes:
-        views_are_fixed: whether view i of a scene is the same points in every epoch. Only then
-            can views be held out for validation; otherwise it must be scenes.
+        views_are_fixed: Whether view i of a scene has the same points in every epoch. Only then
+            can views be held out for validation; otherwise scenes must be.
     """
 
     views_are_fixed: ClassVar[bool] = True
 
     @abstractmethod
     def list_pairs(self, root: Path, features: tuple[FeatureName, ...]) -> list[Pair]:
-        """All pairs below ``root``, always in the same order.
+        """List all pairs below ``root``, always in the same order.
 
         Args:
-            root: the folder that ``data.root`` names.
-            features: what the network is to be fed, so that data without it is refused before
-                the training and not in it.
+            root: Folder that ``data.root`` names.
+            features: Input features of the network; data without them is refused before the
+                training.
 
         Raises:
-            InputError: the data is not there, is wrong, or lacks one of ``features``; the
-                message names the file.
+            InputError: The data is missing, is wrong, or lacks one of ``features``; the message
+                names the file.
         """
 
     @abstractmethod
@@ -47,15 +47,16 @@ class PairReader(ABC):
         features: tuple[FeatureName, ...],
         rng: np.random.Generator,
     ) -> RegisteredViews:
-        """The two views of a pair.
+        """Read the two views of a pair.
 
         Args:
-            root: as in :meth:`list_pairs`.
-            pair: one of those that it gave.
-            features: the colours and normals that they need must come along, others need not.
-            rng: the only source of randomness, fresh for each sample; not the one that augments
-                the views, so that what is drawn here changes nothing there.
+            root: Folder that ``data.root`` names.
+            pair: Pair of :meth:`list_pairs`.
+            features: Input features of the network; the views must have the colours and normals
+                that these need, and may lack others.
+            rng: Source of all randomness, fresh for each sample and independent of the one that
+                augments the views.
 
         Raises:
-            InputError: a file is missing or damaged; the message names it.
+            InputError: A file is missing or damaged; the message names it.
         """

@@ -1,4 +1,4 @@
-"""Pairs cut from whole scans as they are needed: no frames, no view store, no overlaps on disk."""
+"""Pairs cut from whole scans during training: no frames, view stores or overlaps on disk."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pointcontrast.recordings.reconstruction.simulated_camera import DepthCamera
 from pointcontrast.recordings.reconstruction.simulated_walk import draw_looks
 from pointcontrast.types import OVERLAP_THRESHOLD, Pair, PointCloud, RegisteredViews
 
-_CAMERA_MARGIN = 0.05  # what the coarse picture of a camera may be wrong by in an overlap
+_CAMERA_MARGIN = 0.05  # error of an overlap from the coarse picture of a camera
 
 Visibility = Literal["all", "camera"]
 
@@ -27,9 +27,9 @@ Visibility = Literal["all", "camera"]
 class SceneCrops(PairReader):
     """Two overlapping random pieces of one scan, from folders of labelled scenes.
 
-    Labels are not looked at. The points of a piece are the scan's own: both views hold the same
-    points where they overlap, which two depth frames never do; what differs is the cut, the
-    voxels (each view is rotated for itself) and, with ``visibility: camera``, what is hidden.
+    Labels are ignored. The points of a piece are the scan's own: both views hold the same points
+    where they overlap, which two depth frames never do. They differ in the cut, the voxels (each
+    view is rotated independently) and, with ``visibility: camera``, the hidden points.
     """
 
     views_are_fixed: ClassVar[bool] = False
@@ -43,25 +43,30 @@ class SceneCrops(PairReader):
         min_overlap: float = OVERLAP_THRESHOLD,
         max_attempts: int = 10,
     ) -> None:
-        """Say how to cut.
+        """Store the settings.
 
         Args:
-            pairs_per_scene: pairs a scan and epoch, each cut anew in every epoch.
+            pairs_per_scene: Pairs per scan and epoch, each cut anew in every epoch.
             visibility: ``all`` takes all points of a ball about a random point of the scan;
-                ``camera`` what a depth camera sees (60 by 47 degrees, 0.4 m to ``max_range``)
-                that stands 1.2 to 1.8 m above a free place of the floor. A scan without such a
-                place, a closet say, is cut into balls all the same.
-            radius: of the balls, smallest and largest, metres.
-            max_range: of the cameras, metres.
-            min_overlap: of the two pieces, by the authors' definition.
-            max_attempts: draws of the second piece before it is put where the first is.
+                ``camera`` takes the points that a depth camera (60 by 47 degrees, 0.4 m to
+                ``max_range``) sees from 1.2 to 1.8 m above a free place of the floor. A scan
+                without a free place, for example a closet, is cut into balls.
+            radius: Smallest and largest radius of the balls, metres.
+            max_range: Range of the cameras, metres.
+            min_overlap: Smallest overlap of the two pieces, by the authors' definition.
+            max_attempts: Draws of the second piece before it is cut at the place of the first.
 
         Raises:
-            InputError: a value is out of range; the message names it.
+            InputError: A value is out of range; the message names it.
         """
         for name, value, good, wanted in (
             ("pairs_per_scene", pairs_per_scene, pairs_per_scene >= 1, "at least 1"),
-            ("radius", radius, 0 < radius[0] <= radius[1], "two positive lengths, rising (metres)"),
+            (
+                "radius",
+                radius,
+                0 < radius[0] <= radius[1],
+                "two ascending lengths in metres",
+            ),
             ("max_range", max_range, max_range > DepthCamera.nearest, "above 0.4 (metres)"),
             ("min_overlap", min_overlap, 0 < min_overlap < 1, "above 0 and below 1"),
             ("max_attempts", max_attempts, max_attempts >= 1, "at least 1"),
@@ -76,7 +81,7 @@ class SceneCrops(PairReader):
         self.max_attempts = max_attempts
 
     def list_pairs(self, root: Path, features: tuple[FeatureName, ...]) -> list[Pair]:
-        """``pairs_per_scene`` pairs of each scan; their overlap is the least that it can be."""
+        """List ``pairs_per_scene`` pairs of each scan, with the smallest overlap they may have."""
         folders = find_labelled_scenes(root)
         if "normal" in features:
             for folder in folders:
@@ -95,7 +100,7 @@ class SceneCrops(PairReader):
         features: tuple[FeatureName, ...],
         rng: np.random.Generator,
     ) -> RegisteredViews:
-        """Cut two pieces; which ones depends on ``rng`` alone, not on the pair's numbers."""
+        """Cut two pieces; ``rng`` alone decides which, not the pair's numbers."""
         scan = open_scan(root / pair.scene)
         looks = self.visibility == "camera" and len(scan.places)
         rows0, rows1 = (self._cut_looks if looks else self._cut_balls)(scan, rng)
@@ -123,14 +128,14 @@ class SceneCrops(PairReader):
 
 @lru_cache(maxsize=128)
 def open_scan(folder: Path) -> Scan:
-    """A labelled scene as a scan, kept: its points stay in the file, memory-mapped.
+    """Open a labelled scene as a scan and keep it; its points stay in the file, memory-mapped.
 
     Raises:
-        InputError: as :func:`pointcontrast.labelled_scene.read_labelled_scene`; NaN too.
+        InputError: The scene is missing or damaged, or has NaN points; the message names the file.
     """
     scene = read_labelled_scene(folder, check_values=False)  # not again at each step
     normals = None if scene.normal is None else scene.normal.view(np.ndarray)
-    # Plain arrays are quicker to slice than memmaps.
+    # plain arrays slice faster than memmaps
     cloud = PointCloud(scene.coord.view(np.ndarray), scene.color.view(np.ndarray), normals)
     try:
         return Scan.of(cloud, scene.up)
@@ -149,7 +154,7 @@ def _require_normals(folder: Path) -> None:
 def _piece(
     cloud: PointCloud, rows: NDArray[np.int64], features: tuple[FeatureName, ...]
 ) -> PointCloud:
-    """The points at ``rows``, with what the features need: the rest stays on disk."""
+    """Return the points at ``rows`` with the arrays that the features need."""
     return PointCloud(
         cloud.points[rows],
         cloud.colors[rows] if cloud.colors is not None and "color" in features else None,

@@ -1,4 +1,4 @@
-"""Pairs of prepared scenes: what ``tools/prepare_pairs.py`` makes."""
+"""Pairs of prepared scenes, as ``tools/prepare_pairs.py`` writes them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from pointcontrast.types import Pair, RegisteredViews
 
 
 class StoredPairs(PairReader):
-    """View stores with ``pairs.parquet`` beside them; the default."""
+    """View stores in a folder with ``pairs.parquet``; the default."""
 
     def list_pairs(self, root: Path, features: tuple[FeatureName, ...]) -> list[Pair]:
-        """The pair list; which features a scene holds shows when it is read."""
+        """Read the pair list; whether a scene has the features shows when it is read."""
         if not (root / PAIRS_FILE).exists():
             raise InputError(
                 f"data.root {root} holds no {PAIRS_FILE}; make it with "
@@ -34,7 +34,7 @@ class StoredPairs(PairReader):
         features: tuple[FeatureName, ...],
         rng: np.random.Generator,
     ) -> RegisteredViews:
-        """Two views of the store, as it gives them; nothing is random."""
+        """Read two views from the store; nothing is random."""
         store = open_store(root / pair.scene)
         view0, view1 = (
             store.read(view, colors="color" in features, normals="normal" in features)
@@ -45,5 +45,5 @@ class StoredPairs(PairReader):
 
 @lru_cache(maxsize=64)
 def open_store(path: Path) -> ViewStore:
-    """A view store, kept open: a process reads from few scenes at a time."""
+    """Open a view store and keep it open: a process reads from few scenes at a time."""
     return ViewStore(path)
