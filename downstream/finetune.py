@@ -39,7 +39,7 @@ from pointcontrast.runs.batch_norm import (
 )
 from pointcontrast.runs.schedules import BatchNormMomentum, PolynomialDecay, Schedule
 from pointcontrast.runs.trained_module import TrainedModule
-from pointcontrast.weights.kernel_order import KernelOrder
+from pointcontrast.weights.formats import KernelOrder
 from pointcontrast.weights.pretrained import local_weights
 
 SCRATCH = "scratch"

@@ -14,7 +14,7 @@ from pointcontrast.backbones import Backbone
 from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.errors import InputError
 from pointcontrast.weights.backbone_file import BackboneMetadata, Weights, read_weights
-from pointcontrast.weights.kernel_order import KernelOrder
+from pointcontrast.weights.formats import KernelOrder
 from pointcontrast.weights.known_classes import import_path
 
 DIFFERENCES = ("voxel_size", "features")

@@ -29,7 +29,7 @@ from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file
 from pointcontrast.sparse import EngineName
 from pointcontrast.weights.foreign import ForeignWeights, read_foreign_weights
-from pointcontrast.weights.kernel_order import KernelOrder
+from pointcontrast.weights.formats import KernelOrder
 from pointcontrast.weights.known_classes import import_path, known_class
 from pointcontrast.weights.model_card import write_model_card
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
@@ -25,12 +25,9 @@ from pointcontrast.weights.backbone_file import (
     save_backbone,
 )
 from pointcontrast.weights.export import spconv_differences, write_minkowski, write_spconv
-from pointcontrast.weights.kernel_order import KernelOrder
+from pointcontrast.weights.formats import KernelOrder, Target
 from pointcontrast.weights.known_classes import import_path
 from pointcontrast.weights.program import NORMALIZES_OUTPUT, POINTCONTRAST, SCENE_CONTEXTS, SPUNET
-
-Target = Literal["backbone", "minkowski", "spconv"]
-SUFFIXES: dict[Target, str] = {"backbone": ".safetensors", "minkowski": ".pth", "spconv": ".pth"}
 
 RELEASED_INPUT = {
     POINTCONTRAST: NetworkInput(0.025, ("ones",), "free", 0.0, 0.0, 0.01),

@@ -11,9 +11,7 @@ from pointcontrast.data.augment import Rotation
 from pointcontrast.data.network_input import NUM_CHANNELS
 from pointcontrast.errors import InputError, run_command
 from pointcontrast.files import sha256
-from pointcontrast.weights.convert import SUFFIXES, GivenFacts, read_network
-from pointcontrast.weights.kernel_order import KernelOrder
-from pointcontrast.weights.model_card import card_path
+from pointcontrast.weights.formats import SUFFIXES, KernelOrder
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,6 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _convert(arguments: argparse.Namespace) -> None:
+    from pointcontrast.weights.convert import GivenFacts, read_network
+    from pointcontrast.weights.model_card import card_path
+
     output, target = arguments.output, arguments.to
     if output.suffix != SUFFIXES[target]:
         raise InputError(f"--output {output} must end in {SUFFIXES[target]} with --to {target}")

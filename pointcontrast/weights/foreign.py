@@ -21,7 +21,8 @@ import torch
 
 from pointcontrast.errors import InputError
 from pointcontrast.weights.architecture import STEM
-from pointcontrast.weights.kernel_order import KernelOrder, find_order, reordered
+from pointcontrast.weights.formats import KernelOrder
+from pointcontrast.weights.kernel_order import find_order, reordered
 from pointcontrast.weights.program import program_of
 from pointcontrast.weights.spconv_layout import STEM as SPCONV_STEM
 from pointcontrast.weights.spconv_layout import from_spconv

@@ -14,8 +14,8 @@ from typing import Literal
 import torch
 
 from pointcontrast.errors import InputError
+from pointcontrast.weights.formats import KernelOrder
 
-KernelOrder = Literal["auto", "hybrid", "hypercube"]
 Tap = tuple[int, int, int]
 
 _BLOCK_KERNEL = re.compile(r"block\d+\.\d+\.conv[123]\.kernel")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -190,3 +192,13 @@ def test_bad_arguments_end_with_one_line_and_a_status(
     assert error.count("\n") == 1
     assert re.search(message, error)
     assert not png.exists()
+
+
+def test_the_help_does_not_import_torch_or_open3d() -> None:
+    code = (
+        "import sys, contextlib; from pointcontrast.pictures.visualize_cli import main\n"
+        "with contextlib.suppress(SystemExit): main(['features', '--help'])\n"
+        "sys.exit(bool({'torch', 'open3d', 'matplotlib'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -192,3 +192,13 @@ def test_the_script_runs(tmp_path: Path) -> None:
     again = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert again.returncode == 2
     assert "exists; give another --output" in again.stderr
+
+
+def test_the_help_does_not_import_torch() -> None:
+    code = (
+        "import sys, contextlib; from pointcontrast.weights.convert_cli import main\n"
+        "with contextlib.suppress(SystemExit): main(['--help'])\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
