@@ -23,6 +23,7 @@ from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.errors import InputError
 from pointcontrast.sparse import EngineName
 from pointcontrast.weights.backbone_file import (
+    BACKBONE,
     NETWORK_FORMAT,
     BackboneMetadata,
     backbone_header,
@@ -152,10 +153,15 @@ def read_network(path: Path, engine: EngineName = "auto") -> FinetunedNetwork:
         InputError: the file is absent, damaged, or not of a finetuned network.
     """
     if path.is_dir():
-        path = path / BEST
+        pretrained = path / BACKBONE
+        path = pretrained if pretrained.exists() and not (path / BEST).exists() else path / BEST
     weights, header = read_safetensors(path)
     if header.get("format") != NETWORK_FORMAT:
-        raise InputError(f"{path} is not a finetuned network; give a {BEST} or {LAST} of a run")
+        raise InputError(
+            f"{path} is a pretrained backbone, which predicts nothing yet: finetune it "
+            f"(tools/finetune.py --model.weights {path}), or take its features with "
+            "pointcontrast.load or tools/features.py"
+        )
     metadata = read_backbone_header(path, header)
     head, target = json.loads(header["head"]), json.loads(header["benchmark"])
     task = json.loads(header.get("task", "{}"))

@@ -123,7 +123,7 @@ class PredictionNetwork:
         self.class_names = finetuned.class_names
         self.predicts: Predicts = self.task.predicts
         self.network_input = finetuned.backbone.network_input
-        self.category_names: tuple[str, ...] | None = (
+        self.category_names: Sequence[str] | None = (
             self.task.category_names if isinstance(self.task, ClassTask) else None
         )
         finetuned.network.to(self.device).eval()
@@ -196,7 +196,7 @@ class PredictionNetwork:
                 boxes = likeliest_of_each(predictor(cloud), min_score)
                 found.append(self._boxes(boxes, upright, clouds.origins[index]))
             else:
-                found.append(self._labels(predictor(cloud), cloud, clouds, index, upright))
+                found.append(self._labels(predictor(cloud), clouds, index))
         return found[0] if clouds.is_single else found
 
     def _check_given(self, clouds: ArrayClouds) -> None:
@@ -238,21 +238,14 @@ class PredictionNetwork:
         """The cloud with z up, as the network's benchmark prepares its own."""
         given = clouds.clouds[index]
         return self.finetuned.preparation.cloud(
-            "points" if clouds.is_single else f"points[{index}]",
+            clouds.name(index),
             _turned(given.points, upright),
             colors=given.colors,
             normals=None if given.normals is None else _turned(given.normals, upright),
             category=category,
         )
 
-    def _labels(
-        self,
-        found: CloudPrediction,
-        cloud: LabelledCloud,
-        clouds: ArrayClouds,
-        index: int,
-        upright: NDArray[np.float64],
-    ) -> Prediction:
+    def _labels(self, found: CloudPrediction, clouds: ArrayClouds, index: int) -> Prediction:
         assert found.probabilities is not None
         if self.predicts == "clouds":
             return CloudLabel(
@@ -262,10 +255,10 @@ class PredictionNetwork:
             )
         assert found.point_classes is not None
         labels, probabilities = found.point_classes, found.probabilities
-        given = clouds.clouds[index]
-        if len(labels) < len(given):  # points were drawn: the others take those of their nearest
-            everything = self.finetuned.preparation.all_points(_turned(given.points, upright))
-            nearest = KDTree(cloud.points).query(everything)[1]
+        everything = clouds.clouds[index].points
+        if len(labels) < len(everything):  # some were drawn: the others take the nearest's
+            rows = self.finetuned.preparation.rows(clouds.name(index), len(everything))
+            nearest = KDTree(everything[rows]).query(everything)[1]
             labels, probabilities = labels[nearest], probabilities[nearest]
         return PointLabels(
             labels=clouds.like_input(index, labels),
@@ -310,18 +303,7 @@ def load(
         InputError: The file is absent, damaged, or not of a finetuned network.
     """
     path = local_weights(source if isinstance(source, str) else Path(source), sha256)
-    if path.is_dir() and not (path / "best.safetensors").exists():
-        if (path / "backbone.safetensors").exists():
-            raise InputError(_not_finetuned(path, source))
     return PredictionNetwork(read_network(path, engine), device)
-
-
-def _not_finetuned(path: Path, source: str | os.PathLike[str]) -> str:
-    return (
-        f"{path} is a pretrained backbone, which predicts nothing yet: finetune it "
-        f"(tools/finetune.py --model.weights {path}), or take its features with "
-        f"pointcontrast.load({str(source)!r})"
-    )
 
 
 def _turned(vectors: NDArray[np.float32], rotation: NDArray[np.float64]) -> NDArray[np.float32]:

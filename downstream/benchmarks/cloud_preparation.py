@@ -72,13 +72,17 @@ class CloudPreparation:
             wanted = (len(places),) if what == "time" else places.shape
             if array is not None and array.shape != wanted:
                 raise InputError(f"{name}: {what} have the shape {array.shape}, not {wanted}")
-        rows = drawn_rows(len(places), self.num_points, scan_generator(name))
+        rows = self.rows(name, len(places))
         arrays = {what: None if array is None else array[rows] for what, array in arrays.items()}
         places = unit_sphere(places[rows]) if self.unit_sphere else places[rows]
         floor = float(places[:, 2].min()) if self.unit_sphere else floor_height(places)
         return LabelledCloud(
             name=name, points=places, floor_height=floor, category=category, **arrays
         )
+
+    def rows(self, name: str, num_points: int) -> NDArray[np.int64] | slice:
+        """Rows of the points of a scan that :meth:`cloud` keeps, ascending."""
+        return drawn_rows(num_points, self.num_points, scan_generator(name))
 
 
 def scan_generator(name: str) -> np.random.Generator:

@@ -43,6 +43,10 @@ class ArrayClouds:
     is_single: bool
     devices: list[torch.device | None]
 
+    def name(self, index: int) -> str:
+        """Name of cloud ``index`` for messages."""
+        return "points" if self.is_single else f"points[{index}]"
+
     def in_input_frame(self, index: int, points: NDArray[np.float32]) -> NDArray[np.floating]:
         """Points of cloud ``index`` in the frame they were given in.
 

@@ -23,10 +23,10 @@ class ColoredPoints:
         segment_colors: Colours of the lines (L, 3), uint8, RGB; given together with ``segments``.
     """
 
-    points: NDArray[np.float32]
+    points: NDArray[np.floating]
     colors: NDArray[np.uint8]
     caption: str = ""
-    segments: NDArray[np.float32] | None = None
+    segments: NDArray[np.floating] | None = None
     segment_colors: NDArray[np.uint8] | None = None
 
     def __getitem__(self, rows: NDArray) -> ColoredPoints:

@@ -25,7 +25,7 @@ def write_point_ply(
     columns: Mapping[str, NDArray[Any]] | None = None,
     edges: NDArray[np.int64] | None = None,
     edge_colors: NDArray[np.uint8] | None = None,
-    faces: NDArray[np.int64] | None = None,
+    faces: NDArray[np.integer] | None = None,
     comments: Sequence[str] = (),
 ) -> None:
     """Write coloured points in the form that viewers expect.
