@@ -44,8 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="predict.py",
         description="Apply a finetuned network to scans. Labels of points: NAME.ply in the colours "
-        "of the classes (a mesh keeps its faces) and NAME.npz with labels and probabilities. Boxes: "
-        "NAME.json, and NAME.ply with the boxes as lines. Classes of shapes: NAME.json.",
+        "of the classes (a mesh keeps its faces), and NAME.npz with labels and probabilities. "
+        "Boxes: NAME.json, and NAME.ply with the boxes as lines. Classes of shapes: NAME.json.",
     )
     add_scan_arguments(parser)
     parser.add_argument(
@@ -152,7 +152,7 @@ def _write_labels(
 def _write_boxes(found: Boxes, scan: SingleScan, stem: Path, up: Sequence[float], png: bool) -> str:
     import numpy as np
 
-    from downstream.predictions.box_picture import box_lines_of_corners, show_boxes
+    from downstream.predictions.box_picture import lines_of_corners, show_boxes
     from downstream.types import DetectedBoxes
     from pointcontrast.files import write_json
     from pointcontrast.pictures.colored_points import ColoredPoints, write_ply
@@ -173,7 +173,7 @@ def _write_boxes(found: Boxes, scan: SingleScan, stem: Path, up: Sequence[float]
     ]
     content = {"up": list(up), "unit": "metre", "yaw_unit": "radian", "boxes": boxes}
     write_json(_path(stem, ".json"), content)
-    segments, colors = box_lines_of_corners(found.corners, found.labels, found.class_names)
+    segments, colors = lines_of_corners(found.corners, found.labels, found.class_names)
     plain = np.full(scan.points.shape, 150, np.uint8) if scan.colors is None else scan.colors
     write_ply(_path(stem, ".ply"), ColoredPoints(scan.points, plain, "", segments, colors))
     if png:

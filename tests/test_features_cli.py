@@ -52,8 +52,8 @@ def test_files_of_a_folder_of_scans(folder: Path, tmp_path: Path) -> None:
     mesh = PlyData.read(str(tmp_path / "out" / "square.ply"))
     assert mesh["vertex"].count == 4
     np.testing.assert_array_equal(np.stack(mesh["face"]["vertex_indices"]), FACES)
-    picture = np.asarray(Image.open(tmp_path / "out" / "room.png"))
-    assert picture.std() > 10
+    with Image.open(tmp_path / "out" / "room.png") as picture:
+        assert np.asarray(picture).std() > 10
 
 
 def test_voxels_are_smaller_and_say_the_same(folder: Path, tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def write_boxes_ply(
 
 def box_lines(
     boxes: NDArray[np.floating], classes: NDArray[np.int64], class_names: Sequence[str]
-) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+) -> tuple[NDArray[np.floating], NDArray[np.uint8]]:
     """The edges of boxes, and a line from each centre to the middle of the front.
 
     Args:
@@ -120,13 +120,19 @@ def box_lines(
     Returns:
         (13 K, 2, 3) float32 metres and (13 K, 3) RGB, box after box.
     """
-    found = corners(boxes)
-    front = found[:, [1, 2, 5, 6]].mean(axis=1)
-    headings = np.stack([np.asarray(boxes)[:, :3], front], axis=1)[:, None]
-    lines = np.concatenate([found[:, EDGES], headings], axis=1)  # (K, 13, 2, 3)
+    return lines_of_corners(corners(boxes).astype(np.float32), classes, class_names)
+
+
+def lines_of_corners(
+    box_corners: NDArray[np.floating], classes: NDArray[np.int64], class_names: Sequence[str]
+) -> tuple[NDArray[np.floating], NDArray[np.uint8]]:
+    """The lines of :func:`box_lines` from corners (K, 8, 3), in their frame and precision."""
+    front = box_corners[:, [1, 2, 5, 6]].mean(axis=1)
+    headings = np.stack([box_corners.mean(axis=1), front], axis=1)[:, None]
+    lines = np.concatenate([box_corners[:, EDGES], headings], axis=1)  # (K, 13, 2, 3)
     palette = np.vstack([palette_of(class_names), UNLABELLED]).astype(np.uint8)
     colors = np.repeat(palette[classes], LINES_PER_BOX, axis=0)  # -1: the last row
-    return lines.reshape(-1, 2, 3).astype(np.float32), colors
+    return lines.reshape(-1, 2, 3), colors
 
 
 def _box_sets(

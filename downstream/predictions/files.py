@@ -8,18 +8,18 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from plyfile import PlyData, PlyElement
 
 from downstream.predictions.class_colors import UNLABELLED, palette_of
 from downstream.releases.scannet.classes import CLASSES, NUM_NYU40, class_rows
 from downstream.releases.scannet.release import check_scan_id
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file
+from pointcontrast.pictures.point_ply import write_point_ply
 
 
 def write_prediction_ply(
     path: Path,
-    points: NDArray[np.float32],
+    points: NDArray[np.floating],
     predictions: NDArray[np.integer],
     class_names: Sequence[str],
     labels: NDArray[np.integer] | None = None,
@@ -51,28 +51,20 @@ def write_prediction_ply(
             f"classes and {len(colors)} colours do not fit together"
         )
     _check_rows(f"{path}: prediction", predictions, -1, num_classes)
-    fields = [(name, "<f4") for name in "xyz"]
-    fields += [(name, "u1") for name in ("red", "green", "blue")] + [("label", "<i4")]
-    fields += [] if labels is None else [("truth", "<i4")]
-    vertices = np.empty(len(points), dtype=fields)
-    for axis, name in enumerate("xyz"):
-        vertices[name] = points[:, axis]
-    palette = np.vstack([colors, UNLABELLED]).astype(np.uint8)
-    for channel, name in enumerate(("red", "green", "blue")):
-        vertices[name] = palette[predictions, channel]  # -1 is the last row
-    vertices["label"] = predictions
+    palette = np.vstack([colors, UNLABELLED]).astype(np.uint8)  # -1 is the last row
+    columns = {"label": predictions.astype(np.int32)}
     if labels is not None:
         _check_rows(f"{path}: label", labels, None, num_classes)
-        vertices["truth"] = np.maximum(labels, -1)
+        columns["truth"] = np.maximum(labels, -1).astype(np.int32)
+    if faces is not None:
+        _check_faces(f"{path}: faces", faces, len(points))
     comments = [
-        f"class {row} {_one_line(name)}, red green blue {' '.join(map(str, palette[row]))}"
+        f"class {row} {name}, red green blue {' '.join(map(str, palette[row]))}"
         for row, name in enumerate(class_names)
     ]
-    elements = [PlyElement.describe(vertices, "vertex")]
-    if faces is not None:
-        elements.append(_face_element(f"{path}: faces", faces, len(points)))
-    with atomic_file(path) as partial:
-        PlyData(elements, comments=comments).write(str(partial))
+    write_point_ply(
+        path, points, palette[predictions], columns=columns, faces=faces, comments=comments
+    )
 
 
 def write_scannet_submission(folder: Path, scan: str, predictions: NDArray[np.integer]) -> Path:
@@ -155,15 +147,12 @@ def zip_scannet_submission(folder: Path) -> Path:
     return path
 
 
-def _face_element(what: str, faces: NDArray[np.integer], num_points: int) -> PlyElement:
-    """The triangles (F, 3) as PLY lists of vertices."""
+def _check_faces(what: str, faces: NDArray[np.integer], num_points: int) -> None:
+    """Refuse faces that are no triangles of the points."""
     if faces.ndim != 2 or faces.shape[1] != 3:
         raise InputError(f"{what} have the shape {faces.shape}, not (F, 3)")
     if faces.size and not 0 <= faces.min() <= faces.max() < num_points:
         raise InputError(f"{what} name vertices outside 0..{num_points - 1}")
-    triangles = np.empty(len(faces), dtype=[("vertex_indices", "<i4", (3,))])
-    triangles["vertex_indices"] = faces
-    return PlyElement.describe(triangles, "face")
 
 
 def _check_rows(what: str, rows: NDArray[np.integer], low: int | None, num_classes: int) -> None:
@@ -173,8 +162,3 @@ def _check_rows(what: str, rows: NDArray[np.integer], low: int | None, num_class
         wrong |= rows < low
     if wrong.any():
         raise InputError(f"{what} {rows[np.argmax(wrong)]} is none of the {num_classes} classes")
-
-
-def _one_line(name: str) -> str:
-    """A name as a PLY header can hold it: ASCII, without line ends."""
-    return " ".join(name.split()).encode("ascii", "backslashreplace").decode("ascii")
