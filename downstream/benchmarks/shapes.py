@@ -16,8 +16,8 @@ from downstream.shapes.shape_set import (
     ShapeSet,
     find_shape_sets,
     read_shape_set,
-    read_splits,
 )
+from downstream.shapes.splits import read_splits
 from downstream.types import LabelledCloud
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import rotation_between

@@ -1,4 +1,4 @@
-"""What a shape and the ``meta.json`` of a shape set must be (``shape_set``)."""
+"""Checks of shapes and of the ``meta.json`` of a shape set."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ OFFSETS = "offsets.npy"
 REDO = "make the shape set again"
 
 DTYPES: dict[str, type[np.generic]] = {"coord": np.float32, "normal": np.float32, "part": np.int32}
-"""The arrays of points that a shape set may have, in the order of its files."""
+"""Arrays of points that a shape set may have, in the order of its files."""
 
 ROW_SHAPES: dict[str, tuple[int, ...]] = {"coord": (3,), "normal": (3,), "part": ()}
 
-_BLOCK = 1 << 16  # rows that are looked at together
+_BLOCK = 1 << 16  # rows checked at a time
 _TYPES: dict[str, type] = {
     "category": str,
     "category_index": int,
@@ -39,16 +39,16 @@ _TYPES: dict[str, type] = {
 
 
 def check_points(where: str, arrays: Mapping[str, NDArray[Any]], num_parts: int) -> None:
-    """Hold the arrays of one shape, or of many one after another, against the format.
+    """Check the arrays of a shape, or of many concatenated shapes.
 
     Args:
-        where: what to call them in the message.
-        arrays: by the names of ``DTYPES``; ``coord`` is there.
-        num_parts: how many part names there are.
+        where: Name of the shapes in messages.
+        arrays: Arrays by the names of ``DTYPES``, with ``coord``.
+        num_parts: Number of part names.
 
     Raises:
-        InputError: another shape or type, no points, NaN, a normal that is neither of unit length
-            nor 0 0 0, or a part that has no name.
+        InputError: An array has another shape or dtype, there are no points, a value is not finite,
+            a normal is neither of unit length nor 0 0 0, or a part has no name.
     """
     num_points = len(arrays["coord"])
     for name, array in arrays.items():
@@ -68,20 +68,20 @@ def check_points(where: str, arrays: Mapping[str, NDArray[Any]], num_parts: int)
 
 
 def check_id(where: str, shape_id: str) -> None:
-    """An id is a name: the part after the ``/`` where splits name a shape.
+    """Check the id of a shape, the part after the ``/`` in splits.
 
     Raises:
-        InputError: it is empty or holds a ``/``.
+        InputError: It is empty or has a ``/``.
     """
     if not shape_id or "/" in shape_id:
-        raise InputError(f"{where}: {shape_id!r} is no id of a shape; {REDO}")
+        raise InputError(f"{where}: {shape_id!r} is not the id of a shape; {REDO}")
 
 
 def read_meta(folder: Path) -> dict[str, Any]:
-    """Read ``meta.json``, with the types and ranges that a reader relies on.
+    """Read ``meta.json`` and check its types and ranges.
 
     Raises:
-        InputError: missing, of another version, or damaged; the message names the key.
+        InputError: The file is missing, of another version, or damaged.
     """
     file = folder / META
     if not file.exists():
@@ -124,10 +124,10 @@ def read_meta(folder: Path) -> dict[str, Any]:
 def check_info(
     where: str, category: int, category_names: Any, part_names: Any, up_axis: str
 ) -> None:
-    """Hold what is true of a whole set against the format.
+    """Check the description of a shape set.
 
     Raises:
-        InputError: a category without a name, a name that is no string, an unknown up axis.
+        InputError: The category has no name, a name is not a string, or the up axis is unknown.
     """
     if not all(isinstance(name, str) for name in [*category_names, *part_names]):
         raise InputError(f"{where}: category_names and part_names must be strings; {REDO}")
@@ -141,12 +141,12 @@ def check_info(
 
 
 def file_facts(path: Path) -> dict[str, Any]:
-    """What ``meta.json`` says of a file: its size and checksum."""
+    """Return the size and checksum of a file, for ``meta.json``."""
     return {"bytes": path.stat().st_size, "sha256": sha256(path)}
 
 
 def _fault(name: str, array: NDArray[Any], num_parts: int) -> str | None:
-    """What is wrong with the values of some rows of an array, in words, or None."""
+    """Describe the first problem of the values of some rows of an array; None if there is none."""
     if name == "part":
         if array.min() < 0 or array.max() >= num_parts:
             return f"holds {array.min()}..{array.max()}, not 0..{num_parts - 1}"

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from downstream.shapes.conversion import ShapeConversion
-from downstream.shapes.shape_set import find_shape_sets, problems_of_shape_set, read_splits
+from downstream.shapes.shape_set import find_shape_sets, problems_of_shape_set
+from downstream.shapes.splits import read_splits
 from pointcontrast.errors import InputError
 from pointcontrast.preparation.conversion_cli import (
     Command,

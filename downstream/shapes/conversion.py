@@ -11,13 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from downstream.shapes.shape_set import (
-    Shape,
-    ShapeSet,
-    ShapeSetInfo,
-    read_shape_set,
-    write_splits,
-)
+from downstream.shapes.shape_set import Shape, ShapeSet, ShapeSetInfo, read_shape_set
+from downstream.shapes.splits import write_splits
 from downstream.shapes.writer import LeftOut, write_shape_set
 from pointcontrast.errors import InputError
 from pointcontrast.files import sweep_leftovers

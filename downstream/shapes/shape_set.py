@@ -1,17 +1,17 @@
-"""The folder of one shape set: many small shapes of one category, one after another.
+"""Folder of a shape set: many small shapes of a category, concatenated.
 
-``coord.npy`` (P, 3) float32, and where they are known ``normal.npy`` (P, 3) float32 and
-``part.npy`` (P,) int32, hold the points of all S shapes; ``offsets.npy`` (S+1,) int64 says where
-each begins: shape s owns rows ``offsets[s]:offsets[s + 1]``. ``meta.json`` holds the ids of the
-shapes, what the numbers mean, and the size and SHA-256 of each file. A folder is there whole or
-not at all. ShapeNet as a folder a shape would be 150,000 files.
+``coord.npy`` (P, 3) float32 and, if known, ``normal.npy`` (P, 3) float32 and ``part.npy`` (P,)
+int32 have the points of all S shapes. ``offsets.npy`` (S+1,) int64 has their boundaries: shape s
+owns rows ``offsets[s]:offsets[s + 1]``. ``meta.json`` has the ids of the shapes, the meaning of the
+numbers, and the size and SHA-256 of each file. A folder is written completely or not at all. With a
+folder per shape, ShapeNet would have 150,000 files.
 
-A converted dataset is a folder of such folders, and ``splits.json``: split -> ``<folder>/<id>``.
+A converted dataset is a folder of shape sets with ``splits.json`` (``splits``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,21 +30,18 @@ from downstream.shapes.checks import (
     read_meta,
 )
 from pointcontrast.errors import InputError
-from pointcontrast.files import read_json, write_json
-
-SPLITS_FILE = "splits.json"
-SPLITS = ("train", "validation", "test")
+from pointcontrast.files import read_json
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """One shape. N points, in its dataset's own unit and frame.
+    """Shape of N points, in the unit and frame of its dataset.
 
     Attributes:
-        id: unique in its set, without ``/``.
-        coord: (N, 3) float32, N >= 1, finite.
-        normal: (N, 3) float32 unit vectors, 0 0 0 where the surface has no direction; or None.
-        part: (N,) int32 rows of the set's ``part_names``; or None.
+        id: Id, unique in its set and without ``/``.
+        coord: Positions (N, 3) float32, finite; N >= 1.
+        normal: Unit normals (N, 3) float32, 0 0 0 where undefined; or None.
+        part: Rows of the set's ``part_names`` (N,) int32; or None.
     """
 
     id: str
@@ -53,25 +50,25 @@ class Shape:
     part: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
-        """The number of points."""
+        """Return the number of points."""
         return len(self.coord)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The arrays that are there, by the names of their files without ``.npy``."""
+        """Return the arrays that are not None, by the names of their files without ``.npy``."""
         return {name: value for name in DTYPES if (value := getattr(self, name)) is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShapeSetInfo:
-    """What is true of all shapes of a set.
+    """Description of a shape set.
 
     Attributes:
-        category: their class, a row of ``category_names``.
-        category_names: the categories of the whole dataset, the same in each of its sets.
-        part_names: the parts of all categories, the same in each set; empty without ``part``.
-        up_axis: a key of :data:`pointcontrast.labelled_scene.UP_AXES`.
-        source: where the shapes come from, for people; plain JSON values.
-        settings: what decides the content, to tell whether it must be made again; JSON values.
+        category: Category of the shapes, a row of ``category_names``.
+        category_names: Categories of the whole dataset, the same in each of its sets.
+        part_names: Parts of all categories, the same in each set; empty without ``part``.
+        up_axis: Up axis, a key of :data:`pointcontrast.labelled_scene.UP_AXES`.
+        source: Origin of the shapes, for information; JSON values.
+        settings: Everything that determines the content, to detect changes; JSON values.
     """
 
     category: int
@@ -84,15 +81,15 @@ class ShapeSetInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class ShapeSet(ShapeSetInfo):
-    """The S shapes of one folder. P points in all; their arrays are memory-mapped, read-only.
+    """Shapes of a folder: S shapes with P points in total, in memory-mapped, read-only arrays.
 
     Attributes:
-        ids: of the shapes, in order.
-        offsets: (S+1,) int64, rising from 0 to P.
-        coord: (P, 3) float32.
-        normal: (P, 3) float32; or None.
-        part: (P,) int32; or None.
-        left_out: id -> reason, of the shapes that could not be used.
+        ids: Ids of the shapes.
+        offsets: Boundaries (S+1,) int64, ascending from 0 to P.
+        coord: Positions (P, 3) float32.
+        normal: Unit normals (P, 3) float32; or None.
+        part: Rows of ``part_names`` (P,) int32; or None.
+        left_out: Id -> reason, for the shapes that could not be used.
     """
 
     ids: tuple[str, ...]
@@ -103,14 +100,14 @@ class ShapeSet(ShapeSetInfo):
     left_out: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        """The number of shapes."""
+        """Return the number of shapes."""
         return len(self.ids)
 
     def shape(self, index: int) -> Shape:
-        """Shape ``index`` of 0..S-1; its arrays are views, read from the disk when touched.
+        """Return shape ``index``, 0..S-1; its arrays are views, read from disk on access.
 
         Raises:
-            IndexError: there is no such shape.
+            IndexError: The index is out of range.
         """
         if not 0 <= index < len(self):
             raise IndexError(f"shape {index} of {len(self)}")
@@ -124,10 +121,10 @@ class ShapeSet(ShapeSetInfo):
 
 
 def read_shape_set(folder: Path) -> ShapeSet:
-    """Open a shape set: its ``meta.json``, headers and offsets are read, its points are not.
+    """Open a shape set. ``meta.json``, array headers and offsets are read, points are not.
 
     Raises:
-        InputError: a file is missing, damaged, or not as :class:`ShapeSet` says.
+        InputError: A file is missing, damaged, or not as :class:`ShapeSet` describes.
     """
     meta = read_meta(folder)
     arrays = {Path(file).stem: _map(folder / file, facts) for file, facts in meta["files"].items()}
@@ -168,7 +165,7 @@ def find_shape_sets(root: Path) -> list[Path]:
     """Find the shape sets directly below ``root``, or ``root`` itself, sorted by name.
 
     Raises:
-        InputError: ``root`` is not a folder, or there is none.
+        InputError: ``root`` is not a folder or has no shape set.
     """
     if not root.is_dir():
         raise InputError(f"{root} is not a folder; give a folder of shape sets")
@@ -186,7 +183,7 @@ def find_shape_sets(root: Path) -> list[Path]:
 
 
 def problems_of_shape_set(folder: Path) -> list[str]:
-    """Read every byte of a shape set and say all that is wrong: values, checksums, files."""
+    """Read every byte of a shape set; return problems of values, checksums and files."""
     try:
         shapes = read_shape_set(folder)
         arrays = {name: value for name in DTYPES if (value := getattr(shapes, name)) is not None}
@@ -206,48 +203,8 @@ def problems_of_shape_set(folder: Path) -> list[str]:
     ]
 
 
-def write_splits(root: Path, splits: Mapping[str, Sequence[str]]) -> None:
-    """Write ``splits.json`` of a folder of shape sets.
-
-    Args:
-        root: the folder.
-        splits: split, one of ``SPLITS`` -> names ``<folder>/<id>``; one that is absent is empty.
-
-    Raises:
-        InputError: an unknown split, a shape that is in two or twice in one, or that no set holds.
-    """
-    _check_splits(root, splits)
-    names = {split: sorted(splits.get(split, ())) for split in SPLITS}
-    write_json(root / SPLITS_FILE, names)
-
-
-def read_splits(root: Path) -> dict[str, tuple[str, ...]]:
-    """Read ``splits.json`` of a folder of shape sets.
-
-    Returns:
-        Each of ``SPLITS`` -> names ``<folder>/<id>``, sorted; some may be empty.
-
-    Raises:
-        InputError: the file is missing or damaged, or names a shape that no set holds.
-    """
-    file = root / SPLITS_FILE
-    if not file.exists():
-        raise InputError(
-            f"{file} does not exist; run the dataset's script of datasets/ again, to its end: it "
-            "keeps what is finished"
-        )
-    splits = read_json(file)
-    if not isinstance(splits, dict) or not all(
-        isinstance(names, list) and all(isinstance(name, str) for name in names)
-        for names in splits.values()
-    ):
-        raise InputError(f"{file} is damaged: it is not lists of names; convert the release again")
-    _check_splits(root, splits)
-    return {split: tuple(splits.get(split, ())) for split in SPLITS}
-
-
 def _map(path: Path, facts: Mapping[str, Any]) -> NDArray[Any]:
-    """One array, mapped into memory, if its size is as ``meta.json`` says."""
+    """Memory-map an array whose size agrees with ``meta.json``."""
     if not path.exists():
         raise InputError(f"{path} is missing; {REDO}")
     size = path.stat().st_size
@@ -257,26 +214,3 @@ def _map(path: Path, facts: Mapping[str, Any]) -> NDArray[Any]:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise InputError(f"{path} is damaged ({error}); {REDO}") from None
-
-
-def _check_splits(root: Path, splits: Mapping[str, Sequence[str]]) -> None:
-    where = root / SPLITS_FILE
-    unknown = [split for split in splits if split not in SPLITS]
-    if unknown:
-        raise InputError(f"{where}: unknown split {unknown[0]!r}, not one of {list(SPLITS)}")
-    held = {
-        f"{folder.name}/{shape_id}"
-        for folder in find_shape_sets(root)
-        for shape_id in read_meta(folder)["ids"]
-    }
-    seen: dict[str, str] = {}
-    for split, names in splits.items():
-        for name in names:
-            if name not in held:
-                raise InputError(
-                    f"{where}: {split} lists {name!r}, which no shape set holds; convert the "
-                    "release again"
-                )
-            if name in seen:
-                raise InputError(f"{where}: {name!r} is in {seen[name]} and again in {split}")
-            seen[name] = split

@@ -1,4 +1,4 @@
-"""Writing a shape set (``shape_set``), one shape at a time."""
+"""Writer of a shape set, one shape at a time."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from pointcontrast.growing_array import GrowingArray
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A shape of the release that cannot be used.
+    """Shape of the release that cannot be used.
 
     Attributes:
-        id: of the shape.
-        reason: one line.
+        id: Id of the shape.
+        reason: Reason, one line.
     """
 
     id: str
@@ -44,14 +44,14 @@ def write_shape_set(folder: Path, shapes: Iterable[Shape | LeftOut], info: Shape
     """Write a shape set, atomically.
 
     Args:
-        folder: replaced if it is there.
-        shapes: taken one by one, so that a generator needs memory for one; each with the same
-            arrays as the first.
-        info: what is true of all.
+        folder: Folder of the set, replaced if it exists.
+        shapes: Shapes, taken one by one, so that a generator needs memory for one only. All have
+            the same arrays.
+        info: Description of the set.
 
     Raises:
-        InputError: a shape that is not as :class:`Shape` says or has other arrays than the first,
-            an id that comes twice, or no shape at all; nothing is written then.
+        InputError: A shape is not as :class:`Shape` describes or has other arrays than the first,
+            an id occurs twice, or there is no shape. Nothing is written then.
     """
     where = f"the shape set for {folder}"
     check_info(where, info.category, info.category_names, info.part_names, info.up_axis)
@@ -80,8 +80,8 @@ def write_shape_set(folder: Path, shapes: Iterable[Shape | LeftOut], info: Shape
 def _write_arrays(
     folder: Path, shapes: Iterable[Shape | LeftOut], where: str, num_parts: int
 ) -> tuple[list[str], dict[str, str], list[int]]:
-    """The arrays of points; returns ids, what was left out, and offsets."""
-    ids: dict[str, None] = {}  # ordered, and quick to look up
+    """Write the arrays; return ids, shapes left out (id -> reason), and offsets."""
+    ids: dict[str, None] = {}  # ordered, with fast look-up
     left_out: dict[str, str] = {}
     offsets = [0]
     growing: dict[str, GrowingArray] = {}

@@ -13,7 +13,7 @@ from downstream.releases.shapenet.shapes import SamplingSettings
 from downstream.releases.shapenet.shapes import convert_release as convert_shapenet
 from downstream.releases.shapenetpart.shapes import convert_release as convert_shapenetpart
 from downstream.releases.sunrgbd.images import ImageSettings, convert_images, find_images
-from downstream.shapes.shape_set import read_splits, write_splits
+from downstream.shapes.splits import read_splits, write_splits
 from tests.releases.shapenet.release import write_shapenet_release
 from tests.releases.shapenetpart.release import write_shapenetpart_release
 

@@ -133,8 +133,8 @@ NAN = np.full((5, 3), np.nan, np.float32)
         (changed(part=np.full(5, -1, np.int32)), r"part holds -1..-1, not 0..2"),
         (changed(part=None), "has other arrays than shape1"),
         (changed(id="shape1"), "two shapes have the id shape1"),
-        (changed(id="a/b"), "'a/b' is no id"),
-        (changed(id=""), "'' is no id"),
+        (changed(id="a/b"), "'a/b' is not the id"),
+        (changed(id=""), "'' is not the id"),
         (
             Shape(
                 id="empty",
@@ -225,8 +225,8 @@ def put(name: str, array: np.ndarray) -> Callable[[Path], None]:
         (put("offsets.npy", np.array([0.0, 5, 6, 46])), "does not divide"),
         (edit("format_version", 2), "version 2, this program reads 1"),
         (edit("ids", ["a", "b", "a"]), "two shapes have the same id"),
-        (edit("ids", ["a", "b", "../c"]), "'../c' is no id"),
-        (edit("ids", ["a", "b", 3]), "is no id"),
+        (edit("ids", ["a", "b", "../c"]), "'../c' is not the id"),
+        (edit("ids", ["a", "b", 3]), "is not the id"),
         (edit("ids", None), "no 'ids' of type list"),
         (edit("category_index", True), "no 'category_index' of type int"),
         (edit("category_index", 5), "category 5 is not a row"),

@@ -11,7 +11,8 @@ import pytest
 from downstream.releases.shapenet.categories import CATEGORY_NAMES, SYNSETS
 from downstream.releases.shapenet.layout import SPLIT_FILE
 from downstream.releases.shapenet.shapes import SamplingSettings, convert_release
-from downstream.shapes.shape_set import problems_of_shape_set, read_shape_set, read_splits
+from downstream.shapes.shape_set import problems_of_shape_set, read_shape_set
+from downstream.shapes.splits import read_splits
 from pointcontrast.errors import InputError
 from pointcontrast.preparation.workers import Workers
 from tests.helpers.converters import contents

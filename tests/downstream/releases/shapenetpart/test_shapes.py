@@ -14,7 +14,8 @@ import pytest
 from downstream.releases.shapenetpart.categories import CATEGORY_NAMES, PART_NAMES, SYNSETS
 from downstream.releases.shapenetpart.layout import LISTS
 from downstream.releases.shapenetpart.shapes import convert_release
-from downstream.shapes.shape_set import problems_of_shape_set, read_shape_set, read_splits
+from downstream.shapes.shape_set import problems_of_shape_set, read_shape_set
+from downstream.shapes.splits import read_splits
 from pointcontrast.errors import InputError
 from pointcontrast.preparation.workers import Workers
 from tests.helpers.converters import contents

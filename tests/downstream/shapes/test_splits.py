@@ -12,9 +12,8 @@ from downstream.shapes.shape_set import (
     Shape,
     ShapeSetInfo,
     find_shape_sets,
-    read_splits,
-    write_splits,
 )
+from downstream.shapes.splits import read_splits, write_splits
 from downstream.shapes.writer import write_shape_set
 from pointcontrast.errors import InputError
 
