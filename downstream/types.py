@@ -13,11 +13,13 @@ The legend of arrays is that of :mod:`pointcontrast.types`. Beyond it:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # lists of labels need no PyTorch
+    import torch
 
 IGNORE = -1
 """The label of what is neither trained on nor scored."""

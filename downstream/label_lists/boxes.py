@@ -1,8 +1,8 @@
-"""Lists of boxes: training on a few labelled boxes of each scene.
+"""Lists of boxes, for training on a few labelled boxes per scene.
 
-The protocol is the limited bounding boxes of ContrastiveSceneContexts for ScanNet: 1, 2, 4 or 7
-boxes a scene. The unlabelled ones are no targets, and points in them vote for nothing
-(``downstream/votenet/datasets/scannet/scannet_detection_dataset.py``, ``sampled_bbox``); so
+The protocol is that of limited bounding boxes in ContrastiveSceneContexts for ScanNet: 1, 2, 4 or 7
+boxes per scene. Unlabelled boxes are not targets, and points in them do not vote
+(``downstream/votenet/datasets/scannet/scannet_detection_dataset.py``, ``sampled_bbox``), so that
 proposals there are trained as background. The script that chose the boxes is not released.
 """
 
@@ -22,22 +22,22 @@ from pointcontrast.errors import InputError
 from pointcontrast.files import read_json, write_json
 
 NUM_BOXES = (1, 2, 4, 7)
-"""Limited bounding boxes of the data-efficient benchmark: boxes a scene."""
+"""Boxes per scene in the data-efficient benchmark (limited bounding boxes)."""
 
 FORMAT = "pointcontrast-boxes"
 FORMAT_VERSION = 1
 
-_REDO = "convert the data as it was then, or make a new list"
+_REDO = "convert the data with the settings of the list, or make a new list"
 
 
 @dataclass(frozen=True)
 class ListedBoxes:
-    """The labelled boxes of one scene.
+    """Labelled boxes of a scene.
 
     Attributes:
-        rows: of the scene's boxes, rising.
-        num_boxes: K, how many boxes the scene had.
-        checksum: of all of them (:func:`box_checksum`).
+        rows: Rows of the scene's boxes, ascending.
+        num_boxes: Number of boxes of the scene.
+        checksum: Checksum of all boxes (:func:`box_checksum`).
     """
 
     rows: tuple[int, ...]
@@ -47,12 +47,12 @@ class ListedBoxes:
 
 @dataclass(frozen=True)
 class BoxList:
-    """The labelled boxes of many scenes.
+    """Labelled boxes of many scenes.
 
     Attributes:
-        scenes: name of a scene -> its boxes.
-        source: where it comes from, for messages.
-        meta: how it was made, JSON values.
+        scenes: Scene name -> labelled boxes.
+        source: Origin of the list, for messages.
+        meta: How the list was made; JSON values.
     """
 
     scenes: Mapping[str, ListedBoxes]
@@ -61,22 +61,21 @@ class BoxList:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The scenes, sorted."""
+        """Names of the scenes, sorted."""
         return tuple(sorted(self.scenes))
 
     def rows(self, name: str, boxes: NDArray[np.float32]) -> NDArray[np.int64]:
-        """The labelled boxes of a scene.
+        """Return the labelled boxes of a scene.
 
         Args:
-            name: of the scene, or a path whose last part is.
-            boxes: (K, 8) all that the benchmark has of it, to find out whether they are those
-                that the list was made for.
+            name: Name of the scene, or a path that ends with it.
+            boxes: All boxes of the scene (K, 8), which must be those that the list was made for.
 
         Returns:
-            (L,) int64 rows of ``boxes``, rising.
+            Rows of ``boxes`` (L,) int64, ascending.
 
         Raises:
-            InputError: the list does not have the scene, or was made for other boxes.
+            InputError: The list does not have the scene, or was made for other boxes.
         """
         key = name if name in self.scenes else name.rpartition("/")[2]
         if key not in self.scenes:
@@ -96,25 +95,28 @@ class BoxList:
 
 
 def box_checksum(boxes: NDArray[np.float32]) -> int:
-    """A number that says which boxes (K, 8) these are, in which order, and not what they are."""
+    """Return a checksum of boxes (K, 8) and their order, which does not reveal them."""
     return zlib.crc32(np.ascontiguousarray(boxes, dtype="<f4").tobytes())
 
 
 def limited_boxes(
     boxes: NDArray[np.float32], num_boxes: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Choose the boxes of a scene that are labelled: evenly among those that have a class.
+    """Choose the labelled boxes of a scene, uniformly among those with a class.
+
+    A smaller choice with the same generator is part of a larger one: both are the beginning of the
+    same permutation.
 
     Args:
-        boxes: (K, 8) of the scene, class below 0 where there is none.
-        num_boxes: how many; all where there are fewer.
-        rng: the beginning of one permutation is taken: a smaller number is part of a larger.
+        boxes: Boxes (K, 8) of the scene; a negative class means none.
+        num_boxes: Number of boxes to choose; all if there are fewer.
+        rng: Source of the permutation.
 
     Returns:
-        (L,) int64 rows, rising.
+        Rows (L,) int64, ascending.
 
     Raises:
-        InputError: the number is not positive.
+        InputError: ``num_boxes`` is not positive.
     """
     if num_boxes < 1:
         raise InputError(f"{num_boxes} labelled boxes must be at least 1")
@@ -122,47 +124,47 @@ def limited_boxes(
 
 
 def keep_boxes(cloud: LabelledCloud, rows: NDArray[np.int64]) -> LabelledCloud:
-    """The cloud as if only some of its boxes had been labelled.
+    """Return the cloud as if only some of its boxes had been labelled.
 
-    Points that voted for the others vote for nothing, or for what is kept of several boxes, in
-    the order of :func:`downstream.boxes.votes.box_rows`. (Of a point in four boxes or more only
-    three are known: what it votes for is then kept of these.)
+    Points in removed boxes only do not vote. A point in several boxes votes for the kept ones, in
+    the order of :func:`downstream.boxes.votes.box_rows`. Of a point in four or more boxes, only
+    three are known; it votes for the kept ones among these.
 
     Args:
-        cloud: with its boxes.
-        rows: (L,) of ``cloud.boxes``, none twice.
+        cloud: Cloud with boxes.
+        rows: Rows of ``cloud.boxes`` (L,) to keep, without repetitions.
 
     Raises:
-        InputError: the cloud has no boxes, or not these.
+        InputError: The cloud has no boxes, or a row is out of range.
     """
     if cloud.boxes is None:
-        raise InputError(f"{cloud.name} has no boxes of which some could be kept")
+        raise InputError(f"{cloud.name} has no boxes to keep some of")
     num_boxes = len(cloud.boxes)
     if len(rows) and (rows.min() < 0 or rows.max() >= num_boxes):
         raise InputError(f"{cloud.name} has {num_boxes} boxes, not rows {rows.tolist()}")
     kept = replace(cloud, boxes=cloud.boxes[rows])
     if cloud.box_rows is None:
         return kept
-    renumbered = np.full(num_boxes + 1, -1, np.int32)  # the last entry is that of row -1
+    renumbered = np.full(num_boxes + 1, -1, np.int32)  # the last entry is for row -1
     renumbered[rows] = np.arange(len(rows))
     return replace(kept, box_rows=_refilled(renumbered[cloud.box_rows]))
 
 
 def _refilled(box_rows: NDArray[np.int32]) -> NDArray[np.int32]:
-    """(N, 3) with what there is in front, and the first in the places left."""
+    """Move the known rows (N, 3) to the front, and fill the rest with the first of them."""
     order = np.argsort(box_rows < 0, axis=1, kind="stable")
     front = np.take_along_axis(box_rows, order, axis=1)
     return np.where(front < 0, front[:, :1], front)
 
 
 def write_box_list(path: Path, boxes: BoxList) -> None:
-    """Write a list of boxes: JSON, atomically.
+    """Write a list of boxes as JSON, atomically.
 
     Raises:
-        InputError: there is no scene.
+        InputError: There is no scene.
     """
     if not boxes.scenes:
-        raise InputError(f"a list of boxes for {path} does not have any scene")
+        raise InputError(f"the list of boxes for {path} has no scene")
     header = {"format": FORMAT, "format_version": FORMAT_VERSION, **boxes.meta}
     scenes = {name: asdict(boxes.scenes[name]) for name in boxes.names}
     write_json(path, {**header, "scenes": scenes})
@@ -172,13 +174,15 @@ def read_box_list(path: Path) -> BoxList:
     """Read a list of boxes.
 
     Raises:
-        InputError: the file is missing, damaged, or holds something else.
+        InputError: The file is missing, damaged, or not a list of boxes.
     """
     if not path.is_file():
         raise InputError(f"{path} does not exist; make lists with datasets/label_lists.py boxes")
     value = read_json(path)
     if not isinstance(value, dict) or value.get("format") != FORMAT:
-        raise InputError(f"{path} is no list of boxes; make one with datasets/label_lists.py boxes")
+        raise InputError(
+            f"{path} is not a list of boxes; make one with datasets/label_lists.py boxes"
+        )
     if value.get("format_version") != FORMAT_VERSION:
         raise InputError(
             f"{path} is of version {value.get('format_version')}; this program reads "
@@ -195,7 +199,7 @@ def read_box_list(path: Path) -> BoxList:
 
 
 def _listed_boxes(where: str, value: Any) -> ListedBoxes:
-    """What is listed of one scene, looked at in full: a file may be edited by hand."""
+    """Check and convert the entry of a scene; a file may have been edited by hand."""
     fields = ("rows", "num_boxes", "checksum")
     if not isinstance(value, dict) or set(value) != set(fields):
         raise InputError(f"{where} does not have {', '.join(fields)}; make the list again")
@@ -204,10 +208,10 @@ def _listed_boxes(where: str, value: Any) -> ListedBoxes:
         type(number) is int for number in (*rows, num_boxes, checksum)
     )
     if not whole:
-        raise InputError(f"{where} holds what is no whole number; make the list again")
+        raise InputError(f"{where} has a value that is not an integer; make the list again")
     if rows != sorted(set(rows)) or (rows and (rows[0] < 0 or rows[-1] >= num_boxes)):
         raise InputError(
-            f"{where} lists rows {rows} of {num_boxes} boxes: they must rise, from 0 to "
-            f"{num_boxes - 1}"
+            f"{where} lists rows {rows} of {num_boxes} boxes: they must be ascending, from "
+            f"0 to {num_boxes - 1}"
         )
     return ListedBoxes(tuple(rows), num_boxes, checksum)

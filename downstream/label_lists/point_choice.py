@@ -1,4 +1,4 @@
-"""Which points of a scene are annotated where only a few are."""
+"""Choice of the few points of a scene that are annotated."""
 
 from __future__ import annotations
 
@@ -7,45 +7,47 @@ import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.vq import kmeans2
 
 from downstream.label_lists.scenes import number_of
 from pointcontrast.errors import InputError
 
 NUM_POINTS = (20, 50, 100, 200)
-"""Limited annotations of the data-efficient benchmark: points a scene."""
+"""Points per scene in the data-efficient benchmark (limited annotations)."""
 
 _MAX_FITTED = 20_000
-"""Points that the clusters are found on; a sample of larger scenes."""
+"""Maximum number of points on which clusters are computed; larger scenes are subsampled."""
 
 _NUM_ITERATIONS = 10
 _CENTRES_AT_ONCE = 16
 
 
 def points_rng(seed: int, name: str) -> np.random.Generator:
-    """The randomness of one scene, whatever others there are."""
+    """Return the random generator of a scene, which does not depend on the other scenes."""
     return np.random.default_rng([seed, number_of(name)])
 
 
 def limited_points(
     labels: NDArray[np.int32], num_points: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Choose the points of a scene that are annotated: evenly among those that have a label.
+    """Choose the annotated points of a scene, uniformly among those with a label.
 
-    The released script's ``random`` draws among all points, with repetition
-    (ContrastiveSceneContexts ``downstream/insseg/datasets/preprocessing/sampling_points.py``):
-    some of its points are unlabelled, or there twice. Ours are neither.
+    A smaller choice with the same generator is part of a larger one: both are the beginning of the
+    same permutation.
+
+    Deviation: the released script's ``random`` draws among all points with replacement
+    (ContrastiveSceneContexts ``downstream/insseg/datasets/preprocessing/sampling_points.py``), so
+    that some of its points are unlabelled or repeated.
 
     Args:
-        labels: (N,) of all points, below 0 where there is none.
-        num_points: how many; all labelled ones where there are fewer.
-        rng: the beginning of one permutation is taken: a smaller number is part of a larger.
+        labels: Labels (N,) of all points; negative values mean none.
+        num_points: Number of points to choose; all labelled points if there are fewer.
+        rng: Source of the permutation.
 
     Returns:
-        (K,) int64, rising.
+        Rows (K,) int64, ascending.
 
     Raises:
-        InputError: the number is not positive.
+        InputError: ``num_points`` is not positive.
     """
     labelled = _labelled(labels, num_points)
     return np.sort(rng.permutation(labelled)[:num_points])
@@ -60,32 +62,35 @@ def clustered_points(
     color: NDArray[np.uint8],
     features: NDArray[np.float32] | None = None,
 ) -> NDArray[np.int64]:
-    """Choose the points that are annotated: those nearest to the centres of k-means clusters.
+    """Choose the annotated points of a scene, those nearest to the centres of k-means clusters.
 
-    As the active selection of ContrastiveSceneContexts (``downstream/semseg/lib/
-    sampling_points.py``), except that
-        * features of a network are optional;
-        * places, colours and features are each divided by their spread. There they are joined as
-          they are, metres beside 0..255, so that colours decide;
-        * only points with a label are clustered (at most 20,000 of them, drawn at random, find
-          the centres), and no point is chosen twice;
-        * the clusters start far apart (k-means++), there at the first points of the file.
-    A smaller number is not part of a larger.
+    A smaller choice is not part of a larger one.
+
+    Source: the active selection of ContrastiveSceneContexts (``downstream/semseg/lib/
+    sampling_points.py``). Deviations:
+        * Features of a network are optional.
+        * Positions, colours and features are each divided by their spread. The source concatenates
+          them unscaled, metres and 0..255, so that colours dominate.
+        * Only labelled points are clustered, and the centres are computed on a random sample of at
+          most 20,000. No point is chosen twice.
+        * Centres are initialized with k-means++, in the source with the first points of the file.
 
     Args:
-        labels: (N,) of all points, below 0 where there is none.
-        num_points: how many; all labelled ones where there are fewer.
-        rng: source of the first centres.
-        coord: (N, 3) metres.
-        color: (N, 3) RGB.
-        features: (N, C), or None.
+        labels: Labels (N,) of all points; negative values mean none.
+        num_points: Number of points to choose; all labelled points if there are fewer.
+        rng: Source of the initial centres.
+        coord: Positions (N, 3), metres.
+        color: RGB colours (N, 3).
+        features: Features (N, C), or None.
 
     Returns:
-        (K,) int64, rising.
+        Rows (K,) int64, ascending.
 
     Raises:
-        InputError: the number is not positive, or an array is not of N rows.
+        InputError: ``num_points`` is not positive, or an array does not have N rows.
     """
+    from scipy.cluster.vq import kmeans2  # only here: its import takes a second
+
     labelled = _labelled(labels, num_points)
     if len(labelled) <= num_points:
         return labelled
@@ -96,7 +101,7 @@ def clustered_points(
     points = np.concatenate([_of_unit_spread(part[labelled]) for part in parts.values()], axis=1)
     fitted = points[rng.permutation(len(points))[:_MAX_FITTED]]
     with warnings.catch_warnings():
-        # an empty cluster stays where it was
+        # the centre of an empty cluster stays
         warnings.filterwarnings("ignore", "One of the clusters is empty")
         start = fitted[_far_apart(fitted, num_points, rng)]
         centres, _ = kmeans2(fitted, start, iter=_NUM_ITERATIONS, minit="matrix")
@@ -112,7 +117,7 @@ def _labelled(labels: NDArray[np.int32], num_points: int) -> NDArray[np.int64]:
 
 
 def _of_unit_spread(values: NDArray[np.generic]) -> NDArray[np.float64]:
-    """(N, C) about their mean, divided by the mean distance from it (root of squares)."""
+    """Centre values (N, C) and divide them by their root mean square distance from the mean."""
     centred = values.astype(np.float64)
     centred -= centred.mean(axis=0)
     spread = math.sqrt(float(np.square(centred).sum(axis=1).mean()))
@@ -120,7 +125,10 @@ def _of_unit_spread(values: NDArray[np.generic]) -> NDArray[np.float64]:
 
 
 def _far_apart(points: NDArray[np.float64], num_points: int, rng: np.random.Generator) -> list[int]:
-    """Rows drawn one by one, by the squared distance to the nearest drawn before (k-means++)."""
+    """Draw rows with probability proportional to the squared distance to the nearest drawn row.
+
+    This is the initialization of k-means++.
+    """
     drawn = [int(rng.integers(len(points)))]
     squares = np.full(len(points), np.inf)
     while len(drawn) < num_points:
@@ -131,7 +139,7 @@ def _far_apart(points: NDArray[np.float64], num_points: int, rng: np.random.Gene
 
 
 def _nearest(points: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.int64]:
-    """(K,) rows of ``points``, the nearest to each centre."""
+    """Return the nearest row of ``points`` to each centre (K,)."""
     squares = np.square(points).sum(axis=1)
     return np.concatenate(
         [

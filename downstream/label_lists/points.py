@@ -1,10 +1,10 @@
-"""Lists of points: training on the labels of a few points of each scene.
+"""Lists of points, for training on the labels of a few points per scene.
 
-The protocol is the limited annotations of the ScanNet data-efficient benchmark. The published
-lists are ``torch.save`` of a dictionary from scan id to rows of ``<scan>_vh_clean_2.ply``
-(ContrastiveSceneContexts writes them so in ``downstream/semseg/lib/sampling_points.py`` and reads
-them so in ``datasets/scannet.py``, ``data.sampled_inds``; so does Pointcept,
-``pointcept/datasets/scannet.py``, ``la_file``).
+The protocol is that of limited annotations in the ScanNet data-efficient benchmark. The published
+lists are dictionaries from scan id to rows of ``<scan>_vh_clean_2.ply``, saved with ``torch.save``.
+ContrastiveSceneContexts writes them in ``downstream/semseg/lib/sampling_points.py`` and reads them
+in ``datasets/scannet.py`` (``data.sampled_inds``), Pointcept in ``pointcept/datasets/scannet.py``
+(``la_file``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from downstream.types import UNANNOTATED
@@ -32,15 +31,15 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class PointList:
-    """The annotated points of many scenes.
+    """Annotated points of many scenes.
 
     Attributes:
-        points: name of a scene -> (K,) int64 rows of its points.
-        num_points: name -> N, how many points the scene had; empty where the file does not say.
-        checksums: name -> that of the labels at the rows (:func:`label_checksum`), to tell points
-            in another order; empty where the file does not say.
-        source: where it comes from, for messages.
-        meta: how it was made, JSON values.
+        points: Scene name -> rows of its points (K,) int64.
+        num_points: Scene name -> number of points of the scene; empty if the file has none.
+        source: Origin of the list, for messages.
+        checksums: Scene name -> checksum of the labels at the rows (:func:`label_checksum`), to
+            detect points in another order; empty if the file has none.
+        meta: How the list was made; JSON values.
     """
 
     points: Mapping[str, NDArray[np.int64]]
@@ -51,22 +50,25 @@ class PointList:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The scenes, sorted."""
+        """Names of the scenes, sorted."""
         return tuple(sorted(self.points))
 
     def indices(
         self, name: str, *, num_points: int, labels: NDArray[np.int32] | None = None
     ) -> NDArray[np.int64]:
-        """The annotated points of a scene.
+        """Return the annotated points of a scene.
 
         Args:
-            name: of the scene, or a path whose last part is.
-            num_points: how many points the scene has here.
-            labels: (N,) those that the points have here, to find out whether they are in the
-                order that the list was made for; None does not look.
+            name: Name of the scene, or a path that ends with it.
+            num_points: Number of points of the scene.
+            labels: Labels (N,) of the scene, which must have the order that the list was made for;
+                None does not check this.
+
+        Returns:
+            Rows (K,) int64.
 
         Raises:
-            InputError: the list does not have the scene, or was made for other points.
+            InputError: The list does not have the scene, or was made for other points.
         """
         key = name if name in self.points else name.rpartition("/")[2]
         if key not in self.points:
@@ -93,24 +95,24 @@ class PointList:
         return rows
 
 
-_REDO = "convert the data as it was then, or make a new list"
+_REDO = "convert the data with the settings of the list, or make a new list"
 
 
 def label_checksum(labels: NDArray[np.int32], rows: NDArray[np.int64]) -> int:
-    """A number that says which labels (N,) are at some rows, and not what they are."""
+    """Return a checksum of the labels (N,) at some rows, which does not reveal them."""
     return zlib.crc32(np.ascontiguousarray(labels[rows], dtype="<i4").tobytes())
 
 
 def keep_annotated(labels: NDArray[np.int32], rows: NDArray[np.int64]) -> NDArray[np.int32]:
-    """``labels`` (N,) at ``rows``; all others are ``UNANNOTATED``.
+    """Keep ``labels`` (N,) at ``rows``, and set all others to ``UNANNOTATED``.
 
-    A point that nobody annotated does not disagree with its neighbours: in a voxel it leaves the
-    label to those that are. ContrastiveSceneContexts gives unannotated points class 0, which is
-    ignored, before the voxels are made (``downstream/semseg/datasets/scannet.py``), and
-    MinkowskiEngine 0.4.3 ignores a voxel whose points have several labels
-    (``src/quantization.cpp``): there an annotated point counts only where it is alone in its
-    voxel. Pointcept keeps all annotated points, as ours does
-    (``pointcept/datasets/transform.py``, ``GridSample``).
+    In a voxel, unannotated points leave the label to the annotated ones. This is also the rule of
+    Pointcept (``pointcept/datasets/transform.py``, ``GridSample``).
+
+    Deviation: ContrastiveSceneContexts gives unannotated points class 0, which is ignored, before
+    voxelization (``downstream/semseg/datasets/scannet.py``), and MinkowskiEngine 0.4.3 ignores a
+    voxel whose points have several labels (``src/quantization.cpp``). There, an annotated point
+    counts only if it is alone in its voxel.
     """
     kept = np.full_like(labels, UNANNOTATED)
     kept[rows] = labels[rows]
@@ -118,10 +120,10 @@ def keep_annotated(labels: NDArray[np.int32], rows: NDArray[np.int64]) -> NDArra
 
 
 def write_point_list(path: Path, points: PointList) -> None:
-    """Write a list of points: an ``.npz`` without pickles, atomically.
+    """Write a list of points as ``.npz`` without pickles, atomically.
 
     Raises:
-        InputError: there is no scene, or one of which it is not known how many points it has.
+        InputError: There is no scene, or the number of points of a scene is unknown.
     """
     names = points.names
     unknown = [name for name in names if name not in points.num_points]
@@ -143,12 +145,12 @@ def write_point_list(path: Path, points: PointList) -> None:
 
 
 def read_point_list(path: Path) -> PointList:
-    """Read a list of points: ours (``.npz``), or a published one.
+    """Read a list of points in this project's format (``.npz``) or in the published one.
 
-    Both are read without running anything that is in them.
+    No code in the file is executed.
 
     Raises:
-        InputError: the file is missing, damaged, or holds something else.
+        InputError: The file is missing, damaged, or not a list of points.
     """
     if not path.is_file():
         raise InputError(f"{path} does not exist; make lists with datasets/label_lists.py")
@@ -156,22 +158,22 @@ def read_point_list(path: Path) -> PointList:
         with open(path, "rb") as file:
             is_zip = file.read(4) == b"PK\x03\x04"
             if is_zip and "header.npy" in zipfile.ZipFile(file).namelist():
-                return _read_ours(path)
+                return _read_npz(path)
         return _read_published(path)
     except InputError:
         raise
-    except pickle.UnpicklingError:  # whose message advises to run what is in the file
+    except pickle.UnpicklingError:  # its message advises to execute the file
         raise InputError(
-            f"{path} is no whole list of points: it is damaged, or holds other things than whole "
-            "numbers by scene, which are not read because reading them could run anything"
+            f"{path} is not a complete list of points: it is damaged, or has other values than "
+            "integers by scene, which are not read because that could execute code"
         ) from None
     except Exception as error:  # a damaged file can fail in any part of either reader
         raise InputError(
-            f"{path} is no whole list of points ({type(error).__name__}: {error})"
+            f"{path} is not a complete list of points ({type(error).__name__}: {error})"
         ) from error
 
 
-def _read_ours(path: Path) -> PointList:
+def _read_npz(path: Path) -> PointList:
     with np.load(path, allow_pickle=False) as file:
         header = json.loads(str(file["header"]))
         if header.get("format") != FORMAT or header.get("format_version") != FORMAT_VERSION:
@@ -195,6 +197,8 @@ def _read_ours(path: Path) -> PointList:
 
 
 def _read_published(path: Path) -> PointList:
+    import torch  # only here: lists in this project's format need no PyTorch
+
     with torch.serialization.safe_globals(_array_globals()):
         value = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(value, dict) or not value:
@@ -203,13 +207,13 @@ def _read_published(path: Path) -> PointList:
     for name, rows in value.items():
         found = np.asarray(rows)
         if not isinstance(name, str) or found.ndim != 1 or found.dtype.kind not in "iu":
-            raise InputError(f"{path}: {name!r} has no list of whole numbers")
-        points[name] = np.unique(found.astype(np.int64))  # the released script may repeat some
+            raise InputError(f"{path}: {name!r} has no list of integers")
+        points[name] = np.unique(found.astype(np.int64))  # the released script may repeat points
     return PointList(points=points, num_points={}, source=str(path))
 
 
 def _array_globals() -> list[Any]:
-    """What a pickled NumPy array of whole numbers is made of, under its old and new names."""
+    """Return the globals of a pickled NumPy array of integers, with old and new names."""
     reconstruct = np.zeros(0).__reduce__()[0]
     dtypes = [type(np.dtype(kind)) for kind in ("i4", "i8", "u4", "u8")]
     return [

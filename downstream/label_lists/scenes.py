@@ -1,6 +1,6 @@
-"""Lists of scenes: training on a part of them.
+"""Lists of scenes, for training on a part of the scenes.
 
-The protocol is the limited reconstructions of the ScanNet data-efficient benchmark: 1, 5, 10 or
+The protocol is that of limited reconstructions in the ScanNet data-efficient benchmark: 1, 5, 10 or
 20 % of the 1201 training scenes (10, 20, 40 or 80 % for detection;
 http://kaldir.vc.in.tum.de/scannet_benchmark/data_efficient/documentation).
 """
@@ -19,7 +19,7 @@ from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file
 
 FRACTIONS = (0.01, 0.05, 0.1, 0.2)
-"""Limited reconstructions of the benchmark, for segmentation."""
+"""Fractions of scenes in the benchmark (limited reconstructions), for segmentation."""
 
 _COMMENT = re.compile(r"(^|\s)#.*")
 
@@ -27,25 +27,28 @@ _COMMENT = re.compile(r"(^|\s)#.*")
 def limited_scenes(
     names: Sequence[str], fraction: float, seed: int, groups: Sequence[str] | None = None
 ) -> tuple[str, ...]:
-    """Choose a fraction of the scenes: the beginning of one order of them.
+    """Choose a fraction of the scenes at random.
 
     The number is rounded down, as in the released script (ContrastiveSceneContexts
-    ``downstream/insseg/datasets/preprocessing/sampling_scenes.py``): of ScanNet's 1201 scenes 1,
-    5, 10, 20, 40 and 80 % are 12, 60, 120, 240, 480 and 960. That script draws each fraction
-    anew; here the smaller is part of the larger, whatever the fractions.
+    ``downstream/insseg/datasets/preprocessing/sampling_scenes.py``): of ScanNet's 1201 scenes, 1,
+    5, 10, 20, 40 and 80 % are 12, 60, 120, 240, 480 and 960.
+
+    Deviation: with the same seed, a smaller choice is part of a larger one, because both are the
+    beginning of the same permutation. The released script draws each fraction independently.
 
     Args:
-        names: all scenes, in any order.
-        fraction: above 0, at most 1.
-        seed: of the order.
-        groups: a group for each name, such as the category of a shape; the fraction is then
-            taken of each group, rounded to the nearest, so that small groups keep their share.
+        names: Names of all scenes, in any order.
+        fraction: Fraction, above 0 and at most 1.
+        seed: Seed of the permutation.
+        groups: Group of each name, such as the category of a shape. The fraction is then taken
+            from each group and rounded to the nearest integer, so that small groups keep their
+            share.
 
     Returns:
-        The names, sorted; at least one (of each group).
+        Chosen names, sorted; at least one, or at least one per group.
 
     Raises:
-        InputError: the fraction is out of range, there are no names, or one is there twice.
+        InputError: The fraction is out of range, there are no names, or a name is repeated.
     """
     if not 0 < fraction <= 1:
         raise InputError(f"fraction {fraction} must be above 0 and at most 1")
@@ -53,12 +56,12 @@ def limited_scenes(
         raise InputError("there are no scenes to choose from")
     repeated = _first_repeated(names)
     if repeated is not None:
-        raise InputError(f"{repeated!r} is there twice among the scenes to choose from")
+        raise InputError(f"{repeated!r} is listed twice among the scenes to choose from")
     members: dict[str, list[str]] = {}
     of_names = [""] * len(names) if groups is None else groups
     for name, group in zip(names, of_names, strict=True):
         members.setdefault(group, []).append(name)
-    # 0.29 * 100 is a little less than 29
+    # 0.29 * 100 is slightly less than 29
     rounding = 1e-9 if groups is None else 0.5
     chosen: list[str] = []
     for group, group_names in members.items():
@@ -70,28 +73,27 @@ def limited_scenes(
 
 
 def write_scene_list(path: Path, names: Sequence[str], comment: str) -> None:
-    """Write a list of scenes, atomically: a name a line, after a line that says what it is.
+    """Write a list of scenes, atomically: a comment, then one name per line.
 
     Raises:
-        InputError: a name that would not be read again as it is.
+        InputError: A name could not be read back.
     """
     for name in names:
         if name.splitlines() != [name] or _COMMENT.sub("", name).strip() != name:
-            raise InputError(f"a list of scenes cannot hold the name {name!r}; rename the scene")
+            raise InputError(f"a list of scenes cannot contain the name {name!r}; rename the scene")
     lines = [f"# {comment}", *names]
     with atomic_file(path) as partial:
         partial.write_text("\n".join(lines) + "\n", "utf-8")
 
 
 def read_scene_list(path: Path) -> tuple[str, ...]:
-    """Read a list of scenes: ours, or one of the benchmark's plain files of scan ids.
+    """Read a list of scenes with one name per line, such as the benchmark's files of scan ids.
 
-    A name a line; ``#`` at the beginning of a line or after a space starts a comment. The
-    published files are read as such by ContrastiveSceneContexts
-    (``downstream/semseg/datasets/scannet.py``, ``data.train_file``).
+    ``#`` at the start of a line or after a space starts a comment. ContrastiveSceneContexts reads
+    the published files in ``downstream/semseg/datasets/scannet.py`` (``data.train_file``).
 
     Raises:
-        InputError: the file is missing, lists nothing, or lists a name twice.
+        InputError: The file is missing, lists no scene, or lists a name twice.
     """
     names = [name for line in _lines(path) if (name := _COMMENT.sub("", line).strip())]
     if not names:
@@ -103,28 +105,27 @@ def read_scene_list(path: Path) -> tuple[str, ...]:
 
 
 def read_scene_list_comment(path: Path) -> str:
-    """What a list of scenes says of itself in its first line; empty where it says nothing.
+    """Read the comment in the first line of a list of scenes; empty if there is none.
 
     Raises:
-        InputError: the file is missing, or is no text.
+        InputError: The file is missing or not text.
     """
     lines = _lines(path)
     return lines[0].lstrip("#").strip() if lines and lines[0].startswith("#") else ""
 
 
 def choose_scenes(names: Sequence[str], listed: Sequence[str]) -> tuple[str, ...]:
-    """Those of ``names`` that a list names, by the whole name or by its last part.
+    """Find the scenes of a list by their full names or by the last parts of these.
 
     Args:
-        names: all scenes; with folders, such as ``Area_1/office_3``.
-        listed: of a list; ``office_3`` means the only scene whose name ends so.
+        names: Names of all scenes, with folders, such as ``Area_1/office_3``.
+        listed: Names in the list; ``office_3`` stands for the only scene whose name ends with it.
 
     Returns:
-        The whole names, in the order of the list.
+        Full names, in the order of the list.
 
     Raises:
-        InputError: the list names a scene that is not there, a last part that two have, or one
-            scene in two ways.
+        InputError: A scene does not exist, a last part is ambiguous, or a scene is listed twice.
     """
     whole = set(names)
     by_last: dict[str, list[str]] = {}
@@ -150,7 +151,7 @@ def choose_scenes(names: Sequence[str], listed: Sequence[str]) -> tuple[str, ...
 
 
 def number_of(name: str) -> int:
-    """A number that stands for a name in a seed; the same on every machine."""
+    """Return a number for a name in a seed, the same on every machine."""
     return zlib.crc32(name.encode())
 
 
@@ -162,7 +163,7 @@ def _lines(path: Path) -> list[str]:
             f"{path} does not exist; make lists with datasets/label_lists.py"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is no list of scenes ({error})") from None
+        raise InputError(f"{path} is not a list of scenes ({error})") from None
 
 
 def _first_repeated(names: Sequence[str]) -> str | None:

@@ -46,7 +46,10 @@ class Commands:
             Parser of the subcommand, for its options.
         """
         added = self._commands.add_parser(
-            name, help=text, description=text, formatter_class=self._parser.formatter_class
+            name,
+            help=text,
+            description=f"{text[:1].upper()}{text[1:]}.",
+            formatter_class=CommandHelp,
         )
         added.set_defaults(run=run, takes_others=takes_others)
         return added

@@ -55,7 +55,7 @@ def test_boxes_of_a_benchmark(
     found = [
         read_box_list(Path(f"lists/scannetdetection_boxes_{n}_seed5.json")) for n in (1, 2, 4, 7)
     ]
-    assert found[1].meta == {"dataset": "ScanNetDetection train", "boxes_a_scene": 2, "seed": 5}
+    assert found[1].meta == {"dataset": "ScanNetDetection train", "num_boxes": 2, "seed": 5}
     benchmark = ScanNetDetection(str(scans_of_scannet))
     assert all(boxes.names == ("scene0000_00", "scene0001_00") for boxes in found)
     for name, sizes in (("scene0000_00", (1, 2, 4, 6)), ("scene0001_00", (1, 2, 3, 3))):
@@ -70,8 +70,8 @@ def test_boxes_of_a_benchmark(
         assert found[0].scenes[name].num_boxes == len(cloud.boxes)  # walls are not among them
     assert lists("show", "lists/scannetdetection_boxes_4_seed5.json") == 0
     said = capsys.readouterr().out
-    assert "dataset ScanNetDetection train, boxes_a_scene 4, seed 5\n" in said
-    assert "7 boxes of 9, 3 to 4 a scene\n2 scenes: scene0000_00 to scene0001_00\n" in said
+    assert "dataset ScanNetDetection train, num_boxes 4, seed 5\n" in said
+    assert "7 boxes of 9, 3 to 4 per scene\n2 scenes: scene0000_00 to scene0001_00\n" in said
 
 
 def test_boxes_of_generated_rooms(lists: Command, tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_points_of_a_benchmark(
     assert lists("show", path) == 0
     said = capsys.readouterr().out
     assert f"dataset S3DIS train, num_points 50, method {method}, seed 5\n" in said
-    assert "180 points, 8.973% of all, 30 to 50 a scene\n" in said  # of 500 + 501 + 502 + 503
+    assert "180 points, 8.973% of all, 30 to 50 per scene\n" in said  # of 500 + 501 + 502 + 503
     assert "4 scenes: Area_1/hall_1 to Area_3/lobby_1\n" in said
 
 
@@ -178,7 +178,7 @@ def test_a_published_list_is_shown(lists: Command, capsys: pytest.CaptureFixture
     torch.save({"scene0000_00": np.arange(20), "scene0000_01": np.arange(20)}, "points20")
     assert lists("show", "points20") == 0
     said = capsys.readouterr().out
-    assert "points20 does not say how it was made\n40 points, 20 to 20 a scene\n2 scenes:" in said
+    assert "points20 does not say how it was made\n40 points, 20 to 20 per scene\n2 scenes:" in said
     Path("plain.txt").write_text("scene0000_00\n")
     assert lists("show", "plain.txt") == 0
     said = capsys.readouterr().out

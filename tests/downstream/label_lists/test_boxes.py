@@ -172,7 +172,7 @@ class TestFile:
         assert found == replace(written, source=str(path))
 
     def test_an_empty_list_is_not_written(self, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match="does not have any scene"):
+        with pytest.raises(InputError, match="has no scene"):
             write_box_list(tmp_path / "list.json", BoxList({}, source="a"))
         assert not list(tmp_path.iterdir())
 
@@ -192,7 +192,7 @@ class TestFile:
         good = json.loads(path.read_text())
         assert "not valid JSON" in refused(json.dumps(good)[:-5])
         for content in ([], {"a": 1}, {**good, "format": "other"}):
-            assert "is no list of boxes" in refused(content)
+            assert "is not a list of boxes" in refused(content)
         assert "version 2" in refused({**good, "format_version": 2})
         for scenes in ({}, [], None):
             assert "lists no scene" in refused({**good, "scenes": scenes})
@@ -200,15 +200,15 @@ class TestFile:
     @pytest.mark.parametrize(
         ("key", "value", "message"),
         [
-            ("rows", None, "no whole number"),
-            ("rows", [0, 1.0], "no whole number"),
-            ("rows", [0, True], "no whole number"),
-            ("rows", [1, 0], "must rise"),
-            ("rows", [1, 1], "must rise"),
-            ("rows", [-1, 1], "must rise"),
+            ("rows", None, "not an integer"),
+            ("rows", [0, 1.0], "not an integer"),
+            ("rows", [0, True], "not an integer"),
+            ("rows", [1, 0], "must be ascending"),
+            ("rows", [1, 1], "must be ascending"),
+            ("rows", [-1, 1], "must be ascending"),
             ("rows", [1, 5], "from 0 to 4"),
-            ("num_boxes", "5", "no whole number"),
-            ("checksum", 1.5, "no whole number"),
+            ("num_boxes", "5", "not an integer"),
+            ("checksum", 1.5, "not an integer"),
             ("more", 1, "does not have rows, num_boxes, checksum"),
         ],
     )

@@ -176,7 +176,7 @@ def test_nothing_in_a_file_runs(tmp_path: Path, form: str) -> None:
         path.write_bytes(pickle.dumps({"a": Runs(marker)}))
     else:
         published(path, {"a": Runs(marker)}, legacy=form == "legacy")
-    with pytest.raises(InputError, match=r"points20\.npz is no whole list of points"):
+    with pytest.raises(InputError, match=r"points20\.npz is not a complete list of points"):
         read_point_list(path)
     assert not marker.exists()
     pickle.loads(pickle.dumps(Runs(marker)))  # the trap works
@@ -187,14 +187,14 @@ def test_bad_lists_of_points_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.npz does not exist"):
         read_point_list(tmp_path / "none.npz")
     (tmp_path / "empty").touch()
-    with pytest.raises(InputError, match="empty is no whole list"):
+    with pytest.raises(InputError, match="empty is not a complete list"):
         read_point_list(tmp_path / "empty")
     for value, message in (
-        ({"a": ["x"]}, "'a' has no list of whole numbers"),
-        ({"a": torch.tensor([0.5])}, "'a' has no list of whole numbers"),
-        ({"a": np.array([0.5])}, "is no whole list of points: .* other things than whole numbers"),
-        ({"a": np.array([[1]])}, "'a' has no list of whole numbers"),
-        ({3: np.array([1])}, "3 has no list of whole numbers"),
+        ({"a": ["x"]}, "'a' has no list of integers"),
+        ({"a": torch.tensor([0.5])}, "'a' has no list of integers"),
+        ({"a": np.array([0.5])}, "is not a complete list of points: .* other values than integers"),
+        ({"a": np.array([[1]])}, "'a' has no list of integers"),
+        ({3: np.array([1])}, "3 has no list of integers"),
         ([1, 2], "holds a list, not rows by scene"),
         ({}, "holds a dict, not rows by scene"),
     ):
@@ -220,7 +220,7 @@ def test_a_damaged_list_is_refused(tmp_path: Path, changes: dict[str, Any]) -> N
     path = tmp_path / "points.npz"
     write_point_list(path, some_points())  # rows 2, 0, 4 of three scenes from 0, 1, 3 to 3
     spoil(path, **changes)
-    with pytest.raises(InputError, match=r"points\.npz is no whole list"):
+    with pytest.raises(InputError, match=r"points\.npz is not a complete list"):
         read_point_list(path)
 
 
@@ -228,7 +228,7 @@ def test_half_a_list_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "points.npz"
     write_point_list(path, some_points())
     path.write_bytes(path.read_bytes()[:-60])
-    with pytest.raises(InputError, match=r"points\.npz is no whole list"):
+    with pytest.raises(InputError, match=r"points\.npz is not a complete list"):
         read_point_list(path)
 
 

@@ -74,7 +74,7 @@ def test_a_fraction_out_of_range_is_refused(fraction: float) -> None:
 def test_names_that_cannot_be_chosen_from_are_refused() -> None:
     with pytest.raises(InputError, match="no scenes to choose from"):
         limited_scenes([], 0.1, 0)
-    with pytest.raises(InputError, match="'b' is there twice"):
+    with pytest.raises(InputError, match="'b' is listed twice"):
         limited_scenes(["a", "b", "b"], 0.1, 0)
 
 
@@ -95,7 +95,7 @@ def test_a_plain_list_loads(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.parametrize("name", ["", " a", "a # b", "#a", "a\nb"])
 def test_a_name_that_would_be_read_as_another_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError, match="cannot hold the name"):
+    with pytest.raises(InputError, match="cannot contain the name"):
         write_scene_list(tmp_path / "list.txt", ["b", name], "")
     assert not list(tmp_path.iterdir())
 
@@ -110,9 +110,9 @@ def test_bad_lists_of_scenes_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="lists 'a' twice"):
         read_scene_list(tmp_path / "twice.txt")
     (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match=r"binary\.txt is no list"):
+    with pytest.raises(InputError, match=r"binary\.txt is not a list"):
         read_scene_list(tmp_path / "binary.txt")
-    with pytest.raises(InputError, match="is no list"):
+    with pytest.raises(InputError, match="is not a list"):
         read_scene_list(tmp_path)
 
 
