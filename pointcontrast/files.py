@@ -1,4 +1,4 @@
-"""Writing files and folders so that they are there whole or not at all."""
+"""Atomic writing of files and folders: they appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from typing import IO, Any
 
 from pointcontrast.errors import InputError
 
-# .NAME.RANDOM.partial and .old of a folder; .STEM.RANDOM.partial.SUFFIX of a file. Matched whole:
-# the leftovers of the scene "a.b" must not be taken for those of "a".
+# .NAME.RANDOM.partial and .old for a folder; .STEM.RANDOM.partial.SUFFIX for a file. The whole name
+# is matched: the leftovers of the scene "a.b" are not those of "a".
 _LEFTOVER = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}\.(?:partial(?P<suffix>\.[^.]+)?|old)")
 
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that becomes ``path`` if the block succeeds.
+    """Yield a temporary path in the same folder that becomes ``path`` if the block succeeds.
 
-    The content is flushed to disk before the rename, so that a crash or a full disk leaves the
-    old file (or none), never half of the new one. The suffix is kept: libraries such as NumPy
-    choose a format by it.
+    The content is flushed to disk before the rename, so that a crash or a full disk leaves the old
+    file, or none, but never a part of the new one. The suffix is kept, because libraries such as
+    NumPy choose a format by it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(
@@ -36,7 +36,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     partial = Path(name)
     try:
         yield partial
-        partial.chmod(0o666 & ~_umask())  # mkstemp makes private files; give the usual rights
+        partial.chmod(0o666 & ~_umask())  # mkstemp makes private files
         with open(partial, "rb") as file:
             sync(file)
         os.replace(partial, path)
@@ -46,9 +46,9 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside ``path`` that becomes ``path`` if the block succeeds.
+    """Yield a temporary folder next to ``path`` that becomes ``path`` if the block succeeds.
 
-    An older folder of that name is replaced only then.
+    An existing folder of that name is replaced only then.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial"))
@@ -71,15 +71,15 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def leftover_of(path: Path) -> Path | None:
-    """The file or folder that ``path`` was to become, or was; None if it is no leftover."""
+    """Return the file or folder to which the leftover ``path`` belongs; None if it is none."""
     match = _LEFTOVER.fullmatch(path.name)
     return match and path.with_name(match["name"] + (match["suffix"] or ""))
 
 
 def sweep_leftovers(wanted: Iterable[Path]) -> None:
-    """Remove what is left of the attempts to write these files and folders.
+    """Remove the leftovers of failed attempts to write these files and folders.
 
-    Nobody may be writing them now.
+    No other process may be writing them.
     """
     targets = set(wanted)
     for folder in {target.parent for target in targets}:
@@ -89,7 +89,7 @@ def sweep_leftovers(wanted: Iterable[Path]) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, or a folder with all that is in it."""
+    """Remove a file, or a folder with its content."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -97,13 +97,13 @@ def remove(path: Path) -> None:
 
 
 def sync(file: IO[bytes]) -> None:
-    """Have what was written to ``file`` on the disk."""
+    """Flush what was written to ``file`` to the disk."""
     file.flush()
     os.fsync(file.fileno())
 
 
 def sync_folder(path: Path) -> None:
-    """Have the names of a folder's files, as renames left them, on the disk."""
+    """Flush the names of a folder's files, after renames, to the disk."""
     if os.name == "nt":
         return  # folders cannot be opened there
     handle = os.open(path, os.O_RDONLY)
@@ -114,7 +114,7 @@ def sync_folder(path: Path) -> None:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file's content, in hexadecimal."""
+    """Return the SHA-256 of the content of a file, in hexadecimal."""
     with open(path, "rb") as file:
         digest = hashlib.sha256()
         while block := file.read(1 << 20):
@@ -132,7 +132,7 @@ def read_json(path: Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        InputError: the file is absent or is not JSON.
+        InputError: The file is absent or is not JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))

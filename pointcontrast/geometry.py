@@ -44,15 +44,15 @@ def transform_points(
 
 
 def rigid_problem(matrix: NDArray[np.float64], tolerance: float = RIGID_TOLERANCE) -> str | None:
-    """Say what keeps a matrix from being a rigid transform.
+    """Describe why a matrix is no rigid transform.
 
     Args:
-        matrix: what was read as a pose.
-        tolerance: how far an entry of R @ R.T may be from the identity's.
+        matrix: Matrix to check, of any shape.
+        tolerance: Largest absolute difference of an entry of R @ R.T from the identity.
 
     Returns:
-        A short reason in words ("holds NaN", ...), or None if the matrix is (4, 4), finite, has
-        the last row 0 0 0 1, and an upper left block that is a rotation.
+        A short reason ("holds NaN", ...), or None if the matrix is a rigid transform: (4, 4),
+        finite, with the last row 0 0 0 1 and a rotation as its upper left block.
     """
     if matrix.shape != (4, 4):
         return f"has shape {matrix.shape}, not (4, 4)"
@@ -72,21 +72,21 @@ def rigid_problem(matrix: NDArray[np.float64], tolerance: float = RIGID_TOLERANC
 
 
 def pixel_rays(height: int, width: int, intrinsics: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Directions through the pixels, (H, W, 3) float64 in the camera frame, scaled to z = 1."""
+    """Return directions through the pixels, (H, W, 3) float64 in the camera frame, with z = 1."""
     columns, rows = np.meshgrid(np.arange(width, dtype=np.float64), np.arange(height))
     pixels = np.stack([columns, rows, np.ones_like(columns)], axis=-1)  # (H, W, 3)
     return pixels @ np.linalg.inv(intrinsics).T
 
 
 def rotation_about(axis: ArrayLike, angle: float) -> NDArray[np.float64]:
-    """The rotation by ``angle`` about ``axis`` (Rodrigues' formula).
+    """Return the rotation by ``angle`` about ``axis`` (Rodrigues' formula).
 
     Convention:
         Right-handed: about +z, a quarter turn takes +x to +y.
 
     Args:
         axis: (3,) of any length but zero.
-        angle: radians.
+        angle: Angle, radians.
 
     Returns:
         (3, 3) float64.
@@ -120,11 +120,11 @@ def unit_vector(vector: ArrayLike, what: str) -> NDArray[np.float64]:
 
 
 def rotation_between(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
-    """The smallest rotation that takes direction ``a`` to direction ``b``.
+    """Return the smallest rotation that takes direction ``a`` to direction ``b``.
 
     Convention:
         ``rotation_between(a, b) @ a = b`` for unit vectors; its axis is a x b. For opposite
-        vectors, where every half turn across them is smallest, one is chosen by rule.
+        vectors the axis is not unique, and a fixed rule chooses one.
 
     Args:
         a: (3,) of any length but zero.
@@ -151,15 +151,15 @@ def sort_by_cell(
 
     Args:
         points: (N, 3) finite, metres.
-        cell_size: side of a cell, metres.
-        origin: (3,) a corner of the grid.
+        cell_size: Side of a cell, metres.
+        origin: (3,) corner of the grid, metres.
 
     Returns:
-        ``order`` (N,) int64, rows of ``points`` cell by cell, in their old order within a cell;
-        ``starts`` (K,) int64, where each of the K occupied cells begins in ``order``.
+        ``order`` (N,) int64, rows of ``points`` sorted by cell, in their old order within a cell;
+        ``starts`` (K,) int64, start of each of the K occupied cells in ``order``.
 
     Raises:
-        ValueError: the points span more than 2**21 cells along an axis.
+        ValueError: The points span more than 2**21 cells along an axis.
     """
     cells = np.floor((points - np.asarray(origin, dtype=np.float64)) / cell_size).astype(np.int64)
     if not len(cells):

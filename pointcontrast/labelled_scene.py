@@ -1,9 +1,9 @@
-"""The folder of one labelled scene: the one format that every benchmark and scene crop reads.
+"""The folder of one labelled scene, the format that all benchmarks and scene crops read.
 
-``coord.npy`` (N, 3) float32 metres and ``color.npy`` (N, 3) uint8 RGB are always there;
+Every scene has ``coord.npy`` (N, 3) float32 metres and ``color.npy`` (N, 3) uint8 RGB. Optional are
 ``normal.npy`` (N, 3) float32, ``semantic.npy`` (N,) int32, ``instance.npy`` (N,) int32 and
-``boxes.npy`` (K, 8) float32 where they are known. ``meta.json`` says what they mean and holds
-the size and SHA-256 of each. A folder is there whole or not at all.
+``boxes.npy`` (K, 8) float32. ``meta.json`` holds their meaning, sizes and SHA-256. A folder appears
+whole or not at all.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pointcontrast.labelled_scene_checks import (
 )
 
 FORMAT_VERSION = 2
-"""1 had no checksums."""
+"""Version 1 had no checksums."""
 
 UP_AXES: dict[str, tuple[int, int, int]] = {
     "x": (1, 0, 0),
@@ -43,21 +43,21 @@ _REQUIRED = ("coord", "color")
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledScene:
-    """One scene. N points, K boxes, C classes; all lengths in metres, one frame for all.
+    """One scene of N points, K boxes and C classes; lengths in metres, all in one frame.
 
     Attributes:
         coord: (N, 3) float32, N >= 1, finite.
         color: (N, 3) uint8 RGB.
-        normal: (N, 3) float32 unit vectors, 0 0 0 where the surface has no direction; or None.
-        semantic: (N,) int32 rows of ``class_names``, -1 where unlabelled or ignored; or None.
-        instance: (N,) int32 ids, -1 where there is no instance; or None.
+        normal: (N, 3) float32 unit vectors, 0 0 0 where the normal is unknown; or None.
+        semantic: (N,) int32 rows of ``class_names``, -1 for unlabelled or ignored; or None.
+        instance: (N,) int32 ids, -1 for no instance; or None.
         boxes: (K, 8) float32, columns ``BOX_COLUMNS``; or None.
-        box_instances: (K,) int32, the instance in each box; or None.
-        class_names: the C classes; empty where nothing is labelled.
-        up_axis: a key of ``UP_AXES``.
-        source: where the scene comes from, for people; plain JSON values.
-        settings: what decides its content, to tell whether it must be made again; JSON values.
-        details: what else the source knows; JSON values.
+        box_instances: (K,) int32 instance ids of the boxes; or None.
+        class_names: Names of the C classes; empty if nothing is labelled.
+        up_axis: Up direction, a key of ``UP_AXES``.
+        source: Origin of the scene, for people; JSON values.
+        settings: Settings that determine its content; other settings make it again; JSON values.
+        details: Further information of the source; JSON values.
     """
 
     coord: NDArray[np.float32]
@@ -74,16 +74,16 @@ class LabelledScene:
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        """The number of points."""
+        """Return the number of points."""
         return len(self.coord)
 
     @property
     def up(self) -> NDArray[np.float64]:
-        """(3,) float64 unit vector, upwards."""
+        """(3,) float64 unit vector, the up direction."""
         return np.array(UP_AXES[self.up_axis], dtype=np.float64)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The arrays that are there, by the names of their files without ``.npy``."""
+        """Return the arrays of the scene by the names of their files, without ``.npy``."""
         return {name: value for name in DTYPES if (value := getattr(self, name)) is not None}
 
 
@@ -91,11 +91,11 @@ def write_labelled_scene(folder: Path, scene: LabelledScene) -> None:
     """Write a scene, atomically.
 
     Args:
-        folder: replaced if it is there.
-        scene: checked before anything is written.
+        folder: Folder to write; an existing one is replaced.
+        scene: Scene, which is checked before anything is written.
 
     Raises:
-        InputError: an array of another shape or type than :class:`LabelledScene` says, or with
+        InputError: An array has another shape or dtype than :class:`LabelledScene` requires, or
             values out of range.
     """
     where = f"the scene for {folder}"
@@ -129,15 +129,15 @@ def read_labelled_scene(
     """Read a scene.
 
     Args:
-        folder: of the scene.
-        mmap: map the arrays into memory (read-only; pages are read as they are touched), in
-            place of reading them.
-        check_values: look at every value. False trusts them and reads headers only: for a
-            reader that opens a scene again and again.
+        folder: Folder of the scene.
+        mmap: Whether the arrays are mapped into memory (read-only, read on access) instead of
+            read.
+        check_values: Whether every value is checked. False reads headers only, for readers that
+            open a scene repeatedly.
 
     Raises:
-        InputError: a file is missing, damaged, or of another shape, type or range than
-            :class:`LabelledScene` says; the message names it.
+        InputError: A file is missing or damaged, or has another shape, dtype or range than
+            :class:`LabelledScene` requires; the message names it.
     """
     meta = _read_meta(folder)
     arrays: dict[str, Any] = {}
@@ -179,10 +179,10 @@ def read_labelled_scene(
 
 
 def find_labelled_scenes(root: Path) -> list[Path]:
-    """Find the labelled scenes at or below ``root``, sorted; hidden folders are passed over.
+    """Find the labelled scenes at or below ``root``, sorted; hidden folders are skipped.
 
     Raises:
-        InputError: ``root`` is not a folder, or there is none.
+        InputError: ``root`` is not a folder, or holds no labelled scene.
     """
     if not root.is_dir():
         raise InputError(f"{root} is not a folder; give a folder of labelled scenes")
@@ -201,7 +201,7 @@ def find_labelled_scenes(root: Path) -> list[Path]:
 
 
 def problems_of_scene(folder: Path) -> list[str]:
-    """Read every byte of a scene and say all that is wrong: values, checksums, strange files."""
+    """Read every byte of a scene and list all problems: values, checksums, foreign files."""
     try:
         scene = read_labelled_scene(folder)
     except InputError as error:
@@ -222,7 +222,7 @@ def problems_of_scene(folder: Path) -> list[str]:
 
 
 def _read_meta(folder: Path) -> dict[str, Any]:
-    """The content of ``meta.json``, with the types that the reader relies on."""
+    """Read ``meta.json`` and check the types that the reader relies on."""
     file = folder / "meta.json"
     if not file.exists():
         raise InputError(f"{folder} is not a labelled scene: it has no meta.json; {REDO}")
@@ -241,7 +241,7 @@ def _read_meta(folder: Path) -> dict[str, Any]:
         raise InputError(f"{file}: units must be 'metres', got {meta.get('units')!r}; {REDO}")
     known = {f"{name}.npy" for name in DTYPES}
     for name, facts in meta["files"].items():
-        # a name from a file must never lead out of the folder
+        # A name from a file must never point outside the folder.
         if name not in known or not isinstance(facts, dict) or "bytes" not in facts:
             raise InputError(f"{file} is damaged: it lists a file {name!r}; {REDO}")
     missing = [name for name in _REQUIRED if f"{name}.npy" not in meta["files"]]

@@ -1,4 +1,4 @@
-"""What the arrays of a labelled scene must be: shapes, types, ranges (``labelled_scene``)."""
+"""Checks of the arrays of a labelled scene (``labelled_scene``): shapes, dtypes, ranges."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pointcontrast.errors import InputError
 REDO = "make the scene again"
 
 BOX_COLUMNS = ("x", "y", "z", "size_x", "size_y", "size_z", "yaw", "class")
-"""The columns of ``boxes``: centre and full size in metres, the heading in radians
-counter-clockwise about +z from world +x to the box's own x axis (its front), along which ``size_x``
-is measured, and a row of ``class_names`` or -1."""
+"""Columns of ``boxes``: centre and full size in metres; the heading in radians, counter-clockwise
+about +z from world +x to the x axis of the box (its front), along which ``size_x`` is measured; and
+a row of ``class_names`` or -1."""
 
 DTYPES: dict[str, type[np.generic]] = {
     "coord": np.float32,
@@ -25,22 +25,22 @@ DTYPES: dict[str, type[np.generic]] = {
     "instance": np.int32,
     "boxes": np.float32,
 }
-"""The arrays that a scene may have, in the order of its files."""
+"""Arrays that a scene may have, in the order of its files."""
 
 _COLUMNS = {"coord": 3, "color": 3, "normal": 3, "boxes": len(BOX_COLUMNS)}
 
 
 def check_array(where: str, name: str, array: NDArray[Any], num_points: int) -> None:
-    """Hold the shape and the type of one array against the format.
+    """Check the shape and the dtype of one array.
 
     Args:
-        where: what to call it in the message.
-        name: a key of ``DTYPES``.
-        array: the array.
-        num_points: N of the scene.
+        where: Name of the array in the message.
+        name: Key of ``DTYPES``.
+        array: The array.
+        num_points: Number of points N of the scene.
 
     Raises:
-        InputError: it is another, or the scene has no points.
+        InputError: The shape or dtype is wrong, or the scene has no points.
     """
     rows = len(array) if name == "boxes" and array.ndim else num_points
     shape = (rows, _COLUMNS[name]) if name in _COLUMNS else (rows,)
@@ -56,15 +56,15 @@ def check_array(where: str, name: str, array: NDArray[Any], num_points: int) -> 
 def check_ranges(
     arrays: Mapping[str, NDArray[Any]], num_classes: int, where: Callable[[str], str]
 ) -> None:
-    """Hold every value of a scene's arrays against its range.
+    """Check the range of every value of a scene's arrays.
 
     Args:
-        arrays: by name, each of the right shape and type.
-        num_classes: C of the scene.
-        where: what to call an array in the message, by its name.
+        arrays: Arrays by name, each of the right shape and dtype.
+        num_classes: Number of classes C of the scene.
+        where: Function from the name of an array to its name in the message.
 
     Raises:
-        InputError: a value is out of range.
+        InputError: A value is out of range.
     """
     for name, array in arrays.items():
         fault = _fault(name, array, num_classes)
@@ -73,7 +73,7 @@ def check_ranges(
 
 
 def _fault(name: str, array: NDArray[Any], num_classes: int) -> str | None:
-    """What is wrong with the values of one array, in words, or None."""
+    """Describe what is wrong with the values of one array; None if nothing is."""
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         return "holds NaN or infinite values"
     if name == "normal":

@@ -1,11 +1,11 @@
-"""The dataclasses that cross module borders, and the legend of every array in the project.
+"""Dataclasses shared by several modules, and the conventions of all arrays in the project.
 
-Legend
-------
+Conventions
+-----------
 Frames of reference
-    ``world``   the scene's own frame, metres; its up direction is in the scene's ``meta.json``.
+    ``world``   frame of the scene, metres; its up direction is in the scene's ``meta.json``.
     ``camera``  x right, y down, z forward (OpenCV), metres.
-    ``sensor``  a LiDAR's own, as its files have it, metres.
+    ``sensor``  frame of a LiDAR, as in its files, metres.
     A transform is a 4x4 float64 matrix named ``dst_from_src`` that acts on column vectors:
     ``world_from_camera @ [x, y, z, 1]``.
 Sizes
@@ -15,8 +15,8 @@ Arrays
     points           (N, 3) float32, world metres
     colors           (N, 3) uint8 RGB
     normals          (N, 3) float32, unit length, towards the camera that saw the point
-    coordinates      (N, 1+D) int32, column 0 the index of the sample in the batch, then voxel
-                     indices: floor(metres / voxel_size)
+    coordinates      (N, 1+D) int32, column 0 the batch index, then voxel indices:
+                     floor(metres / voxel_size)
     features         (N, C) float32
     correspondences  (M, 2) int64, column 0 a row of view0, column 1 a row of view1
 """
@@ -43,7 +43,7 @@ class Frame:
     """One posed depth image, with or without colour.
 
     Attributes:
-        frame_id: name of the frame within its scene, unique there.
+        frame_id: Name of the frame, unique within its scene.
         depth: (H, W) float32 metres along the optical axis; 0 where there is no measurement.
         color: (H, W, 3) uint8 RGB registered to the depth image, or None.
         intrinsics: (3, 3) float64 pinhole matrix of the depth image, pixels.
@@ -58,7 +58,7 @@ class Frame:
 
 
 class Cloud(Protocol):
-    """Points whose colours and normals need not be there before they are asked for."""
+    """Points whose colours and normals may be computed on use."""
 
     @property
     def points(self) -> NDArray[np.float32]:
@@ -66,17 +66,17 @@ class Cloud(Protocol):
         ...
 
     def __len__(self) -> int:
-        """The number of points."""
+        """Return the number of points."""
         ...
 
     def __getitem__(self, rows: NDArray[Any] | slice) -> PointCloud:
-        """The points at ``rows``, with their colours and normals."""
+        """Select the points at ``rows``, with colours and normals."""
         ...
 
 
 @dataclass(frozen=True)
 class PointCloud:
-    """Points in metres with what is known of each; every array has the same first size N.
+    """Points in metres with optional colours and normals; every array has N rows.
 
     Attributes:
         points: (N, 3) float32 metres.
@@ -89,11 +89,11 @@ class PointCloud:
     normals: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
-        """The number of points."""
+        """Return the number of points."""
         return len(self.points)
 
     def __getitem__(self, rows: NDArray[Any] | slice) -> PointCloud:
-        """The points at ``rows`` (indices, a mask or a slice), with their colours and normals."""
+        """Select points by indices, a mask or a slice, with colours and normals."""
         return PointCloud(
             points=self.points[rows],
             colors=None if self.colors is None else self.colors[rows],
@@ -103,13 +103,13 @@ class PointCloud:
 
 @dataclass(frozen=True)
 class Sweep:
-    """One posed point cloud: what a LiDAR sees in a turn, or a camera of a whole reconstruction.
+    """One posed point cloud: a turn of a LiDAR, or the view of a camera in a reconstruction.
 
     Attributes:
-        frame_id: name of the sweep within its scene.
-        cloud: its points in the sensor's own frame, metres, N >= 1, all finite.
+        frame_id: Name of the sweep, unique within its scene.
+        cloud: Points in the frame of the sensor, metres, N >= 1, all finite.
         world_from_sensor: (4, 4) float64 rigid transform, metres.
-        is_camera: whether the sensor's frame is a camera's (z forward); a LiDAR's has z up.
+        is_camera: Whether the frame is that of a camera (z forward) instead of a LiDAR (z up).
     """
 
     frame_id: str
@@ -123,10 +123,10 @@ class Pair:
     """Two views of one scene that overlap.
 
     Attributes:
-        scene: the scene's folder, relative to the root of the data.
-        view0: number of the first view in the scene.
-        view1: index of the second view.
-        overlap: the larger of the two matched fractions, 0..1 (``pointcontrast.scenes.overlap``).
+        scene: Folder of the scene, relative to the root of the data.
+        view0: Index of the first view in the scene.
+        view1: Index of the second view in the scene.
+        overlap: Larger of the two matched fractions, 0..1 (``pointcontrast.scenes.overlap``).
     """
 
     scene: str
@@ -140,10 +140,10 @@ class RegisteredViews:
     """The two views of a pair in one world frame, before augmentation.
 
     Attributes:
-        view0: the first view, world metres.
-        view1: the second view, world metres.
+        view0: First view, world metres.
+        view1: Second view, world metres.
         up: (3,) float64 unit vector, the scene's up direction.
-        floor_height: the floor's place along ``up``, metres.
+        floor_height: Height of the floor along ``up``, metres.
     """
 
     view0: Cloud
@@ -154,12 +154,12 @@ class RegisteredViews:
 
 @dataclass(frozen=True)
 class VoxelizedView:
-    """One augmented view as voxels: what a network eats, before batching.
+    """One augmented view as voxels: the input of a network before batching.
 
     Attributes:
         coordinates: (N, 3) int32 voxel indices, unique rows.
         features: (N, C) float32.
-        points: (N, 3) float32 world metres of the point kept for each voxel, not augmented.
+        points: (N, 3) float32 points kept for the voxels, world metres, not augmented.
     """
 
     coordinates: NDArray[np.int32]
@@ -172,12 +172,12 @@ class PairSample:
     """One training pair: two voxelised views and the rows that coincide in the world.
 
     Attributes:
-        pair: where it came from.
-        view0: the first view.
-        view1: the second view.
-        correspondences: (M, 2) int64 rows of view0 and view1, sorted by column 0; M is 0 where
-            the views do not meet, and collate leaves such a pair out.
-        is_cropped: whether the views had too many voxels and were cut.
+        pair: Origin of the sample.
+        view0: First view.
+        view1: Second view.
+        correspondences: (M, 2) int64 rows of view0 and view1, sorted by column 0; M is 0 if the
+            views do not overlap, and collate leaves out such pairs.
+        is_cropped: Whether the views had too many voxels and were cropped.
     """
 
     pair: Pair
@@ -194,8 +194,8 @@ class ViewBatch:
     Attributes:
         coordinates: (N, 4) int32, batch index first.
         features: (N, C) float32.
-        points: (N, 3) float32 world metres of the voxels.
-        offsets: B+1 row numbers: sample b owns rows ``offsets[b]:offsets[b + 1]``.
+        points: (N, 3) float32 points of the voxels, world metres.
+        offsets: B+1 row numbers: sample b has the rows ``offsets[b]:offsets[b + 1]``.
     """
 
     coordinates: torch.Tensor
@@ -204,7 +204,7 @@ class ViewBatch:
     offsets: tuple[int, ...]
 
     def to(self, device: torch.device | str) -> ViewBatch:
-        """The same batch with its tensors on ``device``."""
+        """Return the batch with its tensors on ``device``."""
         return replace(
             self,
             coordinates=self.coordinates.to(device),
@@ -218,13 +218,13 @@ class PairBatch:
     """A batch of pairs.
 
     Attributes:
-        pairs: where each of the B samples came from.
-        view0: all first views.
-        view1: all second views.
+        pairs: Origins of the B samples.
+        view0: All first views.
+        view1: All second views.
         correspondences: (M, 2) int64 rows of view0 and view1 of the whole batch, sorted by
             column 0.
-        num_dropped: how many pairs of this batch had no correspondence and were left out.
-        num_cropped: how many had too many voxels and were cut.
+        num_dropped: Number of pairs without correspondences, which were left out.
+        num_cropped: Number of pairs with too many voxels, which were cropped.
     """
 
     pairs: tuple[Pair, ...]
@@ -236,15 +236,15 @@ class PairBatch:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the pairs: scene and views."""
+        """Scene and views of each pair, for messages."""
         return tuple(f"{p.scene} (views {p.view0} and {p.view1})" for p in self.pairs)
 
     def __len__(self) -> int:
-        """The number of pairs."""
+        """Return the number of pairs."""
         return len(self.pairs)
 
     def to(self, device: torch.device | str) -> PairBatch:
-        """The same batch with its tensors on ``device``."""
+        """Return the batch with its tensors on ``device``."""
         return replace(
             self,
             view0=self.view0.to(device),

@@ -1,4 +1,4 @@
-"""Metres to integer voxels: which points stay, where, and what the voxels are labelled."""
+"""Voxelization: the points that are kept, their integer voxels, and labels of voxels."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from pointcontrast.errors import InputError
 def voxelize(
     points: NDArray[np.float32], voxel_size: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Keep one point a voxel: the first in the order given.
+    """Keep one point per voxel: the first in the given order.
 
     Convention:
-        coordinates = floor(points / voxel_size); negative ones are as good as others.
+        coordinates = floor(points / voxel_size), which may be negative.
 
     Args:
         points: (N, 3) metres.
-        voxel_size: edge of a voxel, metres.
+        voxel_size: Side of a voxel, metres.
 
     Returns:
-        rows: (M,) int64 rows of ``points`` that stay, rising.
+        rows: (M,) int64 rows of ``points`` that are kept, ascending.
         coordinates: (M, 3) int32, unique; row i is the voxel of ``points[rows[i]]``.
 
     Raises:
-        InputError: the voxel size is not positive, a point is not finite, or the cloud is too
-            wide for its voxels to be numbered.
+        InputError: The voxel size is not positive, a point is not finite, or the cloud is too wide
+            for its voxels to be numbered.
     """
     _check_voxel_size(voxel_size)
     if len(points) == 0:
@@ -42,19 +42,19 @@ def voxelize(
 def voxelize_with_inverse(
     points: NDArray[np.float32], voxel_size: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
-    """:func:`voxelize`, and the voxel that each point is in.
+    """Voxelize as :func:`voxelize`, and return the voxel of each point, too.
 
     Args:
         points: (N, 3) metres.
-        voxel_size: edge of a voxel, metres.
+        voxel_size: Side of a voxel, metres.
 
     Returns:
-        rows: (M,) int64 and
-        coordinates: (M, 3) int32, both as of :func:`voxelize`.
+        rows: (M,) int64, as in :func:`voxelize`.
+        coordinates: (M, 3) int32, as in :func:`voxelize`.
         inverse: (N,) int64; point i is in the voxel ``coordinates[inverse[i]]``.
 
     Raises:
-        InputError: as of :func:`voxelize`.
+        InputError: As :func:`voxelize`.
     """
     _check_voxel_size(voxel_size)
     if len(points) == 0:
@@ -64,7 +64,7 @@ def voxelize_with_inverse(
     order, is_first = _sort_by_voxel(voxels, *bounds)
     firsts = order[is_first]
     by_row = np.argsort(firsts)
-    number = np.empty_like(firsts)  # of the voxels in the order of their keys
+    number = np.empty_like(firsts)  # index of each voxel, in the order of the keys
     number[by_row] = np.arange(len(firsts))
     inverse = np.empty_like(order)
     inverse[order] = number[np.cumsum(is_first) - 1]
@@ -75,21 +75,21 @@ def voxelize_with_inverse(
 def voxelize_frames(
     points: NDArray[np.float32], times: NDArray[np.integer], voxel_size: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
-    """The frames of a clip, each voxelised on its own.
+    """Voxelize each frame of a clip separately.
 
     Args:
         points: (N, 3) metres, in one frame of reference.
-        times: (N,) the number of each point's frame, within int32.
-        voxel_size: edge of a voxel, metres.
+        times: (N,) frame index of each point, within int32.
+        voxel_size: Side of a voxel, metres.
 
     Returns:
-        rows: (M,) int64 rows of the first point of each voxel, frame after frame by their
-            numbers, rising within a frame.
-        coordinates: (M, 4) int32, unique: the voxel, and the frame's number last.
-        inverse: (N,) int64 as of :func:`voxelize_with_inverse`.
+        rows: (M,) int64 rows of the first point of each voxel, sorted by frame, ascending within a
+            frame.
+        coordinates: (M, 4) int32, unique: the voxel, then the frame index.
+        inverse: (N,) int64, as in :func:`voxelize_with_inverse`.
 
     Raises:
-        InputError: as of :func:`voxelize`.
+        InputError: As :func:`voxelize`.
     """
     _check_voxel_size(voxel_size)
     rows, coordinates = [np.zeros(0, np.int64)], [np.zeros((0, 4), np.int32)]
@@ -112,28 +112,27 @@ def merge_labels(
     ignore: int = -1,
     unknown: int | None = None,
 ) -> NDArray[np.int32]:
-    """One label a voxel: that of its points, or ``ignore`` where they disagree.
+    """Label voxels by their points; a voxel whose points disagree gets ``ignore``.
 
     As ``quantize_label`` of MinkowskiEngine 0.4.3 (``src/quantization.cpp``), with which the
-    published results were made; later releases take one point's label. As there, ``ignore`` is a
-    label like any other: a voxel that holds a labelled point and an ignored one is ignored.
+    published results were made; later releases take the label of one point. As there, ``ignore``
+    is a label like any other: a voxel with a labelled point and an ignored one is ignored.
 
     Args:
-        labels: (N,) of the points, within int32.
-        inverse: (N,) the voxel of each point.
-        num_voxels: M.
-        ignore: the label of voxels whose points disagree, or of which nothing is known.
-        unknown: a label that says nothing: its points leave the voxel to the others. None: there
-            is no such label.
+        labels: (N,) labels of the points, within int32.
+        inverse: (N,) voxel of each point.
+        num_voxels: Number of voxels M.
+        ignore: Label of voxels whose points disagree or are all unknown.
+        unknown: Label of points that do not count, or None.
 
     Returns:
-        (M,) int32.
+        (M,) int32 labels of the voxels.
     """
     if unknown is not None:
         is_known = labels != unknown
         labels, inverse = labels[is_known], inverse[is_known]
     merged = np.full(num_voxels, ignore, np.int32)
-    merged[inverse] = labels  # one of the voxel's, no matter which: all others are compared with it
+    merged[inverse] = labels  # of any point of the voxel; all others are compared with it
     merged[inverse[labels != merged[inverse]]] = ignore
     return merged
 
@@ -141,19 +140,19 @@ def merge_labels(
 def voxel_box(
     low: NDArray[np.floating], high: NDArray[np.floating], voxel_size: float, num_points: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The voxels between the smallest and the largest coordinates of some points.
+    """Compute the box of voxels between the smallest and the largest coordinates of points.
 
     Args:
-        low: (3,) metres.
-        high: (3,) metres.
-        voxel_size: metres.
-        num_points: how many points lie there.
+        low: (3,) smallest coordinates, metres.
+        high: (3,) largest coordinates, metres.
+        voxel_size: Side of a voxel, metres.
+        num_points: Number of points.
 
     Returns:
-        The smallest voxel (3,) and how many there are along each axis (3,), both int64.
+        The smallest voxel, (3,) int64, and the number of voxels along each axis, (3,) int64.
 
     Raises:
-        InputError: a bound is not finite, or so far that voxels cannot be numbered.
+        InputError: A bound is not finite, or so far that voxels cannot be numbered.
     """
     lower, upper = (np.floor(bound / bound.dtype.type(voxel_size)) for bound in (low, high))
     if not np.isfinite(lower).all() or not np.isfinite(upper).all():
@@ -180,8 +179,8 @@ def _check_voxel_size(voxel_size: float) -> None:
 def _columns_and_box(
     points: NDArray[np.floating], voxel_size: float
 ) -> tuple[NDArray[np.floating], tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """The points (3, N), contiguous, and :func:`voxel_box` of them; N >= 1."""
-    # NumPy works several times faster along rows than down columns: one row a coordinate.
+    """Return the points as (3, N), contiguous, and their :func:`voxel_box`; N >= 1."""
+    # NumPy is several times faster along rows than along columns: one row per coordinate.
     columns = np.ascontiguousarray(points.T)
     box = voxel_box(columns.min(axis=1), columns.max(axis=1), voxel_size, len(points))
     return columns, box
@@ -192,7 +191,7 @@ def _first_by_sorting(
     lower: NDArray[np.int64],
     extent: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """What the compiled kernel does, by NumPy."""
+    """Do in NumPy what the compiled kernel does."""
     voxels = floored.astype(np.int64)
     order, is_first = _sort_by_voxel(voxels, lower, extent)
     rows = np.sort(order[is_first])
@@ -202,14 +201,14 @@ def _first_by_sorting(
 def _sort_by_voxel(
     voxels: NDArray[np.int64], lower: NDArray[np.int64], extent: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """The rows of points (N,) voxel by voxel, rising within each, and which are first in theirs.
+    """Sort rows by voxel, ascending within each, and mark the first row of each voxel.
 
-    ``voxels`` is (3, N); ``lower`` and ``extent`` are of :func:`voxel_box`.
+    ``voxels`` is (3, N); ``lower`` and ``extent`` are those of :func:`voxel_box`.
     """
     x, y, z = voxels - lower[:, None]
     keys = (x * extent[1] + y) * extent[2] + z
     index_bits = _index_bits(len(keys))
-    # Sorting (voxel, row) as one number is several times as fast as np.unique(return_index=True).
+    # Sorting (voxel, row) as one number is several times faster than np.unique(return_index=True).
     ordered = np.sort((keys << index_bits) | np.arange(len(keys)))
     sorted_keys = ordered >> index_bits
     is_first = np.empty(len(ordered), dtype=bool)

@@ -1,6 +1,6 @@
-"""The compiled kernels for depth images: ``csrc/depth.cpp`` through ctypes.
+"""Compiled kernels for depth images, ``csrc/depth.cpp``.
 
-``codec.py`` and ``cloud.py`` ask here first and have the same result without.
+``codec.py`` and ``cloud.py`` use them if they exist; the results are the same without.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _IMAGE = (_UINT16, ctypes.c_int64, ctypes.c_int64)  # (H, W), H, W
 
 @lru_cache(maxsize=1)
 def load_depth_kernels() -> ctypes.CDLL | None:
-    """The library, or None where there is none."""
+    """Load the library; None if it was not built, cannot be loaded or is disabled."""
     library = load_kernels()
     if library is not None:
         for name, result, arguments in (
@@ -42,7 +42,7 @@ def load_depth_kernels() -> ctypes.CDLL | None:
 
 
 def undo_differences(library: ctypes.CDLL, planes: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """(H, W) depth from the (2, H, W) planes of ``pointcontrast.scenes.depth.codec``."""
+    """Decode the (2, H, W) planes of ``pointcontrast.scenes.depth.codec`` to (H, W) depth."""
     _, height, width = planes.shape
     depth = np.empty((height, width), np.uint16)
     library.pointcontrast_undo_differences(planes, height, width, depth)
@@ -50,7 +50,7 @@ def undo_differences(library: ctypes.CDLL, planes: NDArray[np.uint8]) -> NDArray
 
 
 def depth_sums(library: ctypes.CDLL, depth: NDArray[np.uint16]) -> NDArray[np.int64]:
-    """(3,) the sums of u z, v z and z over the (H, W) pixels."""
+    """Return the (3,) sums of u z, v z and z over the (H, W) pixels."""
     sums = np.empty(3, np.int64)
     library.pointcontrast_depth_sums(depth, *depth.shape, sums)
     return sums
@@ -59,7 +59,7 @@ def depth_sums(library: ctypes.CDLL, depth: NDArray[np.uint16]) -> NDArray[np.in
 def unproject_to_world(
     library: ctypes.CDLL, depth: NDArray[np.uint16], matrix: NDArray[np.float32], count: int
 ) -> NDArray[np.float32]:
-    """(3, count) points of the pixels of (H, W) that are not 0: ``matrix @ (u z, v z, z, 1)``."""
+    """Return the (3, count) points ``matrix @ (u z, v z, z, 1)`` of the nonzero pixels."""
     points = np.empty((3, count), np.float32)
     checked(library.pointcontrast_unproject(depth, *depth.shape, matrix, count, points))
     return points
@@ -68,7 +68,7 @@ def unproject_to_world(
 def depth_bounds(
     library: ctypes.CDLL, depth: NDArray[np.uint16], matrix: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """(2, 3) the smallest and largest coordinates of those points, a little wide."""
+    """Return bounds of those points, (2, 3): smallest and largest coordinates, slightly wide."""
     bounds = np.empty((2, 3), np.float32)
     checked(library.pointcontrast_depth_bounds(depth, *depth.shape, matrix, bounds))
     return bounds
@@ -82,7 +82,7 @@ def voxelize_depth(
     lower: NDArray[np.int64],
     extent: NDArray[np.int64],
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """One of those points a voxel: its pixel (M,), rising, and its voxel (M, 3)."""
+    """Keep one of those points per voxel: flat pixels, (M,), ascending, and voxels, (M, 3)."""
     pixels, voxels = np.empty(depth.size, np.int32), np.empty((depth.size, 3), np.int32)
     count = checked(
         library.pointcontrast_voxelize_depth(

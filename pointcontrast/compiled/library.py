@@ -1,7 +1,7 @@
-"""Finding the compiled libraries, where they could be built: plain C functions through ctypes.
+"""Search for the compiled libraries: plain C functions, called through ctypes.
 
 They need no header of Python or torch, so that any C++ compiler builds them and one build serves
-every torch. Where one is missing the package does the same in Python, more slowly.
+every version of torch. Without a library, the package does the same in Python, more slowly.
 """
 
 from __future__ import annotations
@@ -12,29 +12,29 @@ import os
 from pathlib import Path
 
 SWITCH = "POINTCONTRAST_KERNELS"
-"""In the environment: 0 leaves all compiled kernels out; ``avx512_bf16``, ``avx512``, ``avx2``,
-``neon`` or ``portable`` names the instructions of the sparse convolutions; unset or empty is the
-best there is.
+"""Environment variable: 0 disables all compiled kernels; ``avx512_bf16``, ``avx512``, ``avx2``,
+``neon`` or ``portable`` selects the instructions of the sparse convolutions; unset or empty selects
+the best available ones.
 """
 BFLOAT16_SWITCH = "POINTCONTRAST_BFLOAT16"
-"""In the environment: whether sparse convolutions multiply in bfloat16 under autocast. Unset or
-empty: where the instructions in use have such products (``avx512_bf16``); ``emulate``: also where
-they do not, to the same numbers but slower than float32, for tests; 0: nowhere.
+"""Environment variable: whether sparse convolutions multiply in bfloat16 under autocast. Unset or
+empty: if the instructions in use have bfloat16 products (``avx512_bf16``); ``emulate``: always,
+with the same numbers but slower than float32, for tests; 0: never.
 """
 
 ROOT = Path(__file__).parents[1]
 
 
 def switched_off() -> bool:
-    """Whether the environment asks for Python alone."""
+    """Return whether the environment disables all compiled kernels."""
     return os.environ.get(SWITCH) == "0"
 
 
 def load_library(name: str) -> ctypes.CDLL | None:
-    """The library of the extension ``pointcontrast.<name>``, or None where it was not built.
+    """Load the library of the extension ``pointcontrast.<name>``; None if it was not built.
 
     Raises:
-        OSError: it is there and cannot be loaded.
+        OSError: It exists but cannot be loaded.
     """
     for suffix in importlib.machinery.EXTENSION_SUFFIXES:
         path = ROOT.joinpath(*name.split(".")).with_name(name.split(".")[-1] + suffix)

@@ -1,7 +1,7 @@
-"""The compiled kernels for overlaps, where they could be built: ``csrc/`` through ctypes.
+"""Compiled kernels for overlaps, ``csrc/overlap_*.cpp`` and ``csrc/voxel_means.cpp``.
 
-``voxel_means``, ``count_matched`` and ``count_nearly_matched`` ask here first and have the same
-result without.
+``voxel_means``, ``count_matched`` and ``count_nearly_matched`` use them if they exist; the results
+are the same without.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from pointcontrast.compiled.points import load_kernels
 _INT64, _FLOAT64 = (
     np.ctypeslib.ndpointer(dtype, flags="C_CONTIGUOUS") for dtype in (np.int64, np.float64)
 )
-_TOO_WIDE, _NOT_FINITE = -3, -2  # as the kernels say it; -1 is out of memory
+_TOO_WIDE, _NOT_FINITE = -3, -2  # status of the kernels; -1 is out of memory
 
 
 @lru_cache(maxsize=1)
 def load_overlap_kernels() -> ctypes.CDLL | None:
-    """The library, or None where it was not built, cannot be loaded or is switched off."""
+    """Load the library; None if it was not built, cannot be loaded or is disabled."""
     library = load_kernels()
     if library is not None:
         for name, arguments in {
@@ -41,15 +41,15 @@ def load_overlap_kernels() -> ctypes.CDLL | None:
 def voxel_means(
     library: ctypes.CDLL, points: NDArray[np.float32], voxel_size: float
 ) -> NDArray[np.float64]:
-    """The means (K, 3) of the points in each voxel; see :func:`pointcontrast.scenes.voxel_means`.
+    """Compute the (K, 3) means of the points in each voxel (``pointcontrast.scenes.voxel_means``).
 
     Args:
-        library: of :func:`load_overlap_kernels`.
-        points: (N, 3), N >= 1, in any memory order.
-        voxel_size: metres.
+        library: Library of :func:`load_overlap_kernels`.
+        points: (N, 3), N >= 1, in any memory order, metres.
+        voxel_size: Side of a voxel, metres.
 
     Raises:
-        ValueError: a coordinate is not finite, or the points span 2**21 voxels or more.
+        ValueError: A coordinate is not finite, or the points span 2**21 voxels or more.
     """
     if any(stride % points.itemsize for stride in points.strides):
         points = np.ascontiguousarray(points)
@@ -80,10 +80,10 @@ def count_nearly_matched(
     """See :func:`pointcontrast.scenes.overlap_fast.count_nearly_matched`.
 
     Args:
-        library: of :func:`load_overlap_kernels`.
-        clouds: V arrays (n, 3), n >= 1.
-        side: of a cell, metres.
-        reach: between the means of cells that count as near, metres, at most 4 sides.
+        library: Library of :func:`load_overlap_kernels`.
+        clouds: V arrays (n, 3), n >= 1, metres.
+        side: Side of a cell, metres.
+        reach: Largest distance between the means of two near cells, metres, at most 4 sides.
     """
     points, starts, counts = _arguments(clouds)
     _checked(

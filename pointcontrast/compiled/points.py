@@ -1,6 +1,6 @@
-"""The compiled kernels for points, where they could be built: ``csrc/points.cpp`` through ctypes.
+"""Compiled kernels for points, ``csrc/points.cpp``.
 
-``voxelize`` and ``find_correspondences`` ask here first and have the same result without.
+``voxelize`` and ``find_correspondences`` use them if they exist; the results are the same without.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _INT32, _INT64, _FLOAT32 = (
 
 @lru_cache(maxsize=1)
 def load_kernels() -> ctypes.CDLL | None:
-    """The library, or None where it was not built, cannot be loaded or is switched off."""
+    """Load the library; None if it was not built, cannot be loaded or is disabled."""
     if switched_off():
         return None
     try:
@@ -48,17 +48,17 @@ def first_of_each_voxel(
     lower: NDArray[np.int64],
     extent: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """One point a voxel: its row, rising, and its voxel.
+    """Keep one point per voxel, the first.
 
     Args:
-        library: of :func:`load_kernels`.
-        points: (3, N) finite.
-        voxel_size: in the unit of the points.
-        lower: (3,) the smallest voxels.
-        extent: (3,) how many there are along each axis, a product below 2**62.
+        library: Library of :func:`load_kernels`.
+        points: (3, N), finite.
+        voxel_size: Side of a voxel, in the unit of the points.
+        lower: (3,) smallest voxel along each axis.
+        extent: (3,) number of voxels along each axis, with a product below 2**62.
 
     Returns:
-        (M,) int64 and (M, 3) int32.
+        Rows that are kept, (M,) int64, ascending, and their voxels, (M, 3) int32.
     """
     count = points.shape[1]
     rows, voxels = np.empty(count, np.int64), np.empty((count, 3), np.int32)
@@ -76,25 +76,26 @@ def match(
     lower: NDArray[np.float32],
     upper: NDArray[np.float32],
 ) -> NDArray[np.int64] | None:
-    """All rows (M, 2) of two clouds within ``radius``, sorted, of the points in a box.
+    """Find all pairs of points of two clouds within ``radius``, among the points in a box.
 
     Args:
-        library: of :func:`load_kernels`.
-        points0: (N0, 3).
-        points1: (N1, 3).
-        radius: in the unit of the points.
-        lower: (3,) the box's smallest coordinates, finite.
-        upper: (3,) its largest.
+        library: Library of :func:`load_kernels`.
+        points0: (N0, 3) first cloud.
+        points1: (N1, 3) second cloud.
+        radius: Largest distance, in the unit of the points.
+        lower: (3,) smallest coordinates of the box, finite.
+        upper: (3,) largest coordinates of the box.
 
     Returns:
-        The rows, or None where there are too many cells of that size to be numbered.
+        (M, 2) int64 rows of both clouds, sorted; None if there are too many cells of that size to
+        be numbered.
     """
-    cell = 2 * radius * (1 + 1e-9)  # a ball never reaches over two cells, rounding included
+    cell = 2 * radius * (1 + 1e-9)  # a ball never spans more than two cells, including rounding
     extent = np.floor((upper - lower.astype(np.float64)) / cell) + 1
     if np.log2(extent).sum() >= 62 or not np.abs([lower, upper]).max() / radius < 2**52:
         return None
     cells = extent.astype(np.int64)
-    room = 12 * max(len(points0), len(points1))  # seldom more; what is not touched costs nothing
+    room = 12 * max(len(points0), len(points1))  # rarely more; untouched memory costs nothing
     while True:
         pairs = np.empty((room, 2), np.int64)
         count = checked(
@@ -118,7 +119,7 @@ def match(
 
 
 def checked(count: int) -> int:
-    """What a kernel returned, or the error that it stands for."""
+    """Return the result of a kernel, or raise the error that it stands for."""
     if count < 0:
         raise MemoryError("not enough memory for points")
     return count

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
+from pointcontrast.geometry import unit_vector
 from pointcontrast.recordings.lidar.sweep_folder import KittiSequence, SweepFolderSequence
 from pointcontrast.recordings.reconstruction.scan_views import ScanFileSequence
 from pointcontrast.recordings.rgbd.files import check_intrinsics, read_matrix
@@ -123,8 +124,4 @@ def _known() -> str:
 def _stated_up(path: Path) -> NDArray[np.float64] | None:
     if not path.exists():
         return None
-    up = read_matrix(path, (1, 3))[0]
-    length = np.linalg.norm(up)
-    if not (np.isfinite(length) and length > 0):
-        raise InputError(f"{path} is not a direction: {up.tolist()}")
-    return up / length
+    return unit_vector(read_matrix(path, (1, 3))[0], str(path))

@@ -1,8 +1,8 @@
-"""Which way is up in a scene: stated by its source or by the user, or estimated.
+"""The up direction of a scene: stated by its source, given by the user, or estimated.
 
-People hold cameras nearly level and cars drive nearly level, so the sensors' mean up is a good
-first guess; floors and tables are the surfaces whose normals lie near it, and they say exactly
-where up is.
+Cameras are held nearly level and cars drive nearly level, so the mean up direction of the sensors
+is a good initial value. Floors and tables are the surfaces with normals near it, and they determine
+it exactly.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import unit_vector
 
-# Half-angles of the shrinking cone, degrees: wide enough at first for cameras that look down,
-# narrow at last so that furniture and slopes have no say.
+# Half-angles of the shrinking cone, degrees. It is wide at first, for cameras that look down, and
+# narrow at last, to exclude furniture and slopes.
 _CONES = (45.0, 30.0, 20.0, 15.0, 10.0, 7.5, 5.0, 5.0, 5.0)
 SUPPORT_ANGLE = 5.0
 _MIN_NORMALS = 100
@@ -26,14 +26,14 @@ _MIN_SUPPORT = 0.01
 
 @dataclass(frozen=True)
 class UpDirection:
-    """A scene's up direction and how far to trust it.
+    """The up direction of a scene, with its support.
 
     Attributes:
         direction: (3,) float64 unit vector, world frame.
-        support: the share of the scene's known normals within 5 degrees of it or of its
-            opposite (ceilings, undersides), 0..1.
-        how: "given", "stated by the source", "estimated from horizontal surfaces" or "mean
-            sensor up" (where too few surfaces are horizontal to refine it).
+        support: Share of the scene's known normals within 5 degrees of it or of its opposite
+            (ceilings, undersides), 0..1.
+        how: Origin: "given", "stated by the source", "estimated from horizontal surfaces", or
+            "mean sensor up" if too few surfaces are horizontal to refine it.
     """
 
     direction: NDArray[np.float64]
@@ -44,15 +44,15 @@ class UpDirection:
 def given_up(
     direction: ArrayLike, normals: NDArray[np.floating[Any]], how: str = "given"
 ) -> UpDirection:
-    """An up direction that is known, with its support measured.
+    """Measure the support of a known up direction.
 
     Args:
         direction: (3,) of any length but zero, world frame.
         normals: (N, 3) unit vectors or 0 0 0, world frame.
-        how: "given" or "stated by the source".
+        how: Origin: "given" or "stated by the source".
 
     Raises:
-        InputError: not three finite numbers, or all zero.
+        InputError: Not three finite numbers, or all zero.
     """
     up = unit_vector(direction, "the up direction")
     return UpDirection(up, _support(up, normals), how)
@@ -61,21 +61,21 @@ def given_up(
 def estimate_up(sensor_ups: NDArray[np.float64], normals: NDArray[np.floating[Any]]) -> UpDirection:
     """Estimate a scene's up direction from its sensors and surfaces.
 
-    Starts at the sensors' mean up, then moves to the mean of the normals
-    within a cone around it, again and again while the cone shrinks from 45 to 5 degrees. Normals
-    that point down (ceilings) count turned around.
+    Starts at the mean up direction of the sensors, then moves repeatedly to the mean of the normals
+    within a cone around it, while the cone shrinks from 45 to 5 degrees. Normals that point down
+    (ceilings) are inverted.
 
     Args:
         sensor_ups: (V, 3) float64 unit vectors, V >= 1, world frame (``View.sensor_up``).
         normals: (N, 3) unit vectors or 0 0 0, world frame; N may be 0.
 
     Raises:
-        InputError: the sensors' up directions cancel out, so there is nothing to start from.
+        InputError: The sensors' up directions cancel out, so that there is no initial value.
     """
     mean = sensor_ups.mean(axis=0)
     if np.linalg.norm(mean) < 0.1:
         raise InputError(
-            "the cameras turn every which way, so the up direction cannot be estimated; "
+            "the cameras point in all directions, so the up direction cannot be estimated; "
             "pass --up x y z"
         )
     sensors_up = mean / np.linalg.norm(mean)
