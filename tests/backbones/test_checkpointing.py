@@ -1,4 +1,4 @@
-"""Checkpointed stages: the same bits with less memory, on both engines."""
+"""Checkpointed stages give the same bits with less memory, on both engines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def network(engine: str, variant: str = "14A", **options: Any) -> Res16UNet:
 
 
 def train(net: Res16UNet, steps: int = 2, dtype: Any = None) -> list[torch.Tensor]:
-    """Outputs, gradients and all state of some training steps, and an evaluation after them."""
+    """Outputs, gradients and state of some training steps, and of an evaluation after them."""
     optimizer = torch.optim.SGD(net.parameters(), lr=1e-4)
     found: list[torch.Tensor] = []
     for seed in range(steps):
@@ -41,7 +41,7 @@ def train(net: Res16UNet, steps: int = 2, dtype: Any = None) -> list[torch.Tenso
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("variant", ["14A", "50"])
 def test_same_bits(variant: str, engine: str) -> None:
-    """Also running statistics and batch counts: the second run does not count."""
+    """Also running statistics and batch counts: the recomputation does not change them."""
     plain = train(network(engine, variant))
     checkpointed = network(engine, variant, checkpoint_activations=True)
     found = train(checkpointed)
@@ -65,12 +65,12 @@ def test_switched_at_any_time() -> None:
     net.checkpoint_activations = True
     assert "checkpoint_activations" not in net.arguments
     expected = network("native")
-    for ours, theirs in zip(train(net, 1), train(expected, 1), strict=True):
-        assert torch.equal(ours, theirs)
+    for one, other in zip(train(net, 1), train(expected, 1), strict=True):
+        assert torch.equal(one, other)
 
 
 def kept_bytes(net: Res16UNet) -> int:
-    """What a forward pass holds for the backward one, each piece of memory once."""
+    """Bytes that a forward pass keeps for the backward pass."""
     kept: dict[int, int] = {}
     alive: list[torch.Tensor] = []
     parameters = {p.untyped_storage().data_ptr() for p in net.parameters()}
@@ -79,7 +79,7 @@ def kept_bytes(net: Res16UNet) -> int:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in parameters and tensor.is_floating_point():
             kept[storage.data_ptr()] = storage.nbytes()
-            alive.append(tensor)  # so that no address is used twice
+            alive.append(tensor)  # so that no address is reused
         return tensor
 
     features = random_features(len(COORDINATES), 3).float().requires_grad_()
@@ -90,7 +90,7 @@ def kept_bytes(net: Res16UNet) -> int:
 
 @pytest.mark.parametrize("variant", ["14A", "34C"])
 def test_less_is_kept(variant: str) -> None:
-    """Deeper stages save more; what stays are the layers between stages."""
+    """Deeper stages save more; the layers between stages remain."""
     whole = kept_bytes(network("native", variant))
     less = kept_bytes(network("native", variant, checkpoint_activations=True))
     assert 0 < less < (0.75 if variant == "14A" else 0.5) * whole
@@ -113,7 +113,7 @@ def test_evaluation_and_no_grad_run_each_stage_once() -> None:
 
 
 def test_buffers_stay_where_a_second_run_fails() -> None:
-    """The statistics are put back also after an error in the middle of the backward pass."""
+    """Statistics are restored also after an error within the backward pass."""
     net = network("native", checkpoint_activations=True)
     features = random_features(len(COORDINATES), 3).float()
     y = net.encode(COORDINATES, features)

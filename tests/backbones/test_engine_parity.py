@@ -72,7 +72,7 @@ def test_real_places(name: str) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("source", ["native", "minkowski"])
 def test_weights_move_to_the_other_engine(source: str, name: str) -> None:
-    """After a training step, strictly, with the statistics of batch norm; at single precision."""
+    """After a training step, with the statistics of batch norm, in single precision."""
     coordinates = places(name)
     features = random_features(len(coordinates), 3).float()
     teacher = build(source, name)

@@ -1,4 +1,4 @@
-"""The backbone's contract on every variant, and the network of the paper by name and shape."""
+"""The contract of a backbone on every variant, and names and shapes of the paper's network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pointcontrast.errors import InputError
 from pointcontrast.sparse import BatchNorm, kernel_offsets
 from tests.oracles.engines import ENGINES, engine_or_skip, random_coordinates, random_features
 
-# Wide enough that the coarsest level (stride 16) has several voxels.
+# wide enough that the coarsest level (stride 16) has several voxels
 COORDINATES = random_coordinates(250, extent=24)
 COORDINATES_4D = random_coordinates(250, 4, extent=16)
 
@@ -103,7 +103,7 @@ def test_levels(variant: str) -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_momenta_are_the_authors(variant: str) -> None:
-    """The configured momentum never reaches the norms inside the blocks: those stay at 0.1."""
+    """The configured momentum does not apply inside the blocks, where it is 0.1."""
     net = small(variant, batch_norm_momentum=0.02)
     momenta = {n: m.bn.momentum for n, m in net.named_modules() if isinstance(m, BatchNorm)}
     for name, momentum in momenta.items():
@@ -125,7 +125,7 @@ def test_unit_length(variant: str) -> None:
 
 # --- the network of the paper ----------------------------------------------------------------
 
-# Stage, residual blocks, channels in, channels out (they have a shortcut layer if these differ).
+# stage, residual blocks, input channels, output channels (a shortcut layer if they differ)
 BLOCKS_34C = [
     ("block1", 2, 32, 32),
     ("block2", 3, 32, 64),
@@ -205,7 +205,7 @@ def test_width_scales_all_but_the_ends() -> None:
 
 
 def test_wiring_is_the_authors() -> None:
-    """The forward pass again, line by line from the layers: concatenation is (upsampled, skip)."""
+    """The forward pass written out: concatenation is (upsampled, skip)."""
     net = small("34C").eval()
     layers = dict(net.named_modules())
     for module in net.modules():  # statistics that are not the identity
@@ -262,7 +262,7 @@ def test_time_is_neither_strided_nor_seen_outside_the_blocks(region: str, volume
 
 
 def test_hybrid_weights_are_the_cube_s_in_another_order() -> None:
-    """In 3D: permuting the 46 (here 16) block kernels turns one network into the other."""
+    """In 3D, permuting the 46 (here 16) block kernels converts one network to the other."""
     hybrid, cube = small("14A", kernel_region="hybrid"), small("14A")
     order = kernel_offsets((3, 3, 3), "hybrid").tolist()
     permutation = [order.index(tap) for tap in kernel_offsets((3, 3, 3)).tolist()]

@@ -1,4 +1,4 @@
-"""Pictures and PLY files read back; when a window opens."""
+"""Pictures and PLY files read back, and the conditions for a window."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_png_holds_the_panels_side_by_side_under_their_captions(tmp_path: Path) 
     np.testing.assert_array_equal(image[header + 40, 50], RED)
     np.testing.assert_array_equal(image[header + 40, 100 + drawing.GAP + 50], BLUE)
     for half in (image[:header, :100], image[:header, 100 + drawing.GAP :]):
-        assert half.min() < 100  # there is writing
+        assert half.min() < 100  # the caption
     first = path.read_bytes()
     draw(clouds, cameras=[AHEAD] * 2, png=path, window="never", size=(100, 80), point_radius=0.3)
     assert path.read_bytes() == first

@@ -25,11 +25,11 @@ def random_orthogonal(rng: np.random.Generator, size: int) -> np.ndarray:
 
 def test_one_axis_a_channel_gives_that_channels_percentiles(rng: np.random.Generator) -> None:
     features = skewed_features(rng, 2000, 3) * [100.0, 10.0, 1.0]
-    features[:, 1] *= -1  # its tail points down; the sign rule turns it round
+    features[:, 1] *= -1  # its tail is negative; the sign rule flips it
     tails = features * [1, -1, 1]
     low, high = np.percentile(tails, [1, 99], axis=0)
     expected = 255 * np.clip((tails - low) / (high - low), 0, 1)
-    # the sample's principal axes are those of the channels only up to sampling error
+    # the sample's principal axes differ from the channels by the sampling error
     difference = np.abs(pca_colors(features) - expected)
     assert np.percentile(difference, 99) < 25
     assert difference.mean() < 6
@@ -68,7 +68,7 @@ def test_a_shared_reference_gives_equal_features_equal_colours(rng: np.random.Ge
 @pytest.mark.parametrize("num_channels", [1, 2, 32])
 def test_constant_features_are_mid_grey(value: float, num_channels: int) -> None:
     features = np.full((20, num_channels), value, dtype=np.float32)
-    features[::2] *= np.float32(1 + 1e-7)  # rounding is no signal
+    features[::2] *= np.float32(1 + 1e-7)  # rounding is not a signal
     colors = pca_colors(features)
     assert colors.dtype == np.uint8
     np.testing.assert_array_equal(colors, np.full((20, 3), 128))

@@ -16,7 +16,7 @@ def test_matches_are_nearest_in_features_and_judged_in_the_world(rng: np.random.
     points = rng.uniform(size=(200, 3)).astype(np.float32)
     features = rng.normal(size=(200, 8)).astype(np.float32)
     order = rng.permutation(200)
-    far = points[:50] + 10  # view1 does not see these: they must not ask
+    far = points[:50] + 10  # view1 does not see these: they must not be matched
     matches = match_features(
         (np.concatenate([points, far]), np.concatenate([features, features[:50]])),
         (points[order], features[order]),

@@ -14,7 +14,7 @@ WHITE = np.array([255, 255, 255])
 
 
 def drawn_centre(image: np.ndarray) -> np.ndarray:
-    """(column, row) of the middle of what is not white, at pixel corners' coordinates."""
+    """Centre (column, row) of the pixels that are not white, in coordinates of pixel corners."""
     rows, columns = np.nonzero((image != 255).any(axis=-1))
     return np.array([columns.mean() + 0.5, rows.mean() + 0.5])
 
@@ -72,7 +72,7 @@ def test_a_camera_that_moves_right_moves_the_picture_left() -> None:
     np.testing.assert_allclose(drawn_centre(image), [100 - 0.5 / 2 * 100, 50], atol=0.6)
 
 
-def test_points_behind_beside_or_on_the_edge_are_harmless() -> None:
+def test_points_behind_or_outside_or_on_the_edge_are_harmless() -> None:
     stray = [[0, 0, -2], [0, 0, 0], [50, 0, 1], [0, -50, 1], [0.5, 0.5, 1], [0, 0, 0.051]]
     image = render(cloud(stray[:4], RED), AHEAD, (40, 40), point_radius=5.0)
     assert (image == 255).all()
@@ -81,12 +81,12 @@ def test_points_behind_beside_or_on_the_edge_are_harmless() -> None:
     np.testing.assert_array_equal(image[[0, 0, -1, -1], [0, -1, 0, -1]], [RED] * 4)
 
 
-def test_what_stands_before_a_wall_darkens_the_wall_around_it_only() -> None:
+def test_an_object_before_a_wall_darkens_only_the_wall_around_it() -> None:
     grid = np.stack(np.meshgrid(np.linspace(-1, 1, 200), np.linspace(-1, 1, 200)), -1)
     wall = np.concatenate([grid, np.full((200, 200, 1), 2.0)], axis=-1).reshape(-1, 3)
     both = np.concatenate([wall, [[0, 0, 1.5]]])
     image = render(cloud(both.tolist(), (200, 200, 200)), AHEAD, (200, 200), point_radius=0.05)
-    assert image[100, 100, 0] == 200  # the thing itself
+    assert image[100, 100, 0] == 200  # the object
     assert image[20:40, 20:40].min() == 200  # the flat wall far from it
     assert image[100, 100:120, 0].min() < 150  # its rim
 

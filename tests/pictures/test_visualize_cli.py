@@ -24,13 +24,13 @@ Run = Callable[..., tuple[int, list[int | None]]]
 
 
 def encode_position(cloud: PointCloud) -> tuple[np.ndarray, np.ndarray]:
-    """Features that know the place: matching them is always right."""
+    """Position as features: matches are always right."""
     return cloud.points, cloud.points * np.array([1.0, 0.5, 0.25], dtype=np.float32)
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs the command line on a scene of corners; returns the status and the seeds asked for."""
+    """Run the command line on a scene of corners; returns the status and the requested seeds."""
 
     def run(
         *arguments: str, num_views: int = 5, encode: Any = encode_position
@@ -43,7 +43,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
             untrained_seed: int | None = None,
             calibration_views: Sequence[PointCloud] = (),
         ) -> Encoder:
-            # the untrained network, and only that, is calibrated
+            # only the untrained network is calibrated
             assert bool(calibration_views) == (untrained_seed is not None)
             assert network == tmp_path / "run" / "backbone.safetensors"
             assert meta.up.tolist() == [0.0, 0.0, 1.0]
@@ -130,7 +130,7 @@ def test_correspondences_draws_right_matches_green(
     assert len(edges) == 25
     is_green = edges["green"] > edges["red"]
     assert is_green.mean() > 0.5
-    # the second view stands beside the first: right matches are one shift apart
+    # the second view is drawn next to the first: right matches are one shift apart
     points = np.stack([data["vertex"].data[axis] for axis in "xyz"], axis=1)
     shift = (points[edges["vertex2"]] - points[edges["vertex1"]])[is_green]
     assert np.linalg.norm(shift - shift.mean(axis=0), axis=1).max() < 0.4  # 2 tolerances

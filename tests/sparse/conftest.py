@@ -1,4 +1,4 @@
-"""What tests of the native engine's arithmetic share: the ways to compute it, threads, children."""
+"""Fixtures for tests of the native engine: instruction sets, threads, child processes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pointcontrast.sparse import kernel_library
 
 @pytest.fixture(scope="session")
 def library() -> ctypes.CDLL:
-    """The compiled kernels; the test is skipped where there can be none."""
+    """The compiled kernels; skips the test if they cannot be built here."""
     if switched_off():
         pytest.skip(f"{SWITCH}=0 leaves the compiled kernels out")
     if load_library("sparse._sparse_kernels") is None:
@@ -40,14 +40,14 @@ def _chosen(name: str) -> Iterator[str]:
 
 @pytest.fixture(params=kernel_library.instruction_sets())
 def compiled(request: pytest.FixtureRequest, library: ctypes.CDLL) -> Iterator[str]:
-    """Each instruction set of the compiled kernels that runs here."""
+    """Each instruction set of the compiled kernels that runs on this processor."""
     with _chosen(request.param) as name:
         yield name
 
 
 @pytest.fixture(params=[*kernel_library.instruction_sets(), "torch"])
 def arithmetic(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Those, and torch alone."""
+    """Each instruction set, and torch alone."""
     if request.param == "torch":
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(kernel_library, "available", lambda: False)
@@ -59,7 +59,7 @@ def arithmetic(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def set_threads() -> Iterator[Callable[[int], None]]:
-    """``torch.set_num_threads``, undone at the end."""
+    """``torch.set_num_threads``, restored after the test."""
     before = torch.get_num_threads()
     yield torch.set_num_threads
     torch.set_num_threads(before)
@@ -75,10 +75,10 @@ def _report(connection: Any, work: Callable[[], Any]) -> None:
 
 @pytest.fixture
 def in_child() -> Callable[[Callable[[], Any]], tuple[str, Any]]:
-    """Call a function in a forked child on one thread: what would crash takes no test with it.
+    """Call a function in a forked child on one thread, so that a crash does not end the tests.
 
-    Returns ("result", what it returned), ("error", (name, message)) where it raised, or
-    ("died", exit code), negative for a signal, or None where it hung for a minute.
+    Returns ("result", its result), ("error", (name, message)) if it raised, or
+    ("died", exit code), negative for a signal and None after a minute.
     """
     if "fork" not in multiprocessing.get_all_start_methods():
         pytest.skip("this system cannot fork")
@@ -88,7 +88,7 @@ def in_child() -> Callable[[Callable[[], Any]], tuple[str, Any]]:
         receiver, sender = context.Pipe(duplex=False)
         child = context.Process(target=_report, args=(sender, work))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
+            warnings.simplefilter("ignore", DeprecationWarning)  # about forking with threads
             child.start()
         sender.close()
         try:

@@ -1,4 +1,4 @@
-"""What is wrong with a sparse tensor or a layer's input is said with its value, on both engines."""
+"""Errors for wrong sparse tensors and inputs of layers, on both engines."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_int64_and_scattered_memory_are_fine(engine) -> None:
 
 
 def corners(extent: int) -> torch.Tensor:
-    """Opposite corners of a cube of ``extent`` places a side, and a neighbour of the last."""
+    """Opposite corners of a cube with ``extent`` places per side, and a neighbour of the last."""
     last = extent // 2 - 1
     return torch.tensor(
         [[0, *[-(extent // 2)] * 3], [0, last, last, last], [0, last, last - 1, last]]
@@ -58,7 +58,7 @@ def corners(extent: int) -> torch.Tensor:
 
 
 def test_widest_range_for_native() -> None:
-    """Each coordinate is allowed, but 2**63 places are too many to number; 2**60 are not."""
+    """Each coordinate is allowed, but 2**63 places are too many to pack; 2**60 are not."""
     engine = engine_or_skip("native")
     for extent in (2**21, 2**31):
         with pytest.raises(ValueError, match=rf"span \[1, {extent}, .* too many to number"):
@@ -125,7 +125,7 @@ def test_other_precision(engine, kernel_size: int) -> None:
 
 
 def test_transposed_to_a_stride_never_seen(engine) -> None:
-    """MinkowskiEngine alone would make up coordinates there."""
+    """MinkowskiEngine by itself would generate coordinates."""
     coarse = engine.Convolution(3, 3, kernel_size=2, stride=4)(engine.sparse_tensor(GOOD, FEATURES))
     with pytest.raises(ValueError, match=r"no coordinates of stride \(2, 2, 2\)"):
         engine.ConvolutionTranspose(3, 3, kernel_size=2, stride=2)(coarse)

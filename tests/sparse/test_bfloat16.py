@@ -1,6 +1,6 @@
-"""Products of bfloat16 summed in float32, under autocast: against sums in float64, and float32.
+"""Products of bfloat16 summed in float32, under autocast, against sums in float64 and float32.
 
-Where the processor has no such instruction they are emulated, to the same numbers.
+If the processor does not have such instructions, they are emulated with the same results.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LAYERS = {"3x3x3": (3, 1), "2x2x2, strided": (2, 2), "1x1x1, strided": (1, 2)}
 
 @pytest.fixture(autouse=True)
 def emulated(monkeypatch: pytest.MonkeyPatch, library: ctypes.CDLL) -> None:
-    """Emulate the products where the processor does not have them."""
+    """Emulate the products if the processor does not have them."""
     monkeypatch.setenv(BFLOAT16_SWITCH, "emulate")
 
 
@@ -56,7 +56,7 @@ def map_of(num: int, kernel_size: int, stride: int) -> KernelMap:
 def operands(
     kernel_map: KernelMap, depth: int, channels: int, draw: Callable[..., torch.Tensor]
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Features and kernel, which want gradients, and the gradient of the result."""
+    """Features and kernel with gradients, and the gradient of the result."""
     features = draw(kernel_map.inputs.num_rows, depth).requires_grad_()
     kernel = draw(len(kernel_map.tap_starts) - 1, depth, channels).requires_grad_()
     return features, kernel, draw(kernel_map.outputs.num_rows, channels)
@@ -68,7 +68,7 @@ def normals(*shape: int) -> torch.Tensor:
 
 
 def integers(*shape: int) -> torch.Tensor:
-    """Small enough that bfloat16 holds them and float32 all their sums here."""
+    """Integers so small that bfloat16 represents them and float32 all their sums."""
     generator = torch.Generator().manual_seed(sum(shape))
     return torch.randint(-9, 10, shape, generator=generator).float()
 
@@ -76,7 +76,7 @@ def integers(*shape: int) -> torch.Tensor:
 def run(
     features: torch.Tensor, kernel: torch.Tensor, grad: torch.Tensor, kernel_map: KernelMap
 ) -> list[torch.Tensor]:
-    """Result and gradients of features and kernel, as autocast has them."""
+    """Result and gradients of features and kernel under autocast."""
     with autocast():
         result = sparse_convolution(features, kernel, kernel_map)
     return [result.detach(), *torch.autograd.grad(result, (features, kernel), grad)]
@@ -89,7 +89,7 @@ def in_double(
     kernel_map: KernelMap,
     convert: Callable[[torch.Tensor], torch.Tensor] = lambda x: x.bfloat16().double(),
 ) -> list[torch.Tensor]:
-    """What :func:`run` should give: converted operands, and sums in float64."""
+    """Expected result of :func:`run`: rounded operands, and sums in float64."""
     features, kernel, grad = (convert(x.detach()) for x in (features, kernel, grad))
     result = grad.new_zeros(grad.shape)
     grad_features, grad_kernel = torch.zeros_like(features), torch.zeros_like(kernel)
@@ -111,7 +111,7 @@ def relative(actual: torch.Tensor, expected: torch.Tensor) -> float:
 
 @pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
 def test_integers_are_exact(layer: tuple[int, int], compiled: str) -> None:
-    """No pair is torn: where nothing is rounded every bit is right, for odd sizes too."""
+    """Without rounding the result is exact, for odd sizes too."""
     for num, shape in itertools.product((1, 2, 60), SHAPES):
         kernel_map = map_of(num, *layer)
         given = operands(kernel_map, *shape, integers)
@@ -122,7 +122,7 @@ def test_integers_are_exact(layer: tuple[int, int], compiled: str) -> None:
 
 
 def test_sums_have_the_digits_of_float32(compiled: str) -> None:
-    """The error is that of float32 sums of rounded operands: some 2^-24 a term, and no 2^-8."""
+    """The error is that of float32 sums of rounded operands: about 2^-24 per term, not 2^-8."""
     kernel_map = map_of(300, 3, 1)
     for shape in SHAPES:
         given = operands(kernel_map, *shape, normals)
@@ -134,7 +134,7 @@ def test_sums_have_the_digits_of_float32(compiled: str) -> None:
 
 
 def test_transposed_convolution_and_epilogue(compiled: str) -> None:
-    """Layers as networks use them, and the one pass of evaluation."""
+    """Layers as networks use them, and the fused pass of evaluation."""
     coordinates = random_coordinates(80)
     torch.manual_seed(0)
     down = native.Convolution(5, 9, kernel_size=2, stride=2, bias=True)
@@ -166,7 +166,7 @@ def test_no_voxels(compiled: str) -> None:
 
 
 def test_weights_are_rounded_as_torch_does(compiled: str) -> None:
-    """To the nearest, ties to even, beyond the largest to infinity; NaN and zeros stay."""
+    """To nearest, ties to even, overflow to infinity; NaN and zeros stay."""
     tiny, largest = 2.0**-126, torch.finfo(torch.float32).max
     special = [0.0, -0.0, 1 + 2**-8, 1 + 3 * 2**-8, -1 - 2**-8, tiny, largest, -largest]
     special += [math.inf, -math.inf, math.nan, torch.finfo(torch.bfloat16).max]
@@ -205,10 +205,10 @@ def test_any_number_of_threads_gives_the_same_bits(
 
 @pytest.mark.parametrize("depth", [7, 64])
 def test_error_against_float32(depth: int) -> None:
-    """Norm of the error over that of the result: 0.0023, as two rounded operands make it.
+    """Norm of the error over that of the result: 0.0023, as expected for two rounded operands.
 
-    A rounded number is off by up to 2^-8, 0.0017 in the mean square; signs are random, so a sum of
-    products is off by the square root of 2 of that, whatever their number.
+    The relative error of a rounded number is up to 2^-8, 0.0017 in the root mean square. Signs are
+    random, so the error of a sum of products is the square root of 2 of that, for any number.
     """
     kernel_map = map_of(600, 3, 1)
     features, kernel, grad = operands(kernel_map, depth, 32, normals)
@@ -248,7 +248,7 @@ def test_only_wanted_gradients_are_made() -> None:
 
 
 def test_backward_keeps_the_rounded_features() -> None:
-    """Half the memory of the float32 ones, which nothing else here holds on to."""
+    """Half the memory of float32, and no other reference to the features remains."""
     kernel_map = map_of(20, 3, 1)
     features, kernel, _ = operands(kernel_map, 6, 4, normals)
     kept: list[torch.Tensor] = []
@@ -338,9 +338,9 @@ def train(net: Res16UNet, steps: int, context: Any = full_precision) -> list[flo
 def test_error_of_a_network(variant: str) -> None:
     """Norms of errors over norms of values, after ten steps of training: features ~0.01.
 
-    Batch norm behind batch norm makes it ~0.13 in the gradients, and 0.05 already where nothing but
-    the input is rounded; the two gradients point the same way (cosine 0.99). A fresh network is
-    worse conditioned: 0.02 and 0.3 for 14A.
+    Repeated batch norm makes it ~0.13 in the gradients, and 0.05 if only the input is rounded; the
+    two gradients have the same direction (cosine 0.99). A network with initial weights is worse
+    conditioned: 0.02 and 0.3 for 14A.
     """
     net = network(variant)
     train(net, 10)
@@ -377,7 +377,7 @@ def test_evaluation_under_autocast() -> None:
 
 @pytest.mark.parametrize("training", [True, False])
 def test_shortcut_in_half_precision(training: bool) -> None:
-    """A 1x1 layer under autocast gives the shortcut of a block whose own features are float32."""
+    """Under autocast a 1x1 layer returns a bfloat16 shortcut to a block with float32 features."""
     coordinates = random_coordinates(40)
     x = native.sparse_tensor(coordinates, random_features(len(coordinates), 4).float())
     norm: BatchNorm = native.BatchNorm(4)

@@ -23,7 +23,7 @@ class Case(NamedTuple):
     factor: tuple[int, ...]
     dilation: tuple[int, ...]
     stride: tuple[int, ...]
-    """Of the input: where it is not 1 throughout, a strided layer came before."""
+    """Stride of the input, after a strided layer if it is not 1."""
 
 
 def cube(kernel: int, factor: int = 1, dilation: int = 1, stride: int = 1) -> Case:
@@ -48,7 +48,7 @@ def name(case: Case) -> str:
 
 
 def at_stride(engine, case: Case, channels: int, seed: int = 0, num: int = 60):
-    """A tensor of random float64 features at the case's stride, and the places it came from."""
+    """Tensor of random float64 features at the case's stride, and the coordinates of the input."""
     dimension = len(case.stride)
     coordinates = random_coordinates(num, dimension, seed=seed)
     x = engine.sparse_tensor(coordinates, random_features(len(coordinates), 1))
@@ -267,7 +267,7 @@ def test_channel_counts(channels: tuple[int, int], engine: str) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_samples_do_not_see_each_other(engine: str) -> None:
-    """Also with samples on top of each other and a batch index that no row has."""
+    """Also with samples at the same places, and a batch index without rows."""
     layers = engine_or_skip(engine)
     place = random_coordinates(40, samples=(0,), extent=3)
     features = random_features(2 * len(place), 2)

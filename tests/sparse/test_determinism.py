@@ -1,4 +1,4 @@
-"""The compiled kernels give the same bits for any number of threads, whoever's they are."""
+"""The compiled kernels give the same bits for any number of threads, torch's or their own."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ THREADS = (1, 2, 3, 5)
 
 @pytest.fixture
 def lend_threads(library: ctypes.CDLL) -> Iterator[Callable[[bool], None]]:
-    """Whether the kernels borrow torch's OpenMP threads, as they do, or start their own."""
+    """Whether the kernels use torch's OpenMP threads, the default, or start their own."""
     try:
         borrowed = ctypes.CDLL(torch._C.__file__).GOMP_parallel
     except (OSError, AttributeError):
-        pytest.skip("this torch has no threads to borrow: the kernels' own are all there are")
+        pytest.skip("this torch does not lend its threads")
     address = ctypes.cast(borrowed, ctypes.c_void_p)
     yield lambda lent: library.pointcontrast_lend_threads(address if lent else None)
     library.pointcontrast_lend_threads(address)
@@ -39,7 +39,7 @@ def parameters(module: torch.nn.Module, dtype: torch.dtype) -> torch.nn.Module:
 
 
 def passes(dtype: torch.dtype) -> dict[str, torch.Tensor]:
-    """Everything that the kernels compute: maps, results, gradients, statistics."""
+    """Results of all kernels: maps, features, gradients, statistics."""
     features = random_features(len(COORDINATES), 19).to(dtype).requires_grad_()
     layers = {
         "same": parameters(native.Convolution(19, 33, kernel_size=3), dtype),
@@ -99,7 +99,7 @@ def test_repeated_runs_and_callers_at_once(compiled: str) -> None:
 
 
 def step() -> dict[str, torch.Tensor]:
-    """One training step of a small network, and what it then gives."""
+    """Features of a small network after one training step."""
     torch.manual_seed(0)
     net = Res16UNet(3, 5, "14A", width=0.125, engine="native")  # pyright: ignore
     optimizer = torch.optim.SGD(net.parameters(), lr=1e-4)
@@ -115,7 +115,7 @@ def step() -> dict[str, torch.Tensor]:
 
 
 def test_training_step_repeats(compiled: str, set_threads, lend_threads) -> None:
-    """On one number of threads at a time, whoever's they are."""
+    """For each number of threads, torch's or the kernels' own."""
     for number in (1, 3):
         set_threads(number)
         expected = step()
@@ -126,7 +126,7 @@ def test_training_step_repeats(compiled: str, set_threads, lend_threads) -> None
 
 
 def test_training_step_on_any_number_of_threads(compiled: str, set_threads) -> None:
-    """1x1 layers too, whatever multiplies their matrices."""
+    """Also 1x1 layers, with and without the compiled kernels."""
     expected = step()
     for number in THREADS[1:]:
         set_threads(number)
@@ -135,7 +135,7 @@ def test_training_step_on_any_number_of_threads(compiled: str, set_threads) -> N
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_order_of_rows(compiled: str, dtype: torch.dtype) -> None:
-    """Each row's sum, and each tap's, goes in the order of space, whatever that of the rows."""
+    """Sums are in the order of space, for any order of the rows."""
     order = torch.randperm(len(COORDINATES), generator=torch.Generator().manual_seed(3))
     features = random_features(len(COORDINATES), 19).to(dtype)
     grad = random_features(len(COORDINATES), 33, seed=1).to(dtype)
@@ -165,7 +165,7 @@ def test_order_of_rows(compiled: str, dtype: torch.dtype) -> None:
 
 
 def test_child_after_threads_were_used(compiled: str, set_threads, lend_threads, in_child) -> None:
-    """As a data loader's worker: the parent's threads do not live on in the child."""
+    """As a data loader's worker: the child does not have the parent's threads."""
     expected = passes(torch.float32)["last"]
     for lent in (True, False):
         lend_threads(lent)

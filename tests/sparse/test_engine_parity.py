@@ -1,4 +1,4 @@
-"""Both engines side by side: outputs, input gradients, weight gradients, initial weights."""
+"""Both engines agree in outputs, input gradients, weight gradients and initial weights."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def assert_engines_agree(kind: str, options: dict, coordinates: torch.Tensor) ->
     for name in ("native", "minkowski"):
         engine = engine_or_skip(name)
         results.append(run(engine, build(engine, kind, options, dimension), coordinates))
-    # Products are summed in another order.
+    # products are summed in another order
     torch.testing.assert_close(*results, rtol=1e-9, atol=1e-9)
 
 
@@ -114,7 +114,7 @@ def test_down_and_up(places: str, stride: int, kernel_size: int) -> None:
     ],
 )
 def test_the_same_seed_gives_the_same_weights(options: dict, transposed: bool) -> None:
-    """Also the same names, shapes, and number of draws; within the bound of the initialisation."""
+    """Also the names, shapes and number of random draws; values within the initialization bound."""
     kind = "ConvolutionTranspose" if transposed else "Convolution"
     states, after = [], []
     for name in ("native", "minkowski"):
@@ -134,7 +134,7 @@ def test_the_same_seed_gives_the_same_weights(options: dict, transposed: bool) -
 
 
 def test_rows_keep_their_place_where_minkowski_reorders_them() -> None:
-    """On a GPU MinkowskiEngine may: here the wrapper gets rows that were reordered by hand."""
+    """MinkowskiEngine may reorder rows on a GPU: the wrapper gets rows reordered by hand."""
     minkowski = engine_or_skip("minkowski")
     coordinates = random_coordinates(100)
     features = random_features(len(coordinates), 3)
@@ -165,7 +165,7 @@ def test_rows_keep_their_place_where_minkowski_reorders_them() -> None:
 
 @pytest.mark.parametrize("name", ["native", "minkowski"])
 def test_layers_can_be_copied(name: str) -> None:
-    """MinkowskiEngine keeps settings where torch's own copying leaves them out."""
+    """MinkowskiEngine has settings that torch does not copy."""
     engine = engine_or_skip(name)
     x = engine.sparse_tensor(
         random_coordinates(50), random_features(50, 3)[: len(random_coordinates(50))]

@@ -1,4 +1,4 @@
-"""Choosing an engine, and what importing one does to the process."""
+"""Selection of an engine, and side effects of its import."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def no_minkowski(monkeypatch: pytest.MonkeyPatch):
             monkeypatch.setattr(sys, "meta_path", [BrokenImport(error), *sys.meta_path])
 
     yield make
-    sys.modules.pop(OURS, None)  # before monkeypatch puts the real one back
+    sys.modules.pop(OURS, None)  # before monkeypatch restores the real one
 
 
 def test_unknown_name() -> None:
@@ -156,8 +156,8 @@ if sys.argv[1] == "minkowski":
 
 
 @pytest.mark.parametrize("name", ["native", "minkowski"])
-def test_imports_leave_no_trace(name: str) -> None:
-    """Fresh process, warnings are errors; and the engine works when all is put back."""
+def test_imports_have_no_side_effects(name: str) -> None:
+    """Fresh process with warnings as errors; the engine works after the side effects are undone."""
     engine_or_skip(name)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(

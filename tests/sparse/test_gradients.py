@@ -1,4 +1,4 @@
-"""float64 gradcheck of every layer on both engines; repeated runs; mixed precision."""
+"""Gradcheck in float64 of every layer on both engines; repeated runs; mixed precision."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_joining(engine: str) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_frozen_parts_need_no_gradient(engine: str) -> None:
-    """With frozen weights, as in linear probing, or with inputs that need none."""
+    """With frozen weights, as in linear probing, or with inputs without gradients."""
     layers = engine_or_skip(engine)
     convolution = layers.Convolution(2, 3, kernel_size=3).double()
     features = random_features(len(COORDINATES), 2)
@@ -158,7 +158,7 @@ def test_two_native_runs_agree_bit_for_bit() -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_autocast(engine: str) -> None:
-    """Under mixed precision 1x1 layers run in bfloat16, others in full, and all train."""
+    """Under mixed precision 1x1 layers run in bfloat16 and others in float32, and all train."""
     layers = engine_or_skip(engine)
     net = torch.nn.Sequential(
         layers.Convolution(2, 4, kernel_size=3),

@@ -20,11 +20,11 @@ from pointcontrast.sparse.coordinates import (
 from tests.oracles import sparse_convolution as oracle
 from tests.oracles.engines import random_coordinates
 
-# A fixture that chooses the path of computation is the same for every example.
+# the fixture that selects the implementation is the same for every example
 EACH_PATH = settings(
     deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-# Where a cluster of places lies: around zero, and at either end of what is allowed.
+# offsets of a cluster of places: zero, and both ends of the allowed range
 CORNERS = (0, -LARGEST_COORDINATE, LARGEST_COORDINATE - 16, 12345, -777)
 
 
@@ -37,13 +37,13 @@ def coordinate_sets(draw: st.DrawFn) -> torch.Tensor:
         seed=draw(st.integers(0, 10**6)),
     )  # fmt: skip
     corner = [draw(st.sampled_from(CORNERS)) for _ in range(dimension)]
-    # random_coordinates lies in +-extent, and must not leave the range at a corner
+    # random_coordinates is within +-extent, and must stay in the range at a corner
     coordinates[:, 1:] += torch.tensor([c + 8 if c == CORNERS[1] else c for c in corner]).int()
     return coordinates
 
 
 def maps(manager: CoordinateManager, draw: st.DataObject) -> tuple[KernelMap, tuple, tuple, tuple]:
-    """A random map of the manager, with the arguments that describe it: stride, wider, taps."""
+    """A random kernel map of the manager, with its arguments: stride, coarser stride, taps."""
     dimension = manager.dimension
 
     def each(values: list[int]) -> tuple[int, ...]:
@@ -64,7 +64,7 @@ def maps(manager: CoordinateManager, draw: st.DataObject) -> tuple[KernelMap, tu
 
 
 def slow_map(inputs: torch.Tensor, outputs: torch.Tensor, taps: tuple) -> list[set]:
-    """For each tap the pairs of rows that meet."""
+    """Pairs of rows of each tap."""
     row_of = {tuple(c): row for row, c in enumerate(inputs.tolist())}
     result = []
     for tap in taps:
@@ -77,7 +77,7 @@ def slow_map(inputs: torch.Tensor, outputs: torch.Tensor, taps: tuple) -> list[s
 
 
 def check_side(side: MapSide, coordinates: torch.Tensor, starts: list[int]) -> None:
-    """``order`` sorts the places; within a tap rows follow it; ``cuts`` cuts them into blocks."""
+    """``order`` sorts the places, rows of a tap follow it, and ``cuts`` are its blocks."""
     assert side.num_rows == len(coordinates)
     places = coordinates.tolist()
     assert side.order.tolist() == sorted(range(len(places)), key=lambda row: places[row])
@@ -111,7 +111,7 @@ def test_maps_are_the_lookups(path: str, coordinates: torch.Tensor, draw: st.Dat
     found, stride, wider, taps = maps(manager, draw)
     for each in (stride, wider):
         floored = oracle.floored([tuple(c) for c in coordinates.tolist()], each)
-        if max(each) > 1:  # a set that was made is in order; the input keeps its own
+        if max(each) > 1:  # computed sets are sorted; the input keeps its order
             assert manager.coordinates(each).tolist() == [list(p) for p in sorted(floored)]
     inputs, outputs = manager.coordinates(stride), manager.coordinates(wider)
     starts = found.tap_starts.tolist()
@@ -120,7 +120,7 @@ def test_maps_are_the_lookups(path: str, coordinates: torch.Tensor, draw: st.Dat
     rows = list(zip(found.inputs.rows.tolist(), found.outputs.rows.tolist(), strict=True))
     pairs = [rows[start:end] for start, end in pairwise(starts)]
     assert [set(tap) for tap in pairs] == slow_map(inputs, outputs, taps)
-    assert sum(len(set(tap)) for tap in pairs) == len(rows)  # no meeting twice
+    assert sum(len(set(tap)) for tap in pairs) == len(rows)  # no duplicate entry
     check_side(found.inputs, inputs, starts)
     check_side(found.outputs, outputs, starts)
     assert (found.inputs.cuts is None) == (path == "torch")
@@ -133,7 +133,7 @@ def test_maps_are_the_lookups(path: str, coordinates: torch.Tensor, draw: st.Dat
 @pytest.mark.usefixtures("library")
 @settings(EACH_PATH, max_examples=60)
 @given(coordinates=coordinate_sets(), draw=st.data())
-def test_compiled_maps_are_torch_s(coordinates: torch.Tensor, draw: st.DataObject) -> None:
+def test_compiled_maps_equal_torchs(coordinates: torch.Tensor, draw: st.DataObject) -> None:
     """Row for row, not only as sets."""
     compiled = CoordinateManager(coordinates)
     found, stride, wider, _ = maps(compiled, draw)
@@ -154,7 +154,7 @@ def test_compiled_maps_are_torch_s(coordinates: torch.Tensor, draw: st.DataObjec
 
 
 def test_both_ends_of_the_range_at_once(path: str) -> None:
-    """One dimension from end to end: keys need 31 bits a column, and floors leave the range."""
+    """The full range of one dimension: keys need 31 bits per column, and floors leave the range."""
     ends = [-LARGEST_COORDINATE, -LARGEST_COORDINATE + 1, 0, LARGEST_COORDINATE]
     coordinates = torch.tensor([[sample, end] for sample in (9, 0) for end in ends]).int()
     manager = CoordinateManager(coordinates)

@@ -6,14 +6,14 @@ from pointcontrast.sparse import kernel_offsets
 from pointcontrast.sparse.kernel_region import kernel_volume
 from tests.oracles.sparse_convolution import cube_taps
 
-# The hybrid kernel's order for 3x3x3, from the loop of convert_region_type in MinkowskiEngine
-# v0.4.3, MinkowskiEngine/Common.py.
+# Order of the 3x3x3 hybrid kernel, from the loop of convert_region_type in MinkowskiEngine v0.4.3,
+# MinkowskiEngine/Common.py.
 HYBRID_3D = """
  0  0  0  -1  0  0   1  0  0   0 -1  0   0  1  0  -1 -1  0  -1  1  0   1 -1  0   1  1  0
  0  0 -1   0  0  1  -1  0 -1  -1  0  1   1  0 -1   1  0  1   0 -1 -1   0 -1  1   0  1 -1
  0  1  1  -1 -1 -1  -1 -1  1  -1  1 -1  -1  1  1   1 -1 -1   1 -1  1   1  1 -1   1  1  1
 """
-# From the hybrid order to that of MinkowskiEngine 0.5: kernel_05 = kernel_04[PERMUTATION].
+# Permutation to the order of MinkowskiEngine 0.5: kernel_05 = kernel_04[PERMUTATION].
 PERMUTATION = [
     19, 15, 23, 11, 9, 13, 21, 17, 25, 5, 3, 7, 1, 0,
     2, 6, 4, 8, 20, 16, 24, 12, 10, 14, 22, 18, 26,

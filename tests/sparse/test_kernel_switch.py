@@ -1,4 +1,4 @@
-"""The environment's choice of kernels, and what happens where they are missing or broken."""
+"""Selection of the kernels by the environment, and missing or broken kernels."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def run(value: str | None) -> subprocess.CompletedProcess:
 
 
 def test_torch_alone() -> None:
-    """Without a warning: it was asked for."""
+    """Without a warning, because the environment asks for it."""
     done = run("0")
     assert (done.returncode, done.stdout) == (0, "torch False\n"), done.stderr
 
 
 def test_each_instruction_set_by_name(library) -> None:
-    """Those that are there run; of the others the error says which there are."""
+    """Available sets run; for the others the error lists those that are available."""
     here = kernel_library.instruction_sets()
     absent = [n for n in kernel_library.INSTRUCTION_SETS if n not in here]
     done = run("portable")
@@ -71,7 +71,7 @@ def test_unset_is_the_best_there_is(library) -> None:
 
 @pytest.fixture
 def forgotten(library, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """The library is looked for anew, here and again after the test."""
+    """Load the library again, now and after the test."""
     kernel_library.load.cache_clear()
     yield monkeypatch
     monkeypatch.undo()
@@ -104,7 +104,7 @@ MISSING = {
 
 @pytest.mark.parametrize("case", MISSING)
 def test_without_the_library(case: str, forgotten: pytest.MonkeyPatch) -> None:
-    """One warning for the whole process, which says what to do; and the same results."""
+    """One warning per process, with the fix; and the same results."""
     expected = results()
     assert kernel_library.available()
     kernel_library.load.cache_clear()
@@ -118,8 +118,8 @@ def test_without_the_library(case: str, forgotten: pytest.MonkeyPatch) -> None:
         raise caught[0].message  # pyright: ignore[reportGeneralTypeIssues]
     assert f"{SWITCH}=0" in str(caught[0].message)
     assert kernel_library.instruction_set() == "torch"
-    for ours, plain, repeated in zip(expected, found, again, strict=True):
-        torch.testing.assert_close(plain, ours, rtol=1e-4, atol=1e-5)
+    for compiled, plain, repeated in zip(expected, found, again, strict=True):
+        torch.testing.assert_close(plain, compiled, rtol=1e-4, atol=1e-5)
         assert torch.equal(plain, repeated)
 
 

@@ -1,4 +1,4 @@
-"""The arithmetic of a convolution, on every instruction set and on torch, against slow loops."""
+"""Convolutions on every instruction set and on torch against slow loops."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pointcontrast.sparse.kernel_region import KernelRegion
 from tests.oracles import sparse_convolution as oracle
 from tests.oracles.engines import random_coordinates, random_features
 
-# A fixture that chooses the path of computation is the same for every example.
+# the fixture that selects the implementation is the same for every example
 EACH_PATH = settings(
     deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -68,7 +68,7 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 def sparse_tensor(case: Case) -> native.NativeSparseTensor:
-    """At the case's stride, about half of the places taken, rows in random order."""
+    """Coordinates at the case's stride, about half of the places, rows in random order."""
     dimension = len(case.stride)
     extent = math.ceil((2 * case.num) ** (1 / dimension) / 2) + 1
     coordinates = random_coordinates(
@@ -103,7 +103,7 @@ def taps_of(case: Case) -> list[oracle.Place]:
 def slow_kernel_gradient(
     fine: oracle.Sparse, coarse: oracle.Sparse, case: Case, shape: tuple[int, int]
 ) -> np.ndarray:
-    """(taps, *shape): of each tap the outer products of what stands at both ends of its step."""
+    """Sums (taps, *shape) of the outer products at both ends of each tap's offset."""
     result = []
     for tap in taps_of(case):
         total = np.zeros(shape)
@@ -119,7 +119,7 @@ def slow_kernel_gradient(
 
 
 def assert_near(found: torch.Tensor, expected: np.ndarray, num_terms: int) -> None:
-    """Normal numbers: an error of some roundings a term; a term too few would be of order 1."""
+    """Normal numbers: a few rounding errors per term; a missing term would be of order 1."""
     assert tuple(found.shape) == expected.shape
     tolerance = 4 * torch.finfo(found.dtype).eps * (num_terms + 4)
     assert np.abs(found.detach().double().numpy() - expected).max(initial=0) <= tolerance
@@ -132,7 +132,7 @@ def rows(sparse: oracle.Sparse, coordinates: torch.Tensor, channels: int) -> np.
 
 
 def check(kind: type[native.Convolution], case: Case) -> None:
-    """Result and both gradients of a convolution, or a transposed one, from the finer grid."""
+    """Result and both gradients of a convolution or a transposed one, on the finer grid."""
     fine = sparse_tensor(case)
     convolution = layer(kind, case)
     transposed = kind is native.ConvolutionTranspose

@@ -1,6 +1,6 @@
-"""What does not fit is refused with its value on every path: no crash, no silent wrong answer.
+"""Wrong input raises an error on every path, without a crash or a wrong result.
 
-Compiled kernels take addresses and check nothing themselves, so each case runs in a child process.
+Compiled kernels take addresses and check nothing, so each case runs in a child process.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def norm_with(name: str, value: torch.Tensor, training: bool = True) -> None:
 
 
 def shortened() -> None:
-    """A tensor made by hand, past the checks of ``sparse_tensor`` and ``replace``."""
+    """A tensor that bypasses the checks of ``sparse_tensor`` and ``replace``."""
     x = tensor()
     native.Convolution(3, 4, kernel_size=3)(NativeSparseTensor(x.features[:9], x.manager, x.stride))
 
@@ -134,7 +134,7 @@ def with_stride(stride: int, dilation: int = 1) -> native.Convolution:
 
 
 def try_from(first: int, connection: Any) -> None:
-    """All cases from that one on, with gradients and without."""
+    """Run all cases from ``first`` on, with gradients and without."""
     torch.set_num_threads(1)
     for call, _ in list(CASES.values())[first:]:
         found = []
@@ -150,14 +150,14 @@ def try_from(first: int, connection: Any) -> None:
 
 @cache
 def outcomes(path: str) -> dict[str, list[str]]:
-    """What each case came to; the first child goes on until a case kills it, then the next."""
+    """Outcome of each case; a new child continues after a case that kills the last one."""
     found: list[list[str]] = []
     context = multiprocessing.get_context("fork")
     while len(found) < len(CASES):
         receiver, sender = context.Pipe(duplex=False)
         child = context.Process(target=try_from, args=(len(found), sender))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
+            warnings.simplefilter("ignore", DeprecationWarning)  # about forking with threads
             child.start()
         sender.close()
         try:
@@ -228,7 +228,7 @@ def test_memory_in_any_order(arithmetic: str, layout: str, training: bool) -> No
                 bn.running_var = prepare(tensors[1].square() + 0.1)
         base = native.sparse_tensor(COORDINATES, prepare(features))
         with torch.set_grad_enabled(training):
-            # Equal rows have no variance, of which the norm would show nothing but the rounding.
+            # equal rows have no variance: the norm would amplify rounding errors
             added = base.replace(shortcut if layout == "expanded" else prepare(shortcut))
             y = norm.after(convolution, base, added, rectify=True)
             z = norm(added)

@@ -1,4 +1,4 @@
-"""NaN and infinity come out exactly where they were read, on every instruction set and on torch."""
+"""NaN and infinity appear in exactly the outputs that read them, on every implementation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHANNELS = [(5, 16), (17, 19), (3, 33)]
 
 
 def positive(*shape: int, dtype: torch.dtype) -> torch.Tensor:
-    """No zero and one sign, so that infinity never meets its opposite."""
+    """Positive numbers, so that infinities never cancel."""
     generator = torch.Generator().manual_seed(sum(shape))
     return torch.rand(*shape, generator=generator, dtype=torch.float64).add(0.1).to(dtype)
 
@@ -38,7 +38,7 @@ def norm(channels: int, dtype: torch.dtype) -> native.BatchNorm:
 
 
 def same_kind(found: torch.Tensor, where: torch.Tensor, value: float) -> bool:
-    """Whether ``found`` is ``value`` exactly where ``where`` says so, and finite elsewhere."""
+    """Check that ``found`` is ``value`` exactly at ``where``, and finite elsewhere."""
     is_value = found.isnan() if value != value else found == value
     return torch.equal(is_value, where.expand_as(found)) and bool(found[~is_value].isfinite().all())
 
@@ -50,7 +50,7 @@ def same_kind(found: torch.Tensor, where: torch.Tensor, value: float) -> bool:
 def test_in_a_feature(
     arithmetic: str, stride: int, channels: tuple[int, int], dtype: torch.dtype, value: float
 ) -> None:
-    """The rows that read it, whole; of the kernel's gradient the taps and the channel of it."""
+    """Features: the rows that read it. Kernel gradient: its taps and channel."""
     kind = native.Convolution if stride > 0 else native.ConvolutionTranspose
     options = {"kernel_size": 3, "stride": abs(stride)}
     layer = convolution(channels, dtype, kind, **options)
@@ -81,7 +81,7 @@ def test_in_a_feature(
 def test_in_a_weight(
     arithmetic: str, channels: tuple[int, int], dtype: torch.dtype, value: float
 ) -> None:
-    """One column of the rows that its tap writes; of the features' gradient likewise."""
+    """Kernel: one column of the rows that its tap writes, also in the gradient of the features."""
     layer = convolution(channels, dtype, native.Convolution, kernel_size=3)
     with torch.no_grad():
         layer.kernel[TAP, CHANNEL, OUT] = value
@@ -106,7 +106,7 @@ def test_in_a_weight(
 def test_evaluated_batch_norm(
     arithmetic: str, channels: int, dtype: torch.dtype, value: float
 ) -> None:
-    """One element alone; a rectifier turns -inf into 0 and leaves NaN."""
+    """A single element; the rectifier turns -inf into 0 and keeps NaN."""
     layer = norm(channels, dtype).eval()
     features = positive(len(COORDINATES), channels, dtype=dtype)
     features[ROW, CHANNEL] = value
@@ -134,7 +134,7 @@ def test_evaluated_batch_norm(
 def test_training_batch_norm(
     arithmetic: str, value: float, dtype: torch.dtype, rectify: bool
 ) -> None:
-    """The whole channel has no mean; all others are as without it, backwards too."""
+    """The whole channel is affected; all others are unchanged, also in the backward pass."""
     layer = norm(19, dtype)
     features = positive(len(COORDINATES), 19, dtype=dtype)
     plain = native.sparse_tensor(COORDINATES, features.clone())
@@ -158,7 +158,7 @@ def test_training_batch_norm(
 @pytest.mark.parametrize("rectify", [False, True])
 @pytest.mark.parametrize("channels", [(5, 16), (3, 19)])
 def test_folded(arithmetic: str, channels: tuple[int, int], rectify: bool, value: float) -> None:
-    """Convolution, batch norm and rectifier in one pass: as one after the other."""
+    """Convolution, batch norm and rectifier in one pass agree with one after the other."""
     layer = convolution(channels, torch.float32, native.Convolution, kernel_size=3, bias=True)
     last = norm(channels[1], torch.float32).eval()
     features = random_features(len(COORDINATES), channels[0]).float()

@@ -46,12 +46,12 @@ def test_gradients(kernel_map: KernelMap) -> None:
     assert torch.autograd.gradgradcheck(run, inputs, fast_mode=True)
 
 
-@pytest.mark.parametrize("turned", [False, True])
-def test_gradients_of_the_gradient_operator(kernel_map: KernelMap, turned: bool) -> None:
-    """That of the kernel, and the convolution whose matrices are meant turned."""
+@pytest.mark.parametrize("transposed", [False, True])
+def test_gradients_of_the_gradient_operator(kernel_map: KernelMap, transposed: bool) -> None:
+    """The kernel's gradient, and the convolution with transposed matrices."""
     flat_map = convolution._flattened(kernel_map)
     features, kernel = operands(kernel_map)
-    if turned:
+    if transposed:
         kernel = kernel.detach().transpose(1, 2).contiguous().requires_grad_()
         run = lambda x, w: convolution._convolve(x, w, flat_map, True)  # noqa: E731
         assert torch.autograd.gradcheck(run, (features, kernel))
@@ -64,12 +64,15 @@ def test_gradients_of_the_gradient_operator(kernel_map: KernelMap, turned: bool)
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_registration_of_the_convolution(kernel_map: KernelMap, dtype: torch.dtype) -> None:
-    """Nothing written to or aliased, and the fake result has the real one's shape."""
+    """No argument is written to or aliased, and the fake result has the shape of the real one."""
     features, kernel = operands(kernel_map, dtype=dtype)
     flat_map = convolution._flattened(kernel_map)
     grad = torch.ones(kernel_map.outputs.num_rows, 3, dtype=dtype, requires_grad=True)
-    turned = kernel.detach().transpose(1, 2).requires_grad_()
-    for arguments in ((features, kernel, flat_map, False), (features, turned, flat_map, True)):
+    transposed = kernel.detach().transpose(1, 2).requires_grad_()
+    for arguments in (
+        (features, kernel, flat_map, False),
+        (features, transposed, flat_map, True),
+    ):
         opcheck(convolution._convolve, arguments, test_utils=CHECKS)
     opcheck(convolution._kernel_gradient, (features, grad, flat_map), test_utils=CHECKS)
 
@@ -130,13 +133,13 @@ def test_inference_mode_and_frozen_inputs(kernel_map: KernelMap) -> None:
     assert all(torch.equal(a, b) for a, b in zip(alone, both, strict=True))
 
 
-@pytest.mark.parametrize("layout", ["turned", "strided", "expanded", "offset"])
+@pytest.mark.parametrize("layout", ["transposed", "strided", "expanded", "offset"])
 def test_memory_in_any_order(kernel_map: KernelMap, layout: str) -> None:
-    """Operands and the incoming gradient that are views of something else."""
+    """Operands and incoming gradients that are views."""
     features, kernel = (t.detach() for t in operands(kernel_map))
     grad = random_features(kernel_map.outputs.num_rows, 3, seed=2)
     arranged = {
-        "turned": lambda t: t.transpose(0, -1).contiguous().transpose(0, -1),
+        "transposed": lambda t: t.transpose(0, -1).contiguous().transpose(0, -1),
         "strided": lambda t: t.repeat_interleave(2, dim=-1)[..., ::2],
         "expanded": lambda t: t[:1].expand_as(t),
         "offset": lambda t: torch.cat([t[:1], t])[1:],
@@ -177,7 +180,7 @@ def dynamo() -> Iterator[None]:
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
 @pytest.mark.parametrize("training", [True, False])
 def test_compile(library, training: bool, dynamo: None) -> None:
-    """The same result and gradients, also on other coordinates than it was compiled on."""
+    """The same result and gradients, also on other coordinates than those of compilation."""
     torch.manual_seed(0)
     net = Stack().train(training)
     compiled = torch.compile(net, backend="aot_eager")

@@ -1,4 +1,4 @@
-"""Layers that are the same code on both engines: batch norm, ReLU, joining, global pooling."""
+"""Layers with the same code on both engines: batch norm, ReLU, concatenation, global pooling."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ def test_normalize(x) -> None:
     np.testing.assert_allclose(y.detach().numpy(), x.features.detach().numpy() / norm, rtol=1e-12)
 
 
-def test_normalize_leaves_zeros_and_small_rows_whole() -> None:
-    """A row of zeros stays zero with a finite gradient; a tiny row still gets unit length."""
+def test_normalize_keeps_zeros_and_scales_small_rows() -> None:
+    """A row of zeros stays zero with a finite gradient; a tiny row gets unit length."""
     features = torch.tensor([[0.0, 0.0], [3e-18, 4e-18], [float("nan"), 1.0]], requires_grad=True)
     x = native.sparse_tensor(torch.tensor([[0, i, 0, 0] for i in range(3)]).int(), features)
     y = normalize(x).features
@@ -112,7 +112,7 @@ GLOBAL = [
 def test_global_pooling_by_sample(x, kind, reduce) -> None:
     y = kind()(x).detach().numpy()
     assert y.shape == (3, 5)
-    assert not y[1].any()  # nobody has batch index 1
+    assert not y[1].any()  # no row has batch index 1
     for sample in (0, 2):
         rows = x.features.detach().numpy()[x.coordinates[:, 0].numpy() == sample]
         np.testing.assert_allclose(y[sample], reduce(rows, axis=0), rtol=1e-12)
@@ -125,7 +125,7 @@ def test_global_pooling_of_nothing(kind, reduce) -> None:
 
 
 def test_only_the_same_coordinates_join(x) -> None:
-    """Neither another stride nor another input with as many rows."""
+    """Not with another stride, nor with another input of the same size."""
     layers = engine_or_skip("native" if isinstance(x, native.NativeSparseTensor) else "minkowski")
     other = layers.sparse_tensor(x.coordinates + 1, x.features.detach())
     coarse = layers.SumPooling(kernel_size=2, stride=2)(x)

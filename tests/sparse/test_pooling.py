@@ -33,7 +33,7 @@ CASES = [
     ((5, 5, 5), (1, 1, 1), (1, 2, 1), (2, 2, 2)),
     ((2, 2, 2), (2, 2, 2), (1, 1, 1), (2, 2, 2)),
     ((1, 1, 1), (1, 1, 1), (1, 1, 1), (1, 1, 1)),
-    ((1, 1, 1), (4, 4, 4), (1, 1, 1), (1, 1, 1)),  # most outputs have nothing in reach
+    ((1, 1, 1), (4, 4, 4), (1, 1, 1), (1, 1, 1)),  # most outputs have no inputs
     ((2, 2, 2, 1), (2, 2, 2, 1), (1, 1, 1, 1), (1, 1, 1, 1)),
     ((3, 3, 3, 3), (1, 1, 1, 1), (1, 1, 1, 1), (1, 1, 1, 1)),
 ]
@@ -79,7 +79,7 @@ def test_pooling_is_the_loop(case, kind: str, engine: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("case", CASES)
 def test_gradients_are_those_of_the_loop(case, kind: str, engine: str) -> None:
-    """Central differences would cost too much here: each input's share, by the definition."""
+    """By the definition, since central differences would be too slow."""
     kernel_size, factor, dilation, stride = case
     x, pooling = make(engine_or_skip(engine), kind, case)
     y = pooling(x)
@@ -106,7 +106,7 @@ def test_gradients_are_those_of_the_loop(case, kind: str, engine: str) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_equal_largest_inputs_share_the_gradient(engine: str) -> None:
-    """As behind a ReLU, where many inputs are 0: the same on both engines."""
+    """After a ReLU, where many inputs are 0, both engines agree."""
     layers = engine_or_skip(engine)
     coordinates = torch.tensor([[0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 1, 1, 1]]).int()
     features = torch.tensor([[0.0], [2.0], [2.0], [1.0]], requires_grad=True)
@@ -130,7 +130,7 @@ def test_nan_and_infinity_come_through(kind: str, engine: str) -> None:
     assert np.isnan(values[0])
     assert values[2] == (2 if kind == "SumPooling" else 1)
     assert values[4] == -float("inf")
-    y.features.sum().backward()  # MinkowskiEngine's own would write out of bounds here
+    y.features.sum().backward()  # MinkowskiEngine's own layer would write out of bounds
 
 
 @pytest.mark.parametrize("engine", ENGINES)

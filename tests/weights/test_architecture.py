@@ -18,7 +18,7 @@ def shapes(state: dict[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
 
 
 @pytest.mark.parametrize("variant", list(VARIANTS))
-def test_each_variant_is_told_at_full_width(variant: str) -> None:
+def test_each_variant_is_inferred_at_full_width(variant: str) -> None:
     with torch.device("meta"):
         state = Res16UNet(6, 20, variant, engine="native").state_dict()
     state = {name: torch.empty(()).expand(tensor.shape) for name, tensor in state.items()}

@@ -50,7 +50,7 @@ def test_every_export_comes_back_bit_for_bit(tmp_path: Path, target: str, argume
     assert found.source["num_permuted"] == 0
     assert_same_weights(found.state_dict, backbone.state_dict())
     with safe_open(original, "pt") as a, safe_open(back, "pt") as b:
-        assert a.metadata() == b.metadata()  # the recipe and the scores too
+        assert a.metadata() == b.metadata()  # including the configuration and the scores
     assert sha256(back) == sha256(original)
     other = "spconv" if target == "minkowski" else "minkowski"
     assert convert(exported, "--output", tmp_path / "d.pth", "--to", other) == 0
@@ -61,12 +61,12 @@ def test_exports_hold_tensors_only_and_load_into_minkowski_engine(tmp_path: Path
     backbone = save(tmp_path / "a.safetensors")
     convert(tmp_path / "a.safetensors", "--output", tmp_path / "b.pth", "--to", "minkowski")
     state = torch.load(tmp_path / "b.pth", weights_only=True)["state_dict"]
-    theirs = Res16UNet(3, 8, "14A", width=0.25, engine="minkowski")
-    theirs.load_state_dict(state, strict=True)
+    minkowski = Res16UNet(3, 8, "14A", width=0.25, engine="minkowski")
+    minkowski.load_state_dict(state, strict=True)
     coordinates, features = small_cloud()
     with torch.no_grad():
         torch.testing.assert_close(
-            theirs.eval().encode(coordinates, features),
+            minkowski.eval().encode(coordinates, features),
             backbone.encode(coordinates, features),
             rtol=1e-4,
             atol=1e-4,
@@ -122,7 +122,7 @@ def test_a_file_of_pointcepts_is_read(tmp_path: Path) -> None:
     assert_same_weights(loaded.state_dict(), backbone.state_dict())
 
 
-def test_what_spunet_must_be_changed_in_is_said(tmp_path: Path, capsys) -> None:
+def test_differences_from_spunet_are_listed(tmp_path: Path, capsys) -> None:
     save(tmp_path / "a.safetensors")
     convert(tmp_path / "a.safetensors", "--output", tmp_path / "b.pth", "--to", "spconv")
     said = capsys.readouterr().out

@@ -68,7 +68,7 @@ def test_a_kernel_in_either_order_is_one_dense_convolution() -> None:
 
 
 def emulated(backbone: Res16UNet, old: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Features of the network with its block kernels' taps gathered in version 0.4's order."""
+    """Features of the network with the taps of its block kernels in the order of version 0.4."""
     coordinates, features = cloud()
     occupied: dict[tuple[int, ...], dict[tuple[int, ...], int]] = {}
 
@@ -95,7 +95,7 @@ def emulated(backbone: Res16UNet, old: dict[str, torch.Tensor]) -> torch.Tensor:
         for name, module in backbone.named_modules()
         if BLOCK_KERNEL.fullmatch(name + ".kernel")
     ]
-    # without fused batch norm: each convolution's output must pass through its hook
+    # without fused batch norm, so that each convolution's hook is called
     with torch.no_grad():
         found = backbone.encode(coordinates, features)
     for handle in handles:
@@ -125,7 +125,7 @@ def test_features_are_those_of_the_old_version(tmp_path: Path, legacy: bool) -> 
     loaded.load_state_dict(found.state_dict, strict=True)
     with torch.no_grad():
         new = loaded.encode(coordinates, features)
-        loaded.load_state_dict(old, strict=True)  # what a plain load would do
+        loaded.load_state_dict(old, strict=True)  # what loading without reordering would give
         wrong = loaded.encode(coordinates, features)
     expected = emulated(loaded, old)
     torch.testing.assert_close(new, expected, rtol=1e-5, atol=1e-5)

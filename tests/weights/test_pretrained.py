@@ -1,4 +1,4 @@
-"""Downloads from a real server on this machine, which misbehaves as it is told."""
+"""Downloads from a local server that simulates failures."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ INPUT = NetworkInput(0.05, ("color",))
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves a folder; counts what it is asked for."""
+    """Serve a folder and count the requests."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.folder = folder
         self.requests: list[tuple[str, str | None]] = []
-        self.cuts: list[int] = []  # after so many bytes each of the next connections is cut
+        self.cuts: list[int] = []  # bytes after which the next connections are closed
         self.failures: list[int] = []  # HTTP errors of the next requests
         self.knows_ranges = True
 
@@ -100,7 +100,7 @@ def served(server: Server) -> Path:
 
 
 def kept(cache: Path) -> list[str]:
-    """The files of weights in the cache, whole or not."""
+    """Files of weights in the cache, complete or not."""
     return sorted(p.name for p in cache.rglob("*") if p.is_file() and p.name not in (
         ".lock", "source.json"
     ))  # fmt: skip
@@ -133,15 +133,15 @@ def test_an_address_is_downloaded_once(server: Server, served: Path, cache: Path
         expected = trained_like().encode(coordinates, features)
         torch.testing.assert_close(backbone.encode(coordinates, features), expected)
     assert kept(cache) == ["backbone.safetensors"]
-    server.shutdown()  # the second time needs no network
+    server.shutdown()  # the second time without the network
     server.server_close()
     from_pretrained(address, digest)
     from_pretrained(f"{address}#sha256={digest}")
-    from_pretrained(address)  # what was right before
+    from_pretrained(address)  # the hash of the first download
     assert len(server.requests) == 1
 
 
-def test_the_card_beside_the_file_has_the_hash(server: Server, served: Path, cache: Path) -> None:
+def test_the_card_next_to_the_file_has_the_hash(server: Server, served: Path, cache: Path) -> None:
     address = f"{server.address}/backbone.safetensors"
     from_pretrained(address)
     assert [path for path, _ in server.requests] == ["/backbone.md", "/backbone.safetensors"]

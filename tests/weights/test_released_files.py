@@ -1,4 +1,4 @@
-"""Files of exactly the structure that four programs leave, read, told apart and converted."""
+"""Files with the structure of four programs: read, identified and converted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PROGRAMS = {
 
 @pytest.mark.parametrize("legacy", [False, True])
 @pytest.mark.parametrize("program", list(PROGRAMS))
-def test_each_program_is_told_and_its_weights_put_in_order(
+def test_each_program_is_identified_and_its_weights_reordered(
     tmp_path: Path, program: str, legacy: bool
 ) -> None:
     stem = 5 if program == "SpatioTemporalSegmentation" else 3
@@ -41,7 +41,7 @@ def test_each_program_is_told_and_its_weights_put_in_order(
     assert found.source["num_permuted"] == sum(map(bool, map(BLOCK_KERNEL.fullmatch, state)))
     assert found.metadata is None
     assert_same_weights(found.state_dict, state)
-    if program == "DepthContrast":  # what was trained, not its moving average; without its head
+    if program == "DepthContrast":  # the trained network, not its moving average; without the head
         assert found.source["prefix"] == "module.trunk.2."
         assert set(found.dropped) == {"head.clf.0.linear.weight", "head.clf.0.linear.bias"}
     else:
@@ -105,7 +105,7 @@ def test_depth_contrasts_head_is_reported_too(tmp_path: Path) -> None:
     assert_same_weights(backbone.state_dict(), source.state_dict())
 
 
-def test_an_order_told_against_the_weights_is_remembered(tmp_path: Path) -> None:
+def test_an_order_given_against_the_weights_is_recorded(tmp_path: Path) -> None:
     state = trained_like().state_dict()
     write_checkpoint(tmp_path / "w.pth", "PointContrast", in_hybrid_order(state), legacy=True)
     found = read_weights(tmp_path / "w.pth", "hypercube")

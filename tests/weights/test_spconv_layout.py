@@ -9,7 +9,7 @@ from tests.helpers.small_backbones import assert_same_weights, small_cloud, trai
 from tests.oracles.spunet import SpUNet
 
 SPUNETS = [
-    # the authors' network; and the one that SpUNet-v1m1 is
+    # the authors' network, and SpUNet-v1m1
     {"variant": "14A"},
     {"variant": "18B", "widen_at": "stride", "batch_norm_eps": 1e-3, "stem_kernel_size": 5},
     {"variant": "34C", "stem_kernel_size": 5},
@@ -23,23 +23,23 @@ def test_features_are_those_of_spunet(arguments: dict) -> None:
     coordinates, features = small_cloud()
     features = features.double()
     with torch.no_grad():
-        ours = backbone.encode(coordinates, features)
+        found = backbone.encode(coordinates, features)
     weights = to_spconv(backbone.state_dict())
-    theirs = SpUNet(weights, arguments.get("batch_norm_eps", 1e-5))(coordinates, features)
-    torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
+    expected = SpUNet(weights, arguments.get("batch_norm_eps", 1e-5))(coordinates, features)
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
     for name in ("enc.1.block0.conv1.weight", "conv_input.0.weight"):  # the order of the axes
         turned = {**weights, name: weights[name].transpose(1, 3)}
         other = SpUNet(turned, arguments.get("batch_norm_eps", 1e-5))(coordinates, features)
-        assert (other - theirs).abs().max() > 1e-3
+        assert (other - expected).abs().max() > 1e-3
 
 
 def test_another_eps_gives_other_features() -> None:
     backbone = trained_like()
     coordinates, features = small_cloud()
     with torch.no_grad():
-        ours = backbone.encode(coordinates, features)
-    theirs = SpUNet(to_spconv(backbone.state_dict()), 1e-3)(coordinates, features)
-    assert (ours - theirs).abs().max() > 1e-4
+        found = backbone.encode(coordinates, features)
+    expected = SpUNet(to_spconv(backbone.state_dict()), 1e-3)(coordinates, features)
+    assert (found - expected).abs().max() > 1e-4
 
 
 @pytest.mark.parametrize("arguments", SPUNETS)
@@ -50,19 +50,19 @@ def test_features_are_those_of_spconv_itself(arguments: dict) -> None:
     backbone = trained_like(**arguments)
     coordinates, features = small_cloud()
     with torch.no_grad():
-        ours = backbone.encode(coordinates, features).double()
+        found = backbone.encode(coordinates, features).double()
     eps = arguments.get("batch_norm_eps", 1e-5)
-    theirs = SpconvSpUNet(to_spconv(backbone.state_dict()), eps)(coordinates, features)
-    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5 * float(theirs.abs().max()))
+    expected = SpconvSpUNet(to_spconv(backbone.state_dict()), eps)(coordinates, features)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
 
 
 @pytest.mark.parametrize("arguments", SPUNETS)
 def test_there_and_back_is_exact(arguments: dict) -> None:
     state = trained_like(**arguments).state_dict()
-    theirs = to_spconv(state)
-    assert theirs["conv_input.0.weight"].shape == (8, 5, 5, 5, 3)
-    assert theirs["final.bias"].shape == (8,)
-    back = from_spconv(theirs, arguments.get("stem_kernel_size", 3))
+    converted = to_spconv(state)
+    assert converted["conv_input.0.weight"].shape == (8, 5, 5, 5, 3)
+    assert converted["final.bias"].shape == (8,)
+    back = from_spconv(converted, arguments.get("stem_kernel_size", 3))
     assert_same_weights(back, state)
 
 
@@ -87,7 +87,7 @@ def test_names_are_spunets() -> None:
     assert names == expected
 
 
-def test_what_does_not_fit_is_said() -> None:
+def test_incompatible_weights_are_refused() -> None:
     with pytest.raises(InputError, match="only variants 14, 18 and 34"):
         to_spconv(trained_like(variant="50").state_dict())
     with pytest.raises(InputError, match="conv0p1s1 has 343 taps"):

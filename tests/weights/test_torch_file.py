@@ -24,7 +24,7 @@ def marker(tmp_path: Path) -> Path:
 
 
 class Runs:
-    """Runs a command when it is unpickled the usual way."""
+    """Runs a command when it is unpickled by pickle."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -34,14 +34,14 @@ class Runs:
 
 
 class Holder(list):
-    """Takes arguments, state, items and keys."""
+    """Accepts arguments, state, items and keys."""
 
     def __setitem__(self, key, value) -> None:
         pass
 
 
 class RunsWithin:
-    """The same, as an argument, a list's item, a dictionary's value and an object's state."""
+    """The trap as an argument, an item of a list, a value of a dictionary and a state."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -79,9 +79,9 @@ def test_everything_that_torch_saves_comes_back(tmp_path: Path, legacy: bool) ->
     assert found.value["numbers"] == expected["numbers"]
     for name, tensor in [*expected.items(), *expected["layers"].items()]:
         if torch.is_tensor(tensor):
-            ours = found.value[name] if name in found.value else found.value["layers"][name]
-            assert ours.dtype == tensor.dtype
-            torch.testing.assert_close(ours, tensor.detach(), rtol=0, atol=0)
+            read = found.value[name] if name in found.value else found.value["layers"][name]
+            assert read.dtype == tensor.dtype
+            torch.testing.assert_close(read, tensor.detach(), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("legacy", [False, True])
@@ -99,7 +99,7 @@ def test_nothing_in_a_file_runs(tmp_path: Path, marker: Path, kind: type, legacy
 
 
 def zipped(path: Path, pickled: bytes, **records: bytes) -> Path:
-    """A file of the newer kind around a pickle of one's own."""
+    """Write a file in the newer format with a given pickle."""
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("archive/data.pkl", pickled)
         for name, data in records.items():
@@ -108,7 +108,7 @@ def zipped(path: Path, pickled: bytes, **records: bytes) -> Path:
 
 
 def old(path: Path, pickled: bytes, keys: list, rest: bytes = b"") -> Path:
-    """A file of the older kind around a pickle of one's own."""
+    """Write a file in the older format with a given pickle."""
     head = [MAGIC_NUMBER, 1001, {"protocol_version": 1001, "little_endian": True}]
     parts = [pickle.dumps(part, 2) for part in head] + [pickled, pickle.dumps(keys, 2), rest]
     path.write_bytes(b"".join(parts))
@@ -126,12 +126,12 @@ def number(value: int) -> bytes:
 
 
 def storage(key: bytes, size: int, kind: bytes = b"ctorch\nFloatStorage\n") -> bytes:
-    """The opcodes of a storage's persistent id."""
+    """Opcodes of a storage's persistent id."""
     return b"(" + text("storage") + kind + key + text("cpu") + number(size) + b"tQ"
 
 
 def tensor(store: bytes, offset: bytes, size: bytes, stride: bytes) -> bytes:
-    """The opcodes of a tensor in that storage."""
+    """Opcodes of a tensor in that storage."""
     more = b"\x89" + b"ccollections\nOrderedDict\n)R"
     arguments = b"(" + store + offset + size + stride + more + b"t"
     return b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n" + arguments + b"R."
@@ -189,9 +189,9 @@ def test_other_opcodes_that_make_objects(tmp_path: Path, marker: Path, opcodes: 
         (number(0), triple(5), triple(1)),  # larger than its storage
         (number(2), triple(3), triple(1)),
         (number(0), triple(2, 2), triple(4, 1)),
-        (number(0), triple(10**12), triple(0)),  # one number, said to be very many
+        (number(0), triple(10**12), triple(0)),  # one number, declared as very many
         (number(0), triple(4), triple()),
-        (number(0), b"K\x04", triple(1)),  # no tuple
+        (number(0), b"K\x04", triple(1)),  # not a tuple
         (number(0), b"(" + text("four") + b"t", triple(1)),
         (number(0), triple(-1 + 2**31), triple(1)),
         (b"N", triple(4), triple(1)),
@@ -300,7 +300,7 @@ def test_a_flipped_bit_of_the_weights_is_seen(tmp_path: Path) -> None:
         read_torch_file(tmp_path / "w.pth")
 
 
-def test_what_is_something_else_is_said(tmp_path: Path) -> None:
+def test_other_formats_are_named(tmp_path: Path) -> None:
     path = tmp_path / "w.pth"
     scripted = tmp_path / "scripted.pth"
     with zipfile.ZipFile(scripted, "w") as archive:
