@@ -1,4 +1,4 @@
-// Numbers for the occupied cells of a grid: 0, 1, ... in the order in which they are first seen.
+// Numbers for the occupied cells of a grid: 0, 1, ... in the order of their first points.
 #pragma once
 
 #include <cstddef>
@@ -12,11 +12,11 @@ constexpr int kCellBits = 21;
 constexpr std::int64_t kCellMask = (std::int64_t{1} << kCellBits) - 1;
 
 inline std::int64_t cell_key(std::int64_t x, std::int64_t y, std::int64_t z) {
-  // Multiplied, not shifted: offsets between cells are made here too, and may be negative.
+  // Multiplied, not shifted: offsets between cells, which may be negative, are computed here, too.
   return (x * (kCellMask + 1) + y) * (kCellMask + 1) + z;
 }
 
-// Open addressing that grows with what it holds: few of the many points open a new cell.
+// Open addressing that grows with its content: few of the many points are the first in their cell.
 class CellNumbers {
  public:
   CellNumbers() { resize(1 << 12); }
@@ -40,9 +40,9 @@ class CellNumbers {
     std::int32_t number;
   };
 
-  // The slot of a key, or the free one where it would go.
+  // The slot of a key, or the free slot for it.
   Slot* look_up(std::int64_t key) {
-    // Neighbouring cells have neighbouring keys: multiply, and let the high bits decide.
+    // Neighbouring cells have neighbouring keys, so a product is taken and its high bits decide.
     auto at = static_cast<std::size_t>(
         (static_cast<std::uint64_t>(key) * 0x9E3779B97F4A7C15ull) >> shift_);
     while (slots_[at].key != -1 && slots_[at].key != key) at = (at + 1) & (slots_.size() - 1);

@@ -1,6 +1,7 @@
-// Depth images: unpacked, turned into points, or into voxels without the points ever being all in
-// memory. Plain C functions on the caller's arrays, called through ctypes by
-// pointcontrast/depth_kernels.py; the results are those of the NumPy code beside the calls, to the bit.
+// Depth images: decoding, conversion to points, and voxelization without all points in memory.
+// Plain C functions on the caller's arrays, called through ctypes by
+// pointcontrast/compiled/depth.py. The results equal those of the NumPy code that calls them, bit
+// for bit.
 
 #include <algorithm>
 #include <cstdint>
@@ -11,15 +12,15 @@
 
 namespace {
 
-// 0, 1, 2, ... as floats: the columns of an image.
+// The columns of an image as floats: 0, 1, 2, ...
 std::vector<float> columns(std::int64_t width) {
   std::vector<float> numbers(static_cast<std::size_t>(width));
   for (std::size_t u = 0; u < numbers.size(); ++u) numbers[u] = static_cast<float>(u);
   return numbers;
 }
 
-// One coordinate of the points of row `v`: matrix (4,) times (u z, v z, z, 1), for every pixel;
-// `u` of columns().
+// One coordinate of the points of row `v`: matrix (4,) times (u z, v z, z, 1) for every pixel, with
+// `u` from columns().
 POINTCONTRAST_WIDE void unproject_row(const std::uint16_t* z, const float* u, std::int64_t v,
                                       std::int64_t width, const float* matrix, float* out) {
   const float along = matrix[0], place = matrix[3];
@@ -28,7 +29,7 @@ POINTCONTRAST_WIDE void unproject_row(const std::uint16_t* z, const float* u, st
     out[i] = static_cast<float>(static_cast<std::int32_t>(z[i])) * (along * u[i] + row) + place;
 }
 
-// A row of an image from the one above and the folded step between them.
+// Computes a row of an image from the row above and the folded difference.
 POINTCONTRAST_WIDE void add_step(const std::uint8_t* low, const std::uint8_t* high,
                                  const std::uint16_t* above, std::int64_t width,
                                  std::uint16_t* row) {
@@ -56,7 +57,7 @@ POINTCONTRAST_WIDE void row_sums(const std::uint16_t* row, std::int64_t width, s
   }
 }
 
-// The smallest depth that is measured and the largest, column by column, of some rows of an image.
+// The smallest nonzero and the largest depth of some rows of an image, per column.
 POINTCONTRAST_WIDE void depth_range(const std::uint16_t* rows, std::int64_t num_rows,
                                     std::int64_t width, std::uint16_t* nearest,
                                     std::uint16_t* farthest) {
@@ -64,7 +65,7 @@ POINTCONTRAST_WIDE void depth_range(const std::uint16_t* rows, std::int64_t num_
   for (std::int64_t v = 0; v < num_rows; ++v)
     for (std::int64_t u = 0; u < width; ++u) {
       const std::uint16_t z = rows[v * width + u];
-      const auto measured = static_cast<std::uint16_t>(z - 1);  // 65535 where there is nothing
+      const auto measured = static_cast<std::uint16_t>(z - 1);  // 65535 without measurement
       nearest[u] = measured < nearest[u] ? measured : nearest[u];
       farthest[u] = z > farthest[u] ? z : farthest[u];
     }
@@ -79,8 +80,9 @@ POINTCONTRAST_WIDE void voxels_of_row(const float* values, std::int64_t n, float
 
 extern "C" {
 
-// A depth image from its differences down the columns, folded to unsigned (0, -1, 1, -2, ...) and
-// split in low and high bytes. planes: (2, height, width). Sums wrap around, as they did.
+// Computes a depth image from the differences along its columns, which are folded to unsigned (0,
+// -1, 1, -2, ...) and split into low and high bytes. planes: (2, height, width). Sums wrap around,
+// as in the encoder.
 void pointcontrast_undo_differences(const std::uint8_t* planes, std::int64_t height,
                                     std::int64_t width, std::uint16_t* depth) {
   const std::vector<std::uint16_t> none(static_cast<std::size_t>(width), 0);
@@ -91,7 +93,7 @@ void pointcontrast_undo_differences(const std::uint8_t* planes, std::int64_t hei
   }
 }
 
-// The sums of u z, v z and z over a depth image, exact: what the mean of its points is made of.
+// The exact sums of u z, v z and z over a depth image, from which the mean of its points follows.
 void pointcontrast_depth_sums(const std::uint16_t* depth, std::int64_t height, std::int64_t width,
                               std::int64_t* sums) {
   sums[0] = sums[1] = sums[2] = 0;
@@ -104,8 +106,8 @@ void pointcontrast_depth_sums(const std::uint16_t* depth, std::int64_t height, s
   }
 }
 
-// The points of the pixels that are not 0, row by row: matrix (3, 4) times (u z, v z, z, 1).
-// points: (3, count), count being the number of such pixels. Returns 0, or -1 without memory.
+// The points of the nonzero pixels, row by row: matrix (3, 4) times (u z, v z, z, 1). points: (3,
+// count) for the `count` nonzero pixels. Returns 0, or -1 if memory ran out.
 std::int64_t pointcontrast_unproject(const std::uint16_t* depth, std::int64_t height,
                                      std::int64_t width, const float* matrix, std::int64_t count,
                                      float* points) try {
@@ -125,9 +127,9 @@ std::int64_t pointcontrast_unproject(const std::uint16_t* depth, std::int64_t he
   return -1;
 }
 
-// Bounds (2, 3) of those points, a little wide: the smallest and the largest coordinates of boxes of
-// 8 x 8 pixels between their nearest and farthest depth. A coordinate grows or falls along u, v and z,
-// rounding included, so it is extreme in a corner. Returns 0, or -1 without memory.
+// Bounds (2, 3) of those points, slightly wide: the smallest and the largest coordinates of boxes
+// of 8 x 8 pixels between their nearest and farthest depth. A coordinate is monotonic along u, v
+// and z, including rounding, so its extremes are in corners. Returns 0, or -1 if memory ran out.
 std::int64_t pointcontrast_depth_bounds(const std::uint16_t* depth, std::int64_t height,
                                         std::int64_t width, const float* matrix,
                                         float* bounds) try {
@@ -171,9 +173,10 @@ std::int64_t pointcontrast_depth_bounds(const std::uint16_t* depth, std::int64_t
   return -1;
 }
 
-// One of those points a voxel of side `size`, the first: writes the pixels (v * width + u) that stay,
-// rising, and their voxels (three a pixel); there is room for one a pixel. lower, extent: of the
-// voxels, as in pointcontrast_voxelize. Returns how many, or -1 without memory.
+// Keeps the first of those points per voxel of side `size`. Writes the pixels (v * width + u) that
+// are kept, ascending, and their voxels (three numbers per pixel); the arrays have room for every
+// pixel. lower, extent: bounds of the voxels, as in pointcontrast_voxelize. Returns the number of
+// voxels, or -1 if memory ran out.
 std::int64_t pointcontrast_voxelize_depth(const std::uint16_t* depth, std::int64_t height,
                                           std::int64_t width, const float* matrix, float size,
                                           const std::int64_t* lower, const std::int64_t* extent,

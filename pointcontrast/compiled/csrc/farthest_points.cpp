@@ -1,7 +1,7 @@
 // Farthest-point sampling. A plain C function on the caller's arrays, called through ctypes by
-// downstream/heads/point_set_kernels.py, which checks the arguments. The rows are those of the torch form in
-// downstream/heads/point_sets.py, to the bit: squared distances are (dx * dx + dy * dy) + dz * dz in float32,
-// without fused multiply-adds.
+// downstream/heads/point_set_kernels.py, which checks the arguments. The rows equal those of the
+// torch code in downstream/heads/point_sets.py, bit for bit: squared distances are (dx * dx + dy *
+// dy) + dz * dz in float32, without fused multiply-adds.
 
 #include <algorithm>
 #include <cstddef>
@@ -18,15 +18,15 @@ namespace {
 constexpr std::int64_t kBlock = 64;
 constexpr std::int32_t kNoRow = std::numeric_limits<std::int32_t>::max();
 
-// Floats that are not negative are in the order of their bits, and only of integers does the compiler
-// find the largest of several at a time.
+// Nonnegative floats are in the order of their bits, and compilers vectorize a maximum only of
+// integers.
 inline std::int32_t bits_of(float value) {
   std::int32_t bits;
   std::memcpy(&bits, &value, sizeof bits);
   return bits;
 }
 
-// The larger of two floats, or 0 if that is negative.
+// The larger of two floats, or 0 if it is negative.
 inline float outside(float below, float above) {
   const std::int32_t a = bits_of(below), b = bits_of(above), larger = a > b ? a : b;
   const std::int32_t bits = larger > 0 ? larger : 0;
@@ -35,24 +35,24 @@ inline float outside(float below, float above) {
   return value;
 }
 
-// Neighbours in space. `nearest`: squared distance to the chosen points, as bits, or -1 of a point
-// that cannot be chosen (again).
+// Points that are close together. `nearest`: squared distance to the chosen points, as bits, or -1
+// for a point that cannot be chosen (again).
 struct Block {
   float x[kBlock], y[kBlock], z[kBlock];
   std::int32_t nearest[kBlock], row[kBlock];
 };
 
-// Of each block: the box about it, and the largest `nearest` with the lowest row that has it.
+// For each block: its bounding box, and the largest `nearest` with the lowest row that has it.
 struct Blocks {
   std::vector<Block> points;
   std::vector<float> low[3], high[3];
   std::vector<std::int32_t> farthest, row;
-  std::vector<std::int32_t> bound, affected;  // scratch: of one new point
+  std::vector<std::int32_t> bound, affected;  // scratch memory for one new point
 };
 
-// Lower bounds, as bits, of the squared distances from p to the points of each block. Every operation
-// rounds in the same direction for a box as for a point in it, and all are in the same order: a bound
-// is never above a distance that is computed, not even by its last bit.
+// Lower bounds, as bits, of the squared distances from p to the points of each block. Every
+// operation rounds in the same direction for a box and for a point in it, in the same order, so
+// that a bound is never above a computed distance, not even by the last bit.
 POINTCONTRAST_WIDE void find_bounds(const float* const low[3], const float* const high[3],
                                     std::int64_t count, const float* p, std::int32_t* bound) {
   const float px = p[0], py = p[1], pz = p[2];
@@ -78,7 +78,7 @@ inline void find_farthest(const std::int32_t* values, const std::int32_t* rows, 
   row = lowest;
 }
 
-// Takes the new point p into account in those blocks that it may concern.
+// Updates the blocks that a new point p may affect.
 POINTCONTRAST_WIDE void add_point(Block* points, const std::int32_t* affected, std::int64_t count,
                                   const float* p, std::int32_t* farthest, std::int32_t* row) {
   const float px = p[0], py = p[1], pz = p[2];
@@ -100,7 +100,7 @@ POINTCONTRAST_WIDE std::int32_t farthest_of_all(const std::int32_t* farthest,
   return row;
 }
 
-// Ten bits of a cell's number, two free places after each.
+// Spreads ten bits of a cell's number, with two free bits after each.
 inline std::uint32_t spread_bits(std::uint32_t cell) {
   cell = (cell | (cell << 16)) & 0x030000FF;
   cell = (cell | (cell << 8)) & 0x0300F00F;
@@ -108,7 +108,7 @@ inline std::uint32_t spread_bits(std::uint32_t cell) {
   return (cell | (cell << 2)) & 0x09249249;
 }
 
-// Rows of points (n, 3) along a Morton curve: those that follow one another are close together.
+// Rows of points (n, 3) along a Morton curve: consecutive points are close together.
 std::vector<std::int32_t> rows_along_curve(const float* points, std::int64_t n) {
   double low[3], extent = 0;
   for (int d = 0; d < 3; ++d) {
@@ -183,10 +183,11 @@ Blocks make_blocks(const float* points, const std::vector<std::int32_t>& rows) {
 
 extern "C" {
 
-// Farthest-point sampling: writes `num` rows of points (n, 3), 0 < num <= n < 2^31 - 1, finite: the
-// first point, then always the one farthest from all chosen before, of several the lowest, none
-// twice. A new point changes only what is nearer to it than to those before it: blocks of points that
-// lie too far away are passed over, which is most of them. Returns 0, or -1 where memory ran out.
+// Farthest-point sampling: writes `num` rows of finite points (n, 3), 0 < num <= n < 2^31 - 1. The
+// first is the first point; each next one is farthest from all chosen points, the lowest row among
+// equals, none twice. A new point affects only points that are nearer to it than to the previous
+// ones, so most blocks are skipped because they are too far away. Returns 0, or -1 if memory ran
+// out.
 std::int64_t pointcontrast_farthest_points(const float* points, std::int64_t n, std::int64_t num,
                                            std::int64_t* rows) try {
   const std::vector<std::int32_t> order = rows_along_curve(points, n);
@@ -208,7 +209,7 @@ std::int64_t pointcontrast_farthest_points(const float* points, std::int64_t n, 
     blocks.points[static_cast<std::size_t>(own)].nearest[place % kBlock] = -1;
     const float* p = points + 3 * static_cast<std::int64_t>(row);
     find_bounds(low, high, num_blocks, p, bound);
-    bound[own] = -1;  // it lost a point, whatever the distances
+    bound[own] = -1;  // it lost a point, for any distances
     std::int64_t count = 0;
     for (std::int64_t b = 0; b < num_blocks; ++b) {
       affected[count] = static_cast<std::int32_t>(b);

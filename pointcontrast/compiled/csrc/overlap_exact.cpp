@@ -1,5 +1,5 @@
-// How many points of one view another view has a point near: the exact counts, for all pairs of views
-// at once. Called through ctypes by pointcontrast/compiled/overlap.py; the counts are those of the
+// Points of one view that another view has a point near: exact counts for all pairs of views at
+// once. Called through ctypes by pointcontrast/compiled/overlap.py. The counts equal those of the
 // SciPy code in pointcontrast/scenes/overlap_exact.py.
 
 #include <cmath>
@@ -12,7 +12,7 @@ namespace {
 
 using namespace pointcontrast;
 
-constexpr int kReach = 3;  // cells to a radius: most cells are settled without a look at their points
+constexpr int kReach = 3;  // cells per radius: most cells are decided without their points
 
 template <int kWords>
 class Matcher {
@@ -36,7 +36,7 @@ class Matcher {
   }
 
  private:
-  // What a cell's points lie in, relative to the cell's corner.
+  // Bounds of the points of a cell, relative to its corner.
   struct Box {
     float center[3], half[3];
   };
@@ -56,8 +56,8 @@ class Matcher {
     return box;
   }
 
-  // Gathers what all points of a cell share: the views that are near for certain, and the cells that
-  // may hold points of other views within the radius.
+  // Collects what all points of a cell have in common: the views that are certainly near, and the
+  // cells that may hold points of other views within the radius.
   void find_candidates(int32_t cell) {
     certain_ = Views<kWords>{};
     int32_t possible[kRoom], offsets[kRoom][3];
@@ -85,7 +85,7 @@ class Matcher {
     }
   }
 
-  // The views with a point within the radius of a point of the cell last given to find_candidates.
+  // The views with a point within the radius of a point of the last cell of find_candidates.
   Views<kWords> views_near(int32_t cell, const Point& point) {
     float x[3];
     for (int d = 0; d < 3; ++d) x[d] = static_cast<float>(point.at[d] - grid_.corner(cell, d));
@@ -101,7 +101,7 @@ class Matcher {
       nearest[k] = near;
       farthest[k] = far;
     }
-    // float32 is right but for this much, and what lies between is looked at point by point
+    // The error of float32; points in this margin are compared in float64.
     const float inside = static_cast<float>(limit_ * (1 - 1e-5));
     const float outside = static_cast<float>(limit_ * (1 + 1e-5));
     int32_t within[kRoom], unsure[kRoom];
@@ -148,14 +148,14 @@ class Matcher {
 
 extern "C" {
 
-// points: (n, 3) float64 of all views, n < 2^31; starts: where the points of each of the num_views
-// views begin, and n. Writes to counts (num_views, num_views) how many points of the row's view have
-// one of the column's view nearer than `radius`. Returns 0, or -1 where memory ran out. The points
-// span less than 2^20 radii.
+// points: (n, 3) float64 points of all views, n < 2^31. starts: first row of each of the num_views
+// views, then n. Writes to counts (num_views, num_views) the number of points of the row's view
+// that have a point of the column's view nearer than `radius`. Returns 0, or -1 if memory ran out.
+// The points span less than 2^20 radii.
 std::int64_t pointcontrast_count_matched(const double* points, const std::int64_t* starts,
                                          std::int64_t num_views, double radius,
                                          std::int64_t* counts) try {
-  // a little less than the third, so that what the indices say of distances is true
+  // Slightly less than a third, so that distances inferred from cell indices hold.
   const double side = radius / kReach * (1 - 1e-7);
   const Grid grid = make_grid(points, starts, static_cast<int>(num_views), side, kReach);
   count_in_blocks(static_cast<int>(num_views), counts, [&](int first_view, auto& tally) {

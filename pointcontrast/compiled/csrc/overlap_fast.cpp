@@ -1,6 +1,6 @@
-// How many points of one view another view has a point near: the fast counts, for all pairs of views
-// at once. Called through ctypes by pointcontrast/compiled/overlap.py; the counts are those of the
-// SciPy code in pointcontrast/scenes/overlap_fast.py, which says what they are.
+// Points of one view that another view has a point near: fast counts for all pairs of views at
+// once. Called through ctypes by pointcontrast/compiled/overlap.py. The counts equal those of the
+// SciPy code in pointcontrast/scenes/overlap_fast.py, which defines them.
 
 #include <new>
 
@@ -10,7 +10,7 @@ namespace {
 
 using namespace pointcontrast;
 
-constexpr int kReach = 4;  // cells to the radius at most
+constexpr int kReach = 4;  // largest number of cells per radius
 
 struct Mean {
   double x, y, z;
@@ -31,7 +31,7 @@ std::vector<Mean> means_of_cells(const Grid& grid) {
   return means;
 }
 
-// Of each cell, the views of all cells whose means are nearer than `radius` to its own.
+// For each cell, the views of all cells whose means are nearer than `radius` to its mean.
 template <int kWords>
 std::vector<Views<kWords>> views_near_cells(const Grid& grid, const std::vector<Mean>& means,
                                             double radius, int first_view) {
@@ -42,7 +42,7 @@ std::vector<Views<kWords>> views_near_cells(const Grid& grid, const std::vector<
   for (int32_t cell = 0; cell < grid.num_cells(); ++cell) {
     const Mean here = means[cell];
     for (Row& row : rows) {
-      if (row.dx < 0 || (row.dx == 0 && row.dy < 0)) continue;  // each two cells are met once
+      if (row.dx < 0 || (row.dx == 0 && row.dy < 0)) continue;  // visits every pair of cells once
       row.visit(grid.keys, grid.keys[cell], [&](int32_t other, int) {
         if (other <= cell) return;
         const double dx = here.x - means[other].x, dy = here.y - means[other].y,
@@ -69,8 +69,8 @@ void count(const Grid& grid, const std::vector<Mean>& means, double radius, int 
 
 extern "C" {
 
-// As pointcontrast_count_matched, but that the points of all views in a cell of `side`, at least a
-// quarter of `radius`, count as being at their mean. The points span less than 2^20 cells.
+// As pointcontrast_count_matched, but with all points in a cell of `side`, at least a quarter of
+// `radius`, moved to their mean. The points span less than 2^20 cells.
 std::int64_t pointcontrast_count_nearly_matched(const double* points, const std::int64_t* starts,
                                                 std::int64_t num_views, double side, double radius,
                                                 std::int64_t* counts) try {

@@ -1,7 +1,7 @@
-// Balls and nearest neighbours in sets of points. Plain C functions on the caller's arrays,
-// called through ctypes by downstream/heads/point_set_kernels.py, which checks the arguments. The results
-// are those of the torch forms in downstream/heads/point_sets.py, to the bit: squared distances are
-// (dx * dx + dy * dy) + dz * dz in float32, without fused multiply-adds.
+// Balls and nearest neighbours in sets of points. Plain C functions on the caller's arrays, called
+// through ctypes by downstream/heads/point_set_kernels.py, which checks the arguments. The results
+// equal those of the torch code in downstream/heads/point_sets.py, bit for bit: squared distances
+// are (dx * dx + dy * dy) + dz * dz in float32, without fused multiply-adds.
 
 #include <algorithm>
 #include <cstddef>
@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::int64_t kBlock = 64;
 
-// (n, 3) as three columns of which `kBlock` more may be read.
+// (n, 3) as three columns, each readable for `kBlock` more numbers.
 struct Columns {
   explicit Columns(const float* points, std::int64_t n) {
     for (int d = 0; d < 3; ++d) {
@@ -36,7 +36,8 @@ inline void find_squares(const float* x, const float* y, const float* z, const f
   }
 }
 
-// The first rows with a square below `limit`, at most num of them; `found` has room for a block more.
+// The first rows with a squared distance below `limit`, at most num; `found` has room for a block
+// more.
 POINTCONTRAST_WIDE std::int64_t find_in_ball(const float* x, const float* y, const float* z,
                                              std::int64_t n, const float* p, float limit,
                                              std::int64_t num, std::int64_t* found) {
@@ -53,7 +54,7 @@ POINTCONTRAST_WIDE std::int64_t find_in_ball(const float* x, const float* y, con
   return std::min(count, num);
 }
 
-// The three smallest squares and their rows, rising, of equal ones the lower row first.
+// The three smallest squared distances and their rows, ascending, the lower row first among equals.
 POINTCONTRAST_WIDE void find_three(const float* x, const float* y, const float* z, std::int64_t n,
                                    const float* p, float* best, std::int64_t* rows) {
   float squares[kBlock];
@@ -65,7 +66,7 @@ POINTCONTRAST_WIDE void find_three(const float* x, const float* y, const float* 
     find_squares(x + first, y + first, z + first, p, squares);
     const std::int64_t size = std::min(kBlock, n - first);
     const float limit = best[2];
-    std::int32_t any = 0;  // of a whole block, past the last point too
+    std::int32_t any = 0;  // of a whole block, including past the last point
     for (std::int64_t i = 0; i < kBlock; ++i) any |= squares[i] < limit;
     if (!any) continue;
     for (std::int64_t i = 0; i < size; ++i) {
@@ -85,9 +86,9 @@ POINTCONTRAST_WIDE void find_three(const float* x, const float* y, const float* 
 
 extern "C" {
 
-// For each of centers (m, 3) the first `num` rows of points (n, 3) with a squared distance below
-// `limit`; fewer are filled up with the first of them, none with row 0. Writes (m, num). Returns 0,
-// or -1 where memory ran out.
+// For each of centers (m, 3), the first `num` rows of points (n, 3) with a squared distance below
+// `limit`. If there are fewer, the first of them is repeated; if there are none, row 0. Writes (m,
+// num). Returns 0, or -1 if memory ran out.
 std::int64_t pointcontrast_ball_query(const float* points, std::int64_t n, const float* centers,
                                       std::int64_t m, float limit, std::int64_t num,
                                       std::int64_t* rows) try {
@@ -106,9 +107,9 @@ std::int64_t pointcontrast_ball_query(const float* points, std::int64_t n, const
   return -1;
 }
 
-// For each of points (n, 3) the three nearest of known (m, 3), m > 0, the nearest first, of equal ones
-// the lower row first; the nearest again where m < 3. Writes squared distances and rows, (n, 3).
-// Returns 0, or -1 where memory ran out.
+// For each of points (n, 3), the three nearest of known (m, 3), m > 0, sorted by distance, the
+// lower row first among equals; the nearest is repeated if m < 3. Writes squared distances and
+// rows, (n, 3). Returns 0, or -1 if memory ran out.
 std::int64_t pointcontrast_three_nearest(const float* points, std::int64_t n, const float* known,
                                          std::int64_t m, float* squares, std::int64_t* rows) try {
   const Columns columns(known, m);

@@ -1,7 +1,7 @@
-// Loading a training pair, the two steps that cost the most: one point a voxel, and the matches of
+// The two most expensive steps of loading a training pair: one point per voxel, and the matches of
 // two views. Plain C functions on the caller's arrays, called through ctypes by
-// pointcontrast/compiled/points.py, which checks the arguments; the results are those of the NumPy and
-// SciPy code beside the calls, to the bit.
+// pointcontrast/compiled/points.py, which checks the arguments. The results equal those of the
+// NumPy and SciPy code that calls them, bit for bit.
 
 #include <algorithm>
 #include <cstddef>
@@ -15,7 +15,7 @@ namespace {
 
 using pointcontrast::KeyTable;
 
-// Points in the order of their cells, a column a coordinate, and the rows they had.
+// Points sorted by cell, one array per coordinate, with their original rows.
 struct Places {
   std::vector<float> x, y, z;
   std::vector<std::int32_t> row;
@@ -25,8 +25,8 @@ struct Range {
   std::int32_t first, last;
 };
 
-// A grid of cells over points, each cell a range of `places`; cells that follow one another along z
-// are one range.
+// A grid of cells over points, each cell a range of `places`; consecutive cells along z form one
+// range.
 class DenseCells {
  public:
   static constexpr double kMaxCells = 1 << 22;  // 16 MB
@@ -47,7 +47,7 @@ class DenseCells {
   std::vector<std::int32_t> start_;
 };
 
-// The same where most of many cells are empty.
+// The same for many cells, most of which are empty.
 class HashedCells {
  public:
   explicit HashedCells(const std::vector<std::int64_t>& key_of) : start_(1, 0) {
@@ -75,13 +75,13 @@ class HashedCells {
   std::vector<std::int32_t> start_;
 };
 
-// floor, where it fits, without a call to the library.
+// floor of a value that fits, without a library call.
 inline std::int64_t floor_of(double value) {
   const auto cut = static_cast<std::int64_t>(value);
   return cut - (value < static_cast<double>(cut));
 }
 
-// A few numbers in order: those of one point's neighbours.
+// Sorts a few numbers, the rows of one point's neighbours.
 inline void sort_few(std::int32_t* numbers, std::size_t count) {
   if (count > 32) return std::sort(numbers, numbers + count);
   for (std::size_t i = 1; i < count; ++i) {
@@ -92,10 +92,10 @@ inline void sort_few(std::int32_t* numbers, std::size_t count) {
   }
 }
 
-// The rows of those places in some ranges that are within sqrt(limit) of a point, in no order.
-// Squares in float decide, but for those so near the limit that rounding could: they are asked again
-// in double. In float each is off by less than a millionth of itself: subtractions, products and sums
-// of what is positive, six roundings of 2^-24.
+// The unsorted rows of the places in some ranges that are within sqrt(limit) of a point. Squared
+// distances in float decide, except those so near the limit that rounding matters, which are
+// computed again in double. The relative error in float is below a millionth: subtractions,
+// products and sums of positive numbers, six roundings of 2^-24.
 POINTCONTRAST_WIDE std::size_t find_near(const Places& places, const Range* ranges,
                                          std::size_t num_ranges, const float* p, double limit,
                                          std::int32_t* found) {
@@ -115,7 +115,7 @@ POINTCONTRAST_WIDE std::size_t find_near(const Places& places, const Range* rang
         const float dx = x0 - x[k], dy = y0 - y[k], dz = z0 - z[k];
         squares[k] = dx * dx + dy * dy + dz * dz;
       }
-      // One in ten is near enough, in no order: a branch would be guessed wrong for each.
+      // One in ten is near enough, at random: a branch would be mispredicted for each.
       for (std::int32_t k = 0; k < num; ++k) {
         found[count] = row[k];
         count += squares[k] < surely;
@@ -129,7 +129,7 @@ POINTCONTRAST_WIDE std::size_t find_near(const Places& places, const Range* rang
   return count;
 }
 
-// What pointcontrast_match is asked.
+// Arguments of pointcontrast_match.
 struct Question {
   const float* points0;
   std::int64_t n0;
@@ -147,7 +147,7 @@ struct Question {
   }
 };
 
-// key_of: the cells of those of points1 that are in the box, rows: which these are.
+// key_of: cells of the points of points1 in the box; rows: their rows.
 template <class Cells>
 std::int64_t match(const Question& ask, const std::vector<std::int64_t>& key_of,
                    const std::vector<std::int32_t>& rows, const Cells& cells) {
@@ -172,7 +172,7 @@ std::int64_t match(const Question& ask, const std::vector<std::int64_t>& key_of,
   for (std::int64_t i = 0; i < ask.n0; ++i) {
     const float* p = ask.points0 + 3 * i;
     if (!ask.holds(p)) continue;
-    // A ball of one radius reaches, in each dimension, its own cell and the nearer neighbour.
+    // A ball of one radius spans, in each dimension, its own cell and the nearer neighbour.
     std::int64_t from[3], to[3];
     for (int d = 0; d < 3; ++d) {
       const double at = (static_cast<double>(p[d]) - ask.lower[d]) * scale;
@@ -208,10 +208,10 @@ std::int64_t match(const Question& ask, const std::vector<std::int64_t>& key_of,
 
 extern "C" {
 
-// One point a voxel, the first. points: (3, n) finite, voxels of side `size`; lower: the smallest
-// voxel along each axis; extent: how many there are, a product below 2^62. Writes the rows that stay,
-// rising, and their voxels (int32, three a row); there is room for n. Returns how many, or -1 where
-// memory ran out.
+// Keeps the first point per voxel. points: (3, n), finite. size: side of a voxel. lower: smallest
+// voxel along each axis. extent: number of voxels along each axis, with a product below 2^62.
+// Writes the rows that are kept, ascending, and their voxels (three int32 per row); the arrays have
+// room for n. Returns the number of voxels, or -1 if memory ran out.
 std::int64_t pointcontrast_voxelize(const float* points, std::int64_t n, float size,
                                     const std::int64_t* lower, const std::int64_t* extent,
                                     std::int64_t* rows, std::int32_t* voxels) try {
@@ -240,11 +240,11 @@ std::int64_t pointcontrast_voxelize(const float* points, std::int64_t n, float s
   return -1;
 }
 
-// All (i, j) with |points0[i] - points1[j]| <= radius, sorted, of those points that are in a box.
-// points: (n, 3) float32, n < 2^31; a point that is not finite is in no box. Cells of side `cell`, a
-// little over two radii, start at `lower`; `extent` of them hold the box, a product below 2^62. Writes
-// up to `room` pairs to `pairs` (room, 2) and returns how many there are, or -1 where memory ran out;
-// the caller comes again with more room where there were more.
+// All (i, j) with |points0[i] - points1[j]| <= radius, sorted, among the points in a box. points:
+// (n, 3) float32, n < 2^31; a point that is not finite is outside every box. Cells of side `cell`,
+// slightly over two radii, start at `lower`; `extent` cells cover the box, with a product below
+// 2^62. Writes up to `room` pairs to `pairs` (room, 2) and returns the number of pairs, or -1 if
+// memory ran out. If there are more than `room`, the caller calls again with more room.
 std::int64_t pointcontrast_match(const float* points0, std::int64_t n0, const float* points1,
                                  std::int64_t n1, double radius, double cell, const float* lower,
                                  const float* upper, const std::int64_t* extent, std::int64_t room,

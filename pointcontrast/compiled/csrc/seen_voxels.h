@@ -1,4 +1,4 @@
-// Voxels of points, and which of them were met before.
+// Voxels of points, and the set of voxels seen before.
 #pragma once
 
 #include <cstddef>
@@ -6,8 +6,9 @@
 #include <utility>
 #include <vector>
 
-// A function that is compiled for AVX2 as well and chosen when it is loaded, where the compiler can:
-// the same operations, more of them at once. Contraction stays off, so the bits are the same.
+// A function that is also compiled for AVX2 and selected on loading, if the compiler can: the same
+// operations, more of them at once. Contraction stays off, so the results are the same, bit for
+// bit.
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__linux__)
 #define POINTCONTRAST_WIDE __attribute__((target_clones("avx2", "default")))
 #else
@@ -17,12 +18,12 @@
 namespace pointcontrast {
 
 // Open addressing over 64-bit keys. Keys are voxel numbers below 2^63; -1 marks a free slot.
-// It grows: many points share few voxels, and a table that fits the cache is what makes it quick.
+// It grows, because many points share few voxels, and a table that fits into the cache is fast.
 class KeyTable {
  public:
   KeyTable() : mask_(1023), slots_(mask_ + 1, Slot{-1, -1}) {}
 
-  // The value of a key; a new key gets `value` and sets `is_new`. It is good until the next call.
+  // The value of a key; a new key gets `value` and sets `is_new`. Valid until the next call.
   std::int32_t& insert(std::int64_t key, std::int32_t value, bool& is_new) {
     Slot* slot = look_up(key);
     is_new = slot->key == -1;
@@ -46,9 +47,9 @@ class KeyTable {
     std::int32_t value;
   };
 
-  // The slot of a key, or the free one where it would go.
+  // The slot of a key, or the free slot for it.
   Slot* look_up(std::int64_t key) {
-    // Neighbouring voxels have neighbouring keys: multiply, and let the high bits decide.
+    // Neighbouring voxels have neighbouring keys, so a product is taken and its high bits decide.
     std::size_t at = static_cast<std::size_t>(
                          (static_cast<std::uint64_t>(key) * 0x9E3779B97F4A7C15ull) >> 24) &
                      mask_;
@@ -68,8 +69,8 @@ class KeyTable {
   std::vector<Slot> slots_;
 };
 
-// The voxels of `n` coordinates: floor(value / size), where it fits. Without a call to the library,
-// for which old x86 has no instruction, so that the compiler can take several at a time.
+// The voxels of `n` coordinates: floor(value / size), which must fit. Without a library call,
+// because old x86 has no instruction for floor, so that the compiler can vectorize it.
 inline void voxels_of(const float* values, std::int64_t n, float size, std::int32_t* voxels) {
   for (std::int64_t i = 0; i < n; ++i) {
     const float scaled = values[i] / size;
@@ -78,7 +79,7 @@ inline void voxels_of(const float* values, std::int64_t n, float size, std::int3
   }
 }
 
-// Voxels within bounds, by number: `lower` the smallest along each axis, `extent` how many.
+// Numbering of voxels within bounds: `lower` the smallest along each axis, `extent` their number.
 struct VoxelBox {
   const std::int64_t* lower;
   const std::int64_t* extent;
@@ -92,7 +93,7 @@ struct VoxelBox {
   }
 };
 
-// Which voxels were met, a bit each: a look at it costs a fraction of a look into a table.
+// The set of voxels seen, one bit each; an access costs a fraction of that to a table.
 class BitMap {
  public:
   explicit BitMap(std::int64_t num_bits) : words_(static_cast<std::size_t>(num_bits / 64 + 1)) {}
@@ -110,7 +111,7 @@ class BitMap {
   std::vector<std::uint64_t> words_;
 };
 
-// The same where a bit for every voxel would be too many.
+// The same for too many voxels to have a bit each.
 class KeySet {
  public:
   bool insert(std::int64_t key) {

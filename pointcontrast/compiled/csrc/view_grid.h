@@ -1,8 +1,8 @@
 // The points of all views in the cells of one grid, and sets of views.
 //
-// What the overlap of all pairs of views asks for is sets: which views have a point near a point. A
-// set is bits, kWords words of them; joining two costs a few instructions however many views and
-// points are in them.
+// The overlaps of all pairs of views need sets: the views that have a point near a point. A set
+// consists of bits in kWords words. The union of two sets costs a few instructions, for any number
+// of views and points in them.
 #pragma once
 
 #include <algorithm>
@@ -40,12 +40,12 @@ struct Point {
   int64_t view;
 };
 
-// The points of all views, cell by cell in the order of the keys, and as given within a cell.
+// The points of all views, sorted by the keys of their cells, in the given order within a cell.
 struct Grid {
   double side, low[3];
-  int64_t margin;  // cells kept free around all, so that no neighbour's key wraps around
+  int64_t margin;  // free cells around the grid, so that no key of a neighbour wraps around
   std::vector<int64_t> keys;
-  std::vector<int32_t> starts;  // of each cell's points, and their number behind them
+  std::vector<int32_t> starts;  // first point of each cell, then their number
   std::vector<Point> points;
 
   int32_t num_cells() const { return static_cast<int32_t>(keys.size()); }
@@ -55,7 +55,7 @@ struct Grid {
   }
 };
 
-// points: (n, 3); starts: where each of the views begins, and n.
+// points: (n, 3). starts: first row of each view, then n.
 inline Grid make_grid(const double* points, const int64_t* starts, int num_views, double side,
                int64_t margin) {
   const int64_t count = starts[num_views];
@@ -96,7 +96,7 @@ inline Grid make_grid(const double* points, const int64_t* starts, int num_views
   return grid;
 }
 
-// Of each cell, those of the views first_view.. that have a point there.
+// For each cell, the views from first_view on that have a point there.
 template <int kWords>
 std::vector<Views<kWords>> views_of_cells(const Grid& grid, int first_view) {
   std::vector<Views<kWords>> views(grid.keys.size(), Views<kWords>{});
@@ -109,13 +109,13 @@ std::vector<Views<kWords>> views_of_cells(const Grid& grid, int first_view) {
   return views;
 }
 
-// A row of cells along z that a neighbourhood reaches, and how far a walk through the grid's keys has
-// come: cells are asked about in the order of their keys, so that the walk never turns.
+// A row of cells along z in a neighbourhood, with a position in the grid's sorted keys. Cells are
+// queried in the order of their keys, so the position only advances.
 struct Row {
   int dx, dy, from, to;
   size_t at;
 
-  // Calls see(cell, dz) for each occupied cell of the row beside `key`.
+  // Calls see(cell, dz) for each occupied cell of the row next to `key`.
   template <class See>
   void visit(const std::vector<int64_t>& keys, int64_t key, See see) {
     const int64_t center = key + cell_key(dx, dy, 0);
@@ -125,7 +125,7 @@ struct Row {
   }
 };
 
-// The least distance, in cells, squared, between a point of a cell and one of the cell `d` further.
+// The smallest squared distance, in cells, between points of two cells that are `d` cells apart.
 inline int least_square(int dx, int dy, int dz) {
   const auto gap = [](int d) { return std::max(std::abs(d) - 1, 0); };
   return gap(dx) * gap(dx) + gap(dy) * gap(dy) + gap(dz) * gap(dz);
@@ -152,8 +152,8 @@ inline std::vector<Row> rows_within(int reach) {
   return rows;
 }
 
-// Counts, for each of the views whose points come, how often each view is in the sets added: eight
-// counters of eight bits a word, emptied before one can overflow.
+// Counts how often each view is in the sets that are added for each view of the points. Eight
+// counters of eight bits per word are flushed before one can overflow.
 template <int kWords>
 class Tally {
  public:
@@ -169,7 +169,7 @@ class Tally {
     if (++pending_[static_cast<size_t>(view)] == 255) empty(static_cast<size_t>(view));
   }
 
-  // Writes the counts of views first_view.. into the columns of (num_views, num_views).
+  // Writes the counts of the views from first_view on to columns of (num_views, num_views).
   void write(int num_views, int first_view, int64_t* counts) {
     const int last = std::min(num_views, first_view + 64 * kWords);
     for (int view = 0; view < num_views; ++view) {
@@ -197,8 +197,8 @@ class Tally {
   std::vector<int32_t> counts_;
 };
 
-// Calls count(first_view, tally) for as few blocks of views as hold all of them, and writes what each
-// tally says to counts (num_views, num_views).
+// Calls count(first_view, tally) for the smallest number of blocks that hold all views, and writes
+// the tallies to counts (num_views, num_views).
 template <class Count>
 void count_in_blocks(int num_views, int64_t* counts, Count count) {
   const auto block = [&](int first_view, auto tally) {

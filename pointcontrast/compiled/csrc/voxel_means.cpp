@@ -1,5 +1,6 @@
-// Down-sampling to the mean of each voxel. Called through ctypes by pointcontrast/compiled/overlap.py;
-// the result is that of the NumPy code in pointcontrast/scenes/voxel_means.py, and of Open3D, to the bit.
+// Down-sampling to the mean of each voxel. Called through ctypes by
+// pointcontrast/compiled/overlap.py. The result equals those of the NumPy code in
+// pointcontrast/scenes/voxel_means.py and of Open3D, bit for bit.
 
 #include <algorithm>
 #include <cstdint>
@@ -12,19 +13,19 @@
 
 namespace {
 
-constexpr int kChunk = 512;  // points that are looked at together
+constexpr int kChunk = 512;  // points processed together
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 typedef float Lanes __attribute__((vector_size(16)));
 typedef std::int32_t Flags __attribute__((vector_size(16)));
 
-// (n, 3) float32 with any distance, in elements, between its rows and its columns.
+// (n, 3) float32 with any strides, in elements.
 struct Points {
   const float* data;
   std::int64_t count, row_stride, column_stride;
 
-  // How many points from `row` on make a chunk, and one coordinate of them all: where they are, or
-  // copied to `room`.
+  // The number of points in the chunk that starts at `row`, and one coordinate of all of them: in
+  // place, or copied to `room`.
   int chunk_size(std::int64_t row) const {
     return static_cast<int>(std::min<std::int64_t>(kChunk, count - row));
   }
@@ -42,7 +43,7 @@ struct Voxel {
   std::int64_t count;
 };
 
-// Widens low..high by some coordinates; false where one is NaN.
+// Extends low..high by some coordinates; false if one is NaN.
 bool widen(const float* x, int size, float& low, float& high) {
   Lanes least = Lanes{} + kInfinity, greatest = Lanes{} - kInfinity;
   Flags unordered{};
@@ -68,7 +69,7 @@ bool widen(const float* x, int size, float& low, float& high) {
   return ordered;
 }
 
-// The least and greatest coordinates; false where one is not finite.
+// The smallest and largest coordinates; false if one is not finite.
 bool find_bounds(const Points& points, float* low, float* high) {
   std::fill(low, low + 3, kInfinity);
   std::fill(high, high + 3, -kInfinity);
@@ -79,7 +80,7 @@ bool find_bounds(const Points& points, float* low, float* high) {
   return *std::min_element(low, low + 3) > -kInfinity && *std::max_element(high, high + 3) < kInfinity;
 }
 
-// The cells, along one axis, of `size` coordinates.
+// The cells of `size` coordinates along one axis.
 void find_cells(const float* x, int size, double origin, double side, std::int32_t* cells) {
   const double scale = 1.0 / side, margin = 1e-6;
   std::int32_t close = 0;
@@ -89,12 +90,12 @@ void find_cells(const float* x, int size, double origin, double side, std::int32
     close |= cells[k] ^ static_cast<std::int32_t>(place - margin);
   }
   if (close == 0) return;
-  // A product rounds otherwise than the quotient that decides, which matters next to a border only.
+  // A product rounds differently from the quotient that decides, which matters only at a border.
   for (int k = 0; k < size; ++k) cells[k] = static_cast<std::int32_t>((x[k] - origin) / side);
 }
 
-// Where the key changes: writes the first row of each run and `size` behind them; returns how many
-// runs there are. Without a branch, for where a run ends cannot be foretold.
+// Finds runs of equal keys: writes the first row of each run, then `size`, and returns the number
+// of runs. Without a branch, because the ends of runs are unpredictable.
 int find_runs(const std::int64_t* keys, int size, int* runs) {
   int num_runs = 0;
   std::int64_t last = -1;
@@ -124,7 +125,7 @@ std::vector<Voxel> fill_voxels(const Points& points, const double* origin, doubl
     for (int k = 0; k < size; ++k)
       keys[k] = pointcontrast::cell_key(cells[0][k], cells[1][k], cells[2][k]);
     const int num_runs = find_runs(keys, size, runs);
-    for (int run = 0; run < num_runs; ++run) {  // neighbouring pixels mostly share a voxel
+    for (int run = 0; run < num_runs; ++run) {  // neighbouring pixels often share a voxel
       const auto number = static_cast<std::size_t>(numbers.insert(keys[runs[run]]));
       if (number == voxels.size()) voxels.push_back(Voxel{});
       Voxel& voxel = voxels[number];
@@ -141,10 +142,10 @@ std::vector<Voxel> fill_voxels(const Points& points, const double* origin, doubl
 
 extern "C" {
 
-// points: (count, 3) float32 with these strides in elements, count >= 1; side: of a voxel. The grid
-// starts half a voxel below the least coordinates. Writes one mean a voxel to `means` (room for
-// `count`), in the order of their first points. Returns how many, -1 where memory ran out, -2 where a
-// coordinate is not finite, -3 where the points span 2^21 voxels or more.
+// points: (count, 3) float32 with these strides in elements, count >= 1. side: side of a voxel. The
+// grid starts half a voxel below the smallest coordinates. Writes one mean per voxel to `means`
+// (room for `count`), in the order of the first points. Returns the number of voxels; -1 if memory
+// ran out, -2 if a coordinate is not finite, -3 if the points span 2^21 voxels or more.
 std::int64_t pointcontrast_voxel_means(const float* data, std::int64_t count,
                                        std::int64_t row_stride, std::int64_t column_stride,
                                        double side, double* means) try {
