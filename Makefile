@@ -64,7 +64,7 @@ clean: ## remove .venv and the tools' caches; runs and data stay
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 test-extras: setup
-	@tools/setup/extras.sh test pytest xdist hypothesis shapely
+	@tools/setup/extras.sh test pytest xdist hypothesis shapely nbclient ipykernel
 
 dev-extras: setup
 	@tools/setup/extras.sh dev ruff pyright

@@ -6,15 +6,20 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import pointcontrast
 from downstream.benchmarks import LabelledScenes
+from downstream.finetune_cli import main as finetune
 from pointcontrast.backbones import Res16UNet
 from pointcontrast.data.network_input import NetworkInput
+from pointcontrast.labelled_scene import read_labelled_scene
+from pointcontrast.synthetic.source import write_labelled_rooms
 from pointcontrast.weights.backbone_file import save_backbone
+from tests.helpers.downstream_small import SMALL
 from tests.helpers.fork_server import output_of
 from tests.helpers.repository import REPOSITORY
 
@@ -52,6 +57,24 @@ def test_features_are_computed_as_shown(tmp_path: Path, monkeypatch: pytest.Monk
     assert names["features"].dtype == np.float32
     expected = pointcontrast.load(file)(names["points"], names["colors"])
     np.testing.assert_array_equal(names["features"], expected)
+
+
+def test_labels_are_predicted_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_labelled_rooms(Path("rooms"), 2, density=60, progress=False)
+    config = REPOSITORY / "configs" / "downstream" / "demo.yaml"
+    data = ["--data.source=null", "--data.benchmark.init_args.root=rooms"]
+    split = "--data.benchmark.init_args.validation_fraction=0.5"
+    run = "--run_dir=runs/finetune_demo/TIME"
+    assert finetune([f"--config={config}", *data, split, run, *SMALL]) == 0
+    scene = read_labelled_scene(Path("rooms/room_0001"))
+    code = next(code for code in python_blocks(README) if "downstream.load" in code)
+    names: dict[str, Any] = {"points": scene.coord, "colors": scene.color}
+    exec(code, names)
+    result = names["result"]
+    assert result.class_names == scene.class_names
+    assert result.labels.shape == (len(scene),)
+    assert result.probabilities.shape == (len(scene), len(scene.class_names))
 
 
 def python_blocks(text: str) -> list[str]:

@@ -75,6 +75,8 @@ def _site_links(text: str, source: str) -> str:
         if target not in PAGES and not target.startswith("docs/"):
             return match.group(1)
         page = PAGES.get(target, target.removeprefix("docs/"))
+        if page.endswith(".ipynb"):
+            page = f"{page.removesuffix('.ipynb')}.md"
         return posixpath.relpath(page, own_folder or ".")
 
     return _LINK.sub(on_site, text)
