@@ -107,7 +107,7 @@ def unit_vector(vector: ArrayLike, what: str) -> NDArray[np.float64]:
         (3,) float64.
 
     Raises:
-        InputError: It is not such a vector.
+        InputError: Not three finite numbers, or all zero.
     """
     try:
         direction = np.asarray(vector, dtype=np.float64)

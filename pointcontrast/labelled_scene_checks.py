@@ -73,7 +73,7 @@ def check_ranges(
 
 
 def _fault(name: str, array: NDArray[Any], num_classes: int) -> str | None:
-    """Describe what is wrong with the values of one array; None if nothing is."""
+    """Describe the fault in the values of one array; None if there is none."""
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         return "holds NaN or infinite values"
     if name == "normal":

@@ -1,4 +1,4 @@
-"""Every form of colours becomes the same uint8; what is no colour is refused in one line."""
+"""Every form of colours becomes the same uint8; other values are refused in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder of a labelled scene: what is written is read back, and what is wrong is named."""
+"""The folder of a labelled scene: scenes are read back, and faults are named."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_bad_scenes_are_not_written(tmp_path: Path, name: str, value: object, ma
 
 
 def replace_array(folder: Path, name: str, array: np.ndarray) -> None:
-    """Put another array of the same size in bytes in the place of one."""
+    """Replace an array by another of the same size in bytes."""
     np.save(folder / f"{name}.npy", array)
     meta = json.loads((folder / "meta.json").read_text())
     meta["files"][f"{name}.npy"]["bytes"] = (folder / f"{name}.npy").stat().st_size

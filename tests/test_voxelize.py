@@ -86,9 +86,9 @@ def test_inverse_and_labels_against_a_dictionary(
     points = (rng.normal(size=(num_points, 3)) + shift).astype(dtype)
     points[num_points // 2 :] = np.round(points[num_points // 2 :], 1)  # some twice, some on edges
     rows, coordinates, inverse = voxelize_with_inverse(points, voxel_size)
-    for ours, expected in zip((rows, coordinates), voxelize(points, voxel_size), strict=True):
-        np.testing.assert_array_equal(ours, expected)
-        assert ours.dtype == expected.dtype
+    for found, expected in zip((rows, coordinates), voxelize(points, voxel_size), strict=True):
+        np.testing.assert_array_equal(found, expected)
+        assert found.dtype == expected.dtype
     assert inverse.dtype == np.int64
     first = oracle(points, voxel_size)
     number = {voxel: index for index, voxel in enumerate(first)}  # in the order of the first rows

@@ -1,7 +1,7 @@
-"""Turn raw recordings into scenes with a list of training pairs, or check such a folder.
+"""Convert recordings to scenes with a list of training pairs, or verify a folder of scenes.
 
-``python tools/prepare_pairs.py RAW_FOLDER --output data/prepared`` prepares,
-``python tools/prepare_pairs.py verify data/prepared`` checks; ``--help`` says more.
+Prepare: ``python tools/prepare_pairs.py RAW_FOLDER --output data/prepared``.
+Verify: ``python tools/prepare_pairs.py verify data/prepared``.
 """
 
 from pointcontrast.preparation.prepare_cli import main

@@ -118,15 +118,15 @@ def remove_broken(report: Report) -> tuple[list[Path], list[str]]:
     removed: list[Path] = []
     kept: list[str] = []
     for path in sorted({each.path for each in report.findings if each.kind == "scene"}):
-        ours = own_files(path)
-        others = [each.name for each in path.iterdir() if each not in ours]
+        own = own_files(path)
+        others = [each.name for each in path.iterdir() if each not in own]
         if others:
             kept.append(
                 f"{path} is kept: it holds {others[0]}, which prepare_pairs did not make; "
                 "move it away"
             )
             continue
-        for each in ours:
+        for each in own:
             remove(each)
         path.rmdir()
         removed.append(path)

@@ -60,8 +60,8 @@ def check_scene(scene: str, folder: Path) -> SceneCheck:
         folder: Folder of the scene.
     """
     check = SceneCheck()
-    ours = own_files(folder)
-    check.orphans = sorted(path for path in folder.iterdir() if path not in ours)
+    own = own_files(folder)
+    check.orphans = sorted(path for path in folder.iterdir() if path not in own)
     try:
         store = ViewStore(folder)
         store.verify()
@@ -74,7 +74,7 @@ def check_scene(scene: str, folder: Path) -> SceneCheck:
         check.problems.append(f"{folder / 'meta.json'} is damaged ({error!r})")
         return check
     check.num_views = len(store)
-    check.num_bytes = sum(path.stat().st_size for path in ours)
+    check.num_bytes = sum(path.stat().st_size for path in own)
     try:
         check.pairs = _read_scene_pairs(folder / PAIRS_FILE, overlap, scene)
     except (InputError, OSError) as error:

@@ -177,7 +177,7 @@ def _not_triangles(path: Path) -> str:
 
 def _ask_open3d(path: Path, reader: str) -> Any:
     """Read by Open3D, which gives an empty result and a warning in place of an error."""
-    path.open("rb").close()  # raises what is wrong with the path
+    path.open("rb").close()  # a missing or unreadable file is an OSError here
     import open3d  # seconds to import
 
     # Open3D drops points that are NaN unless told otherwise.

@@ -121,7 +121,7 @@ class Arranger:
                 return self.placements[-1]
         return None
 
-    def beside(
+    def next_to(
         self, anchor: Placement, piece: Piece, offset: tuple[float, float], turn: float
     ) -> bool:
         """Put a piece at ``offset`` in the frame of another, rotated by ``turn`` relative to it."""
@@ -221,7 +221,7 @@ def _sleep(room: Arranger) -> None:
             piece = cabinet(room.rng, "bedside")
             low, high = piece.bounds()
             x = placed.piece.bounds()[0][0] + 0.03 - low[0]
-            room.beside(placed, piece, (x, side * (half + high[1] + 0.06)), 0.0)
+            room.next_to(placed, piece, (x, side * (half + high[1] + 0.06)), 0.0)
 
 
 def _store(room: Arranger) -> None:
@@ -238,7 +238,7 @@ def _work(room: Arranger) -> None:
     if placed is not None:
         seat = chair(room.rng)
         x = placed.piece.bounds()[1][0] + seat.bounds()[1][0] + room.rng.uniform(0.05, 0.25)
-        room.beside(placed, seat, (x, room.rng.uniform(-0.15, 0.15)), np.pi)
+        room.next_to(placed, seat, (x, room.rng.uniform(-0.15, 0.15)), np.pi)
 
 
 def _lounge(room: Arranger) -> None:
@@ -248,10 +248,10 @@ def _lounge(room: Arranger) -> None:
         return
     low = table(room.rng, low=True)
     x = placed.piece.bounds()[1][0] + low.bounds()[1][0] + room.rng.uniform(0.25, 0.45)
-    if room.beside(placed, low, (x, 0.0), 0.0) and room.rng.uniform() < 0.6:
+    if room.next_to(placed, low, (x, 0.0), 0.0) and room.rng.uniform() < 0.6:
         armchair, side = sofa(room.rng, 1), float(room.rng.choice([-1, 1]))
         y = side * (low.bounds()[1][1] + armchair.bounds()[1][0] + 0.4)
-        room.beside(placed, armchair, (x, y), -side * np.pi / 2)
+        room.next_to(placed, armchair, (x, y), -side * np.pi / 2)
 
 
 def _dine(room: Arranger) -> None:
@@ -267,4 +267,4 @@ def _dine(room: Arranger) -> None:
         reach = seat.bounds()[1][0] + room.rng.uniform(0.03, 0.15)
         offset = (front * (high[0] + reach), left * (high[1] + reach) + y * 0.62)
         if room.rng.uniform() < 0.85:
-            room.beside(placed, seat, offset, float(np.arctan2(-left, -front)))
+            room.next_to(placed, seat, offset, float(np.arctan2(-left, -front)))

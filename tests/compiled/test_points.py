@@ -1,4 +1,4 @@
-"""The compiled kernels against the NumPy and SciPy code that does without them, to the bit."""
+"""The compiled kernels give the same results as the NumPy and SciPy code, bit for bit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pointcontrast.data.correspondences import _match_by_trees, find_corresponde
 def library() -> ctypes.CDLL:
     library = load_kernels()
     if library is None:
-        assert shutil.which("c++") is None, "there is a compiler, yet the kernels were not built"
+        assert shutil.which("c++") is None, "a compiler exists, but the kernels were not built"
         pytest.skip("no C++ compiler on this machine: the kernels were not built")
     return library
 
@@ -54,9 +54,9 @@ def test_voxelize(
         return voxelize.voxelize(points, voxel_size)
 
     compiled, plain = call(), without(monkeypatch, call)
-    for ours, theirs in zip(compiled, plain, strict=True):  # pyright: ignore[reportArgumentType]
-        assert ours.dtype == theirs.dtype
-        np.testing.assert_array_equal(ours, theirs)
+    for found, expected in zip(compiled, plain, strict=True):  # pyright: ignore[reportArgumentType]
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found, expected)
     assert (np.diff(compiled[0]) > 0).all()
 
 

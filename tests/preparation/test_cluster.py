@@ -1,4 +1,4 @@
-"""One task a scene, here and on Dask. The tasks are in ``scene_tasks``, for workers to import."""
+"""One task per scene, in this process and on Dask; workers import tasks from ``scene_tasks``."""
 
 import errno
 import logging

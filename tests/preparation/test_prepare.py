@@ -153,7 +153,7 @@ def test_one_view_only_is_an_error_and_leaves_nothing(raw, tmp_path, capsys):
 
 def test_no_pair_above_the_threshold_is_an_error_that_says_the_best(tmp_path, capsys):
     raw = write_seven_scenes(tmp_path / "apart", walk(2, step=np.pi))
-    for _ in range(2):  # also when the scene is there already
+    for _ in range(2):  # also if the scene exists already
         assert main([str(raw), "-o", str(tmp_path / "out"), *HERE]) == 1
         assert "the best by 0." in capsys.readouterr().err
     assert not (tmp_path / "out" / "pairs.parquet").exists()
@@ -328,9 +328,9 @@ def test_a_file_that_is_a_scene_gives_its_name_without_the_suffix(tmp_path, monk
 def test_leftovers_of_one_scene_are_not_those_of_another(raw, tmp_path):
     output = tmp_path / "out"
     prepare([raw / "a"], output)
-    ours = [".a.0123abc_.partial", ".a.0123abc_.old", ".pairs.0123abc_.partial.parquet"]
+    leftovers = [".a.0123abc_.partial", ".a.0123abc_.old", ".pairs.0123abc_.partial.parquet"]
     others = [".a.b.0123abc_.partial", ".a.partial", ".other.0123abc_.partial", "notes.partial"]
-    for name in ours + others:
+    for name in leftovers + others:
         (output / name).mkdir()
     (output / "a" / ".pairs.0123abc_.partial.parquet").touch()
     prepare([raw / "a"], output)
@@ -339,7 +339,7 @@ def test_leftovers_of_one_scene_are_not_those_of_another(raw, tmp_path):
 
 
 def test_two_at_one_scene_leave_it_whole(raw, tmp_path):
-    """What Dask brings about when it loses sight of a worker that is still at work."""
+    """As when Dask loses the connection to a worker that still works."""
     prepare([raw / "a"], tmp_path / "alone")
     script = (
         "import sys; from pathlib import Path; from pointcontrast.preparation.prepare import *; "

@@ -1,4 +1,4 @@
-"""What verify calls broken, and that a second run of prepare mends all of it."""
+"""Damage that verify finds, all of which a second run of prepare repairs."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ SETTINGS = {"overlap_threshold": 0.05}
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    """Two scenes, and what was prepared of them with each storage."""
+    """Two scenes, prepared with each storage."""
     folder = tmp_path_factory.mktemp("verify")
     for name in "ab":
         write_seven_scenes(folder / "raw" / name, walk(4))

@@ -1,4 +1,4 @@
-"""Both layouts: what they read, and every kind of bad input."""
+"""Both layouts of RGB-D frames: correct input, and every kind of bad input."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Overlaps against the authors' loop, all distances, and the code that does without a compiler."""
+"""Overlaps, compared with the authors' loop, with all distances, and without compiled kernels."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MODES: tuple[OverlapMode, ...] = ("fast", "exact")
 def library() -> ctypes.CDLL:
     library = load_overlap_kernels()
     if library is None:
-        assert shutil.which("c++") is None, "there is a compiler, yet the kernels were not built"
+        assert shutil.which("c++") is None, "a compiler exists, but the kernels were not built"
         pytest.skip("no C++ compiler on this machine: the kernels were not built")
     return library
 
@@ -45,7 +45,7 @@ def kitchen(real_data: Path) -> Clouds:
 
 
 def make_clouds(kind: str, seed: int, count: int) -> Clouds:
-    """Views of one kind each, near one another."""
+    """Views of one kind, near each other."""
     rng = np.random.default_rng(seed)
     clouds = []
     for _ in range(count):
@@ -153,7 +153,7 @@ def test_compiled_overlaps_are_those_without_on_real_frames(
 
 
 def test_fast_counts_are_what_they_say(library: ctypes.CDLL) -> None:
-    """Each point moved to the mean of its cell, then all distances."""
+    """Move each point to the mean of its cell, then compute all distances."""
     rng = np.random.default_rng(5)
     clouds = [rng.uniform(-0.3, 0.3, (150, 3)) + at for at in rng.uniform(-0.2, 0.2, (5, 3))]
     points = np.concatenate(clouds)
@@ -168,7 +168,7 @@ def test_fast_counts_are_what_they_say(library: ctypes.CDLL) -> None:
 
 
 def test_fast_is_nearly_exact_on_real_frames(kitchen: Clouds) -> None:
-    """Over all pairs of its 100 views 99.9 % agree; of these 190 one may not."""
+    """Of all pairs of its 100 views 99.9 % agree; one of these 190 may differ."""
     pairs = np.triu_indices(len(kitchen), 1)
     fast, exact = (matrix_of(kitchen, mode)[pairs] for mode in MODES)
     assert ((fast >= 0.3) != (exact >= 0.3)).sum() <= 1

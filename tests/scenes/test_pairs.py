@@ -76,7 +76,7 @@ def test_files_that_are_not_pair_lists_are_errors(tmp_path):
 
 
 def _poured(counts, total):
-    """Shares by giving one pair after another to a scene with the smallest share that has more."""
+    """Shares found by giving one pair after another to the scene with the smallest share."""
     shares = dict.fromkeys(counts, 0)
     for _ in range(total):
         able = [scene for scene in counts if shares[scene] < counts[scene]]

@@ -1,4 +1,4 @@
-"""What a store of real frames costs and keeps, beside full-resolution float64 points."""
+"""Size and accuracy of a store of real frames, compared with full-resolution float64 points."""
 
 import numpy as np
 import pytest
@@ -29,19 +29,19 @@ def store(frames, tmp_path_factory):
 
 
 def full_resolution(frame):
-    """All points of a frame, float64, without our code for depth images."""
+    """All points of a frame, float64, without the tested code for depth images."""
     valid = (frame.depth > 0) & (frame.depth <= 10)
     camera = unproject(frame.depth, frame.intrinsics)[valid]
     return transform_points(frame.world_from_camera, camera)
 
 
 def test_it_takes_a_twentieth_of_the_authors_files(frames, store, tmp_path):
-    theirs = 0
+    authors = 0
     for frame in frames:
         np.savez(tmp_path / "view.npz", pcd=full_resolution(frame))
-        theirs += (tmp_path / "view.npz").stat().st_size
-    ours = sum(file.stat().st_size for file in store.path.iterdir())
-    assert ours <= theirs / 20
+        authors += (tmp_path / "view.npz").stat().st_size
+    stored = sum(file.stat().st_size for file in store.path.iterdir())
+    assert stored <= authors / 20
 
 
 def test_training_finds_as_many_correspondences_as_in_full_resolution_points(frames, store):
@@ -54,6 +54,6 @@ def test_training_finds_as_many_correspondences_as_in_full_resolution_points(fra
             rng = np.random.default_rng(i)
             views = [recipe(c, store.meta.up, store.meta.floor_height, rng) for c in clouds]
             counts.append(len(find_correspondences(views[0].points, views[1].points, 0.0375)))
-    ours, theirs = np.array(counts).reshape(-1, 2).T
-    assert theirs.min() > 1000
-    assert np.abs(ours / theirs - 1).max() < 0.001  # only rounding differs
+    stored, full = np.array(counts).reshape(-1, 2).T
+    assert full.min() > 1000
+    assert np.abs(stored / full - 1).max() < 0.001  # only rounding differs

@@ -75,7 +75,7 @@ def _horizontal_plane(points, guess):
     raise AssertionError("no horizontal plane found")
 
 
-@pytest.mark.skipif(not DATA.exists(), reason="the real frames are not beside the checkout")
+@pytest.mark.skipif(not DATA.exists(), reason="the real frames are not in shared/")
 @pytest.mark.parametrize("scene", ["redkitchen", "hololens", "sun3d_studyroom"])
 def test_real_up_is_that_of_the_floor_or_table(scene):
     sequences = [open_sequence(folder) for folder in find_sequences(DATA / scene)]

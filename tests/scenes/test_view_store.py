@@ -17,7 +17,7 @@ SOURCE = SceneSource("test", "nowhere")
 
 
 def _views(count=4, storage="depth"):
-    """Views of a room: of its frames, or the same as sweeps (which no depth image is behind)."""
+    """Views of a room, from its frames or as sweeps (without depth images)."""
     views = [to_view(frame) for frame in walk(count)]
     return views if storage == "depth" else [replace(v, cloud=v.cloud[:]) for v in views]
 

@@ -83,10 +83,10 @@ def test_thin_keeps_one_of_equal_points():
     assert len(thin(cloud, 0.0125)) == 1
 
 
-@pytest.mark.skipif(not DATA.exists(), reason="the real frames are not beside the checkout")
+@pytest.mark.skipif(not DATA.exists(), reason="the real frames are not in shared/")
 @pytest.mark.parametrize("scene", ["redkitchen", "hololens", "sun3d_studyroom/fragment-1"])
 def test_real_views_fit_together_in_the_world(scene):
-    """Two neighbouring frames must agree to centimetres, or poses and intrinsics are misread."""
+    """Two neighbouring frames agree to centimetres if poses and intrinsics are read correctly."""
     from scipy.spatial import KDTree
 
     sequence = open_sequence(DATA / scene)

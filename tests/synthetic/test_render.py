@@ -1,4 +1,4 @@
-"""Frames, walks and points agree with the mesh they were taken from."""
+"""Frames, walks and points agree with their mesh."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def frames(room: Room, poses: np.ndarray) -> list[LabelledFrame]:
 
 
 def world_points(labelled: LabelledFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Unproject pixel by pixel, the slow and obvious way: points and pixel indices (v, u)."""
+    """Unproject pixel by pixel; return points and pixel indices (v, u)."""
     frame = labelled.frame
     k, points, pixels = frame.intrinsics, [], []
     for v, u in np.argwhere(frame.depth > 0):
@@ -47,7 +47,7 @@ def world_points(labelled: LabelledFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def distance_to_triangles(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """(N, T) distances by the closest point of each triangle's plane, edges and corners."""
+    """(N, T) distances to the closest point of each triangle's plane, edges and corners."""
     a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
     normal = np.cross(b - a, c - a)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-20)

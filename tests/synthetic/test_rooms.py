@@ -1,4 +1,4 @@
-"""Rooms: what their boxes, labels and solids promise, over a number of seeds."""
+"""Properties of the boxes, labels and solids of rooms, for several seeds."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_all_classes_occur(rooms: list[Room]):
     ],
 )
 def test_solids_are_closed_and_face_outwards(make):
-    """Gauss: a closed surface encloses a positive volume that no shift of the origin changes."""
+    """A closed surface encloses a positive volume, for any origin (Gauss's theorem)."""
     for seed in range(4):
         piece = make(np.random.default_rng(seed))
         for part in piece.parts:

@@ -95,7 +95,7 @@ def test_same_bytes_again_and_in_any_order(written: Path, tmp_path: Path):
     )
     for kind in ("rgbd", "labelled"):
         assert content(tmp_path / kind / "room_0001") == content(written / kind / "room_0001")
-    # what is written besides does not change the frames
+    # The labelled scene does not change the frames.
     write_rooms(tmp_path / "alone", 1, 3, 7, first_room=1, **SMALL)
     assert content(tmp_path / "alone" / "room_0001") == content(written / "rgbd" / "room_0001")
 

@@ -1,4 +1,4 @@
-"""One sweep's points: what the four formats give, and every kind of damage."""
+"""Files of one sweep: all four formats, and every kind of damage."""
 
 import zipfile
 from pathlib import Path
@@ -147,7 +147,7 @@ def test_numbers_beyond_float32_are_dropped(tmp_path, points):
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_no_damage_raises_anything_else(tmp_path, suffix, points):
-    """Random bytes are changed: what is raised is a FrameError of one line, or points are read."""
+    """With random bytes changed, points are read or a FrameError of one line is raised."""
     path = write_points(tmp_path / f"a{suffix}", points)
     whole = path.read_bytes()
     rng = np.random.default_rng(1)

@@ -1,4 +1,4 @@
-"""Folders of posed sweeps: KITTI's and own; the walls they saw coincide in the world."""
+"""Folders of posed sweeps, KITTI's and others: the walls in all sweeps coincide in the world."""
 
 import os
 from pathlib import Path
@@ -18,7 +18,7 @@ TR = np.array([[0, -1, 0, -0.02], [0, 0, -1, -0.06], [1, 0, 0, -0.33], [0, 0, 0,
 
 
 def lidar_poses(count: int) -> list[np.ndarray]:
-    """World from LiDAR of a car that drives on and turns; the first is the identity."""
+    """World from LiDAR of a car that drives and turns; the first is the identity."""
     poses = []
     for i in range(count):
         pose = np.eye(4)
@@ -29,7 +29,7 @@ def lidar_poses(count: int) -> list[np.ndarray]:
 
 
 def sweep(pose: np.ndarray) -> np.ndarray:
-    """(N, 3) what a LiDAR at ``pose`` sees of the street's walls, in its own frame."""
+    """(N, 3) points of the street's walls that a LiDAR at ``pose`` sees, in its frame."""
     azimuth, elevation = np.meshgrid(np.linspace(-3, 3, 60), np.linspace(-0.4, 0.2, 16))
     rays = np.stack(
         [
@@ -45,7 +45,7 @@ def sweep(pose: np.ndarray) -> np.ndarray:
 
 
 def distance_to_walls(points: np.ndarray) -> np.ndarray:
-    """(N,) how far points are from the nearest wall, metres."""
+    """(N,) distances of points to the nearest wall, metres."""
     return np.minimum(np.abs(points - LOW), np.abs(points - HIGH)).min(axis=1)
 
 
@@ -61,7 +61,7 @@ def write_sweeps(folder: Path, count: int, suffix: str = ".bin") -> None:
 
 
 def write_kitti(root: Path, name: str = "04", count: int = 3, semantic: bool = False) -> Path:
-    """Write ``sequences/<name>`` with its poses where KITTI, or SemanticKITTI, has them."""
+    """Write ``sequences/<name>`` with the poses in the place of KITTI or of SemanticKITTI."""
     folder = root / "sequences" / name
     write_sweeps(folder / "velodyne", count)
     camera = [TR @ pose @ np.linalg.inv(TR) for pose in lidar_poses(count)]

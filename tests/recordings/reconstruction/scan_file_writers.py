@@ -29,7 +29,7 @@ def write_ply_mesh(path: Path, binary: bool = True) -> Path:
 
 
 def write_by_open3d(path: Path) -> Path:
-    """A mesh or a cloud, by the suffix."""
+    """Write a mesh or a cloud, as the suffix says."""
     import open3d
 
     vector = open3d.utility.Vector3dVector
@@ -49,7 +49,7 @@ def write_by_open3d(path: Path) -> Path:
 
 
 def write_glb(path: Path) -> Path:
-    """A glTF 2.0 binary, with y up as that format has it."""
+    """Write a glTF 2.0 binary, with y up as in that format."""
     vertices, faces = world_mesh()
     parts = [
         vertices[:, [1, 2, 0]].astype("<f4"),  # x y z becomes y z x: z up becomes y up

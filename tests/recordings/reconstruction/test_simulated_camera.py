@@ -36,7 +36,7 @@ def scan(points: np.ndarray) -> Scan:
 
 
 def in_picture(points: np.ndarray, pose: np.ndarray, margin: float) -> np.ndarray:
-    """Which points project into the picture and the range, ``margin`` (a share) inside."""
+    """Mask of points that project into the image and the range, with a relative ``margin``."""
     local = (points.astype(np.float64) - pose[:3, 3]) @ pose[:3, :3]
     x, y, z = local.T
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -66,7 +66,7 @@ def test_what_is_seen_agrees_with_rays(points, eye, target) -> None:
     # nothing that is behind a solid is seen, but for a rim of 3 cm at outlines
     wrong = hidden(points[rows], eye, margin=0.03)
     assert wrong.mean() < 0.005
-    # and nearly everything else is: what is missed is behind a rim or nearly edge-on
+    # and nearly all others are: the missing ones are behind a rim or nearly edge-on
     candidates = np.flatnonzero(in_picture(points, pose, 0.02))
     open_to_view = candidates[~hidden(points[candidates], eye)]
     assert np.isin(open_to_view, rows).mean() > 0.9

@@ -1,4 +1,4 @@
-"""Colour registered to depth, against a loop over pixels and against a room of flat colours."""
+"""Colour registered to depth, compared with a loop over pixels and a room of flat colours."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def _lookup(color_from_depth=None, color=COLOR, **changes) -> ColorLookup:
 
 
 def _by_loop(lookup: ColorLookup, color: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """Pixel by pixel; ``color`` is reduced."""
+    """Register pixel by pixel; ``color`` is reduced."""
     result = np.zeros((*depth.shape, 3), np.uint8)
     width, height = lookup.color_size
     fixed = not lookup.color_from_depth[:3, 3].any()
@@ -98,7 +98,7 @@ def test_colour_is_reduced_to_about_the_depths_grain(scale, reduction):
 
 
 def test_a_camera_beside_sees_the_walls_of_the_room():
-    """The lookup by depth is right where the lookup without it is not."""
+    """The lookup with depth is right where the lookup without depth is not."""
     from_side = np.eye(4)
     from_side[:3, 3] = 0.4, 0.0, 0.0  # the colour camera 40 cm to the left
     pose = look(0.4, -0.3)

@@ -1,4 +1,4 @@
-"""Reading .sens files: what was written comes back, and only what is asked for is touched."""
+"""Reading of .sens files: frames come back, and only the bytes of a frame are touched."""
 
 import io
 import pickle
@@ -56,7 +56,7 @@ def test_the_depth_shift_is_the_files(tmp_path):
 
 
 def test_a_reduced_jpeg_is_registered_as_a_png_of_the_same_size(tmp_path):
-    """Decoded at half size, its pixels must not shift by half of one."""
+    """Pixels decoded at half size must not shift by half a pixel."""
     rows, columns = np.mgrid[:240, :320]
     ramp = np.stack([columns * 0.75, rows, np.full_like(rows, 100)], axis=2).astype(np.uint8)
     intrinsics = INTRINSICS * [[2], [2], [1]] + [[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]]
@@ -76,7 +76,7 @@ def test_a_reduced_jpeg_is_registered_as_a_png_of_the_same_size(tmp_path):
     assert np.abs(colors["png"] - expected).max() <= 0.5
     difference = colors["jpeg"] - expected
     assert np.abs(difference).max() <= 4
-    assert np.abs(difference.mean(axis=(0, 1))).max() < 0.3  # 0.75 if it were a pixel beside
+    assert np.abs(difference.mean(axis=(0, 1))).max() < 0.3  # 0.75 if it were shifted by a pixel
 
 
 def test_the_real_kitchen_comes_back_from_sens(tmp_path, real_data: Path):

@@ -1,4 +1,4 @@
-"""Every way in which a .sens file can be damaged: the reason is told, the good frames are kept."""
+"""Every kind of damage to a .sens file: the reason is reported, and good frames are kept."""
 
 import io
 import struct
@@ -23,7 +23,7 @@ def _uint64(value: int) -> bytes:
 
 
 def _replace_data(path: Path, index: int, kind: str, data: bytes) -> None:
-    """Give frame ``index`` other colour or depth data, of any length."""
+    """Replace colour or depth data of frame ``index``, with any length."""
     frame = plain_read(path)["frames"][index]
     size_at = frame["at"] + (80 if kind == "color" else 88)
     patch(path, size_at, _uint64(len(data)))
@@ -216,7 +216,7 @@ def test_a_count_that_is_absurd(tmp_path):
 @pytest.mark.parametrize("count", [0, 1])
 @pytest.mark.parametrize("imu", ["none", "left out"])
 def test_a_count_that_is_too_small(tmp_path, count, imu):
-    """As a recorder leaves it that crashed before it could write the number."""
+    """Left by a recorder that crashed before it could write the number."""
     path = write_small(tmp_path)
     scan = plain_read(path)
     patch(path, scan["count_at"], _uint64(count))
@@ -286,7 +286,7 @@ def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
 @pytest.mark.filterwarnings("default")  # Pillow warns of what it passes over
 @pytest.mark.parametrize("compression", ["jpeg", "png"])
 def test_no_damage_raises_anything_else(tmp_path, compression):
-    """Random bytes are changed: what is raised is an InputError, or the frame is read."""
+    """With random bytes changed, the frame is read or an InputError is raised."""
     path = write_small(tmp_path, small_frames(2), color_compression=compression)
     whole = path.read_bytes()
     rng = np.random.default_rng(0)
@@ -309,6 +309,6 @@ def test_no_damage_raises_anything_else(tmp_path, compression):
 
 
 def plain_read_start(whole: bytes) -> int:
-    """Where the second frame starts."""
+    """Position of the second frame."""
     color_bytes, depth_bytes = struct.unpack_from("<2Q", whole, 319 + 8 + 80)
     return 327 + 96 + color_bytes + depth_bytes

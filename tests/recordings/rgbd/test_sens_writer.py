@@ -1,4 +1,4 @@
-"""The bytes of a written .sens file, held against a plain reader of the format."""
+"""The bytes of a written .sens file, compared with a plain reader of the format."""
 
 import numpy as np
 import pytest

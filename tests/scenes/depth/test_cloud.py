@@ -1,4 +1,4 @@
-"""A depth image as points and as voxels: beside loops over its pixels, and the authors' way."""
+"""A depth image as points and voxels, compared with loops over its pixels and the authors' way."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def arithmetic(request, monkeypatch):
 
 
 def random_depth(seed, height=37, width=53, far=4000):
-    """Steps, noise and holes; a width that no vector register divides."""
+    """Steps, noise and holes; the width is no multiple of a vector register."""
     rng = np.random.default_rng(seed)
     depth = rng.integers(500, far, (height, width)).cumsum(axis=1) % far + 300
     return np.where(rng.random(depth.shape) < 0.3, 0, depth).astype(np.uint16)
@@ -126,7 +126,7 @@ def test_a_real_view_is_that_of_the_frame(real_data, scene, arithmetic):
 
 @pytest.mark.parametrize("seed", range(40))
 def test_bounds_hold_every_point(seed):
-    """A point beyond them would be written outside a bitmap."""
+    """A point beyond the bounds would be written outside a bitmap."""
     rng = np.random.default_rng(seed)
     height, width = rng.integers(1, 40, 2)
     depth = rng.choice([0, 1, 700, 701, 65534, 65535], (height, width)).astype(np.uint16)
