@@ -11,10 +11,10 @@ import argparse
 import sys
 from functools import partial
 
+from downstream.releases.grid import GridSettings
 from downstream.releases.s3dis.rooms import (
     AREAS,
     NUM_ROOMS,
-    RoomSettings,
     convert_rooms,
     find_rooms,
 )
@@ -23,7 +23,7 @@ from pointcontrast.preparation.conversion_cli import Commands, convert_scenes, p
 
 
 def _rooms(arguments: argparse.Namespace) -> int:
-    settings = RoomSettings(grid=arguments.grid)
+    settings = GridSettings(grid=arguments.grid)
     rooms = find_rooms(arguments.release, arguments.areas)
     for area in sorted(set(arguments.areas)):
         found = sum(room.parent.name == f"Area_{area}" for room in rooms)

@@ -11,7 +11,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from downstream.releases.synthia4d.frames import FrameSettings, convert_frames, find_frames
+from downstream.releases.grid import GridSettings
+from downstream.releases.synthia4d.frames import convert_frames, find_frames
 from downstream.releases.synthia4d.layout import Split, read_split
 from pointcontrast.errors import run_command
 from pointcontrast.preparation.conversion_cli import Commands, convert_scenes, print_missing
@@ -21,7 +22,7 @@ _SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 def _frames(arguments: argparse.Namespace) -> int:
-    settings = FrameSettings(grid=arguments.grid)
+    settings = GridSettings(grid=arguments.grid)
     splits = _SPLITS if arguments.split == "all" else (arguments.split,)
     wanted = [
         f"{sequence}/{frame}"

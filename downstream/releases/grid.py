@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
 
+from pointcontrast.errors import InputError
 from pointcontrast.voxelize import merge_labels, voxelize_with_inverse
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridSettings:
+    """Settings of a conversion with optional subsampling.
+
+    Attributes:
+        grid: Size of a grid cell, metres. The first point of each cell is kept; a cell whose points
+            have different labels is labelled -1. 0 keeps all points.
+    """
+
+    grid: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            InputError: ``grid`` is negative or not finite.
+        """
+        if not 0 <= self.grid < math.inf:
+            raise InputError(f"--grid {self.grid} must be 0 or a positive size in metres")
 
 
 def thin_to_grid(arrays: dict[str, NDArray[Any]], size: float) -> dict[str, NDArray[Any]]:

@@ -61,12 +61,13 @@ def finetune(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Finetune:
 @pytest.fixture(scope="session")
 def s3dis_scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two rooms of area 1 and one of area 5, converted from the raw layout."""
-    from downstream.releases.s3dis.rooms import RoomSettings, convert_rooms, find_rooms
+    from downstream.releases.grid import GridSettings
+    from downstream.releases.s3dis.rooms import convert_rooms, find_rooms
     from tests.releases.s3dis.release import write_s3dis_release
 
     folder = tmp_path_factory.mktemp("s3dis")
     write_s3dis_release(folder / "raw", 2, seed=5, areas=(1,), density=150)
     write_s3dis_release(folder / "raw", 1, seed=6, areas=(5,), density=150)
-    _, failures = convert_rooms(find_rooms(folder / "raw"), folder / "scenes", RoomSettings())
+    _, failures = convert_rooms(find_rooms(folder / "raw"), folder / "scenes", GridSettings())
     assert not failures
     return folder / "scenes"

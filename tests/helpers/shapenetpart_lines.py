@@ -1,4 +1,4 @@
-"""The slow way to read a shape of ShapeNetPart."""
+"""Slow reader of the shapes of ShapeNetPart."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 def slow_shape(path: Path) -> dict[str, NDArray[Any]]:
-    """Seven words a line, each by Python's ``float``."""
+    """Read seven numbers per line with Python's ``float``."""
     rows = [[float(word) for word in line.split()] for line in path.read_text().splitlines()]
     return {
         "coord": np.array([row[:3] for row in rows], dtype=np.float64).astype(np.float32),

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from pointcontrast.command_help import CommandHelp
+
 
 def release_parser(description: str | None) -> argparse.ArgumentParser:
     """Create a parser with the options of every generator.
@@ -21,7 +23,7 @@ def release_parser(description: str | None) -> argparse.ArgumentParser:
     """
     parser = argparse.ArgumentParser(
         description=(description or "").splitlines()[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=CommandHelp,
     )
     parser.add_argument("output", type=Path, help="folder of the release")
     parser.add_argument("--seed", type=int, default=0, help="seed of the release")

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import filecmp
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from downstream.releases.grid import thin_to_grid
+from downstream.releases.grid import GridSettings, thin_to_grid
 from downstream.releases.s3dis.classes import CLASS_NAMES, AnnotationName, read_annotation_name
 from downstream.releases.s3dis.text import read_points
 from pointcontrast.errors import InputError
@@ -38,28 +37,6 @@ issues 39 and 141 of HuguesTHOMAS/KPConv-PyTorch."""
 
 AREAS = tuple(NUM_ROOMS)
 ANNOTATIONS = "Annotations"
-
-
-@dataclass(frozen=True, kw_only=True)
-class RoomSettings:
-    """Settings of the conversion.
-
-    Attributes:
-        grid: Size of a grid cell, metres. The first point of each cell is kept, with files sorted
-            by name; a cell whose points have different labels is labelled -1. 0 keeps all points.
-            The authors' code subsamples to 0.01 before training.
-    """
-
-    grid: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Check the values.
-
-        Raises:
-            InputError: ``grid`` is negative or not finite.
-        """
-        if not 0 <= self.grid < np.inf:
-            raise InputError(f"--grid {self.grid} must be 0 or a positive size in metres")
 
 
 def find_rooms(release: Path, areas: Collection[int] = AREAS) -> list[Path]:
@@ -93,7 +70,7 @@ def room_name(room: Path) -> str:
     return f"{room.parent.name}/{room.name}"
 
 
-def convert_room(room: Path, output: Path, settings: RoomSettings) -> ConvertedScene:
+def convert_room(room: Path, output: Path, settings: GridSettings) -> ConvertedScene:
     """Convert a room, unless it is finished.
 
     Args:
@@ -113,7 +90,7 @@ def convert_room(room: Path, output: Path, settings: RoomSettings) -> ConvertedS
 def convert_rooms(
     rooms: Sequence[Path],
     output: Path,
-    settings: RoomSettings,
+    settings: GridSettings,
     workers: Workers = THIS_PROCESS,
 ) -> tuple[list[ConvertedScene], dict[str, str]]:
     """Convert rooms in parallel; each process holds one room at a time.
@@ -151,7 +128,7 @@ def annotation_files(room: Path) -> list[Path]:
     return files
 
 
-def _read_room(room: Path, files: Sequence[Path], settings: RoomSettings) -> LabelledScene:
+def _read_room(room: Path, files: Sequence[Path], settings: GridSettings) -> LabelledScene:
     """Read a room in the frame of the release, that of its building."""
     names = {path: read_annotation_name(path) for path in files}  # before the points are read
     notes = [note for path, name in names.items() if (note := _name_note(path, name))]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from plyfile import PlyData, PlyParseError
 
-from downstream.releases.grid import thin_to_grid
+from downstream.releases.grid import GridSettings, thin_to_grid
 from downstream.releases.synthia4d.classes import CLASS_NAMES, NUM_LABELS, class_rows
 from downstream.releases.synthia4d.layout import frame_files
 from pointcontrast.errors import InputError
@@ -31,27 +30,6 @@ _COLORS = (("red", "r"), ("green", "g"), ("blue", "b"))
 _LABEL = ("label", "l")
 
 
-@dataclass(frozen=True, kw_only=True)
-class FrameSettings:
-    """Settings of the conversion.
-
-    Attributes:
-        grid: Size of a grid cell, metres; one point per cell is kept. 0 keeps all points.
-            SpatioTemporalSegmentation subsamples to half its voxel size (0.075).
-    """
-
-    grid: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Check the values.
-
-        Raises:
-            InputError: ``grid`` is negative or not finite.
-        """
-        if not 0 <= self.grid < np.inf:
-            raise InputError(f"--grid {self.grid} must be 0 or a positive size in metres")
-
-
 def find_frames(release: Path, names: Sequence[str]) -> list[str]:
     """Return the names, such as ``SYNTHIA-SEQS-05-FOG/000010``, of the frames that exist.
 
@@ -69,9 +47,7 @@ def find_frames(release: Path, names: Sequence[str]) -> list[str]:
     return found
 
 
-def convert_frame(
-    release: Path, name: str, output: Path, settings: FrameSettings
-) -> ConvertedScene:
+def convert_frame(release: Path, name: str, output: Path, settings: GridSettings) -> ConvertedScene:
     """Convert a frame, unless it is finished.
 
     Args:
@@ -92,7 +68,7 @@ def convert_frames(
     release: Path,
     names: Sequence[str],
     output: Path,
-    settings: FrameSettings,
+    settings: GridSettings,
     workers: Workers = THIS_PROCESS,
 ) -> tuple[list[ConvertedScene], dict[str, str]]:
     """Convert frames in parallel.
@@ -111,7 +87,7 @@ def convert_frames(
     return convert_all(convert_frame, tasks, workers, unit="frame")
 
 
-def _read_frame(name: str, points: Path, labels: Path, settings: FrameSettings) -> LabelledScene:
+def _read_frame(name: str, points: Path, labels: Path, settings: GridSettings) -> LabelledScene:
     """Read a frame: metres, y up, in the frame of reference of its file.
 
     The labels are a property of the file of points, or of a second file with the same points.

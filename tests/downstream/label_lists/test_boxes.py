@@ -1,4 +1,4 @@
-"""Few labelled boxes a scene: the choice, the file, and what training is left with."""
+"""Few labelled boxes per scene: the choice, the file, and the remaining targets."""
 
 from __future__ import annotations
 

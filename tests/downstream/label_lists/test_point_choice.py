@@ -75,7 +75,7 @@ def test_clustered_points_are_labelled_and_of_their_scene_alone() -> None:
     assert not np.array_equal(found, other)
 
 
-def test_one_cluster_is_about_the_mean_of_what_is_labelled() -> None:
+def test_one_cluster_is_near_the_mean_of_labelled_points() -> None:
     labels, cloud = some_labels(), some_cloud()
     coord, color = (cloud[name][labels >= 0].astype(np.float64) for name in ("coord", "color"))
     place, tint = (np.square(values - values.mean(axis=0)).sum(axis=1) for values in (coord, color))
@@ -85,7 +85,7 @@ def test_one_cluster_is_about_the_mean_of_what_is_labelled() -> None:
 
 
 def groups_of_points(part: str) -> tuple[dict[str, Any], NDArray[np.int64]]:
-    """25,000 points in four heaps, one after another, that only one of the arrays tells apart."""
+    """25,000 points in four groups, one after another, that differ in one array only."""
     rng = np.random.default_rng(0)
     heaps = np.arange(25_000) // 6250
     cloud: dict[str, Any] = {
@@ -103,7 +103,7 @@ def groups_of_points(part: str) -> tuple[dict[str, Any], NDArray[np.int64]]:
 
 
 @pytest.mark.parametrize("part", ["coord", "color", "features"])
-def test_places_colours_and_features_make_clusters(part: str) -> None:
+def test_positions_colours_and_features_define_clusters(part: str) -> None:
     cloud, heaps = groups_of_points(part)
     labels = np.zeros(len(heaps), np.int32)
     found = clustered_points(labels, 40, points_rng(0, "a"), **cloud)

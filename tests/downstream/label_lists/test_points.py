@@ -42,7 +42,7 @@ def some_points(**changes: Any) -> PointList:
 
 
 def spoil(path: Path, **changes: Any) -> None:
-    """Write a list of points again with other arrays."""
+    """Rewrite a list of points with other arrays."""
     with np.load(path) as file:
         arrays = dict(file)
     np.savez(path, **arrays | changes)
@@ -115,7 +115,7 @@ def test_a_list_that_says_too_little_is_not_written(tmp_path: Path) -> None:
 
 
 def published(path: Path, value: object, *, legacy: bool = True) -> Path:
-    """A file as PyTorch 1.5 and NumPy 1 wrote it, with which the benchmark's were made."""
+    """A file as written by PyTorch 1.5 and NumPy 1, like those of the benchmark."""
     torch.save(value, path, _use_new_zipfile_serialization=not legacy)
     if legacy:
         path.write_bytes(path.read_bytes().replace(b"numpy._core.", b"numpy.core."))
@@ -157,7 +157,7 @@ def test_rows_below_zero_are_refused(tmp_path: Path) -> None:
 
 
 class Runs:
-    """A pickle that leaves a file where it is run."""
+    """A pickle that creates a file when it is executed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""Shape sets: what is written comes back, and what is wrong is named."""
+"""Shape sets: round trip, and errors."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def edit(key: str, value: Any) -> Callable[[Path], None]:
 
 
 def put(name: str, array: np.ndarray) -> Callable[[Path], None]:
-    """Another array, with a ``meta.json`` that knows its size."""
+    """Replace an array, and its size in ``meta.json``."""
 
     def damage(folder: Path) -> None:
         np.save(folder / name, array)
@@ -245,7 +245,7 @@ def test_damage_is_named(written: Path, damage: Callable[[Path], Any], message: 
 
 def test_a_file_that_is_no_array_is_named(written: Path):
     size = (written / "part.npy").stat().st_size
-    (written / "part.npy").write_bytes(b"\x80" * size)  # a pickle, if it were let in
+    (written / "part.npy").write_bytes(b"\x80" * size)  # starts like a pickle
     with pytest.raises(InputError, match=r"part.npy is damaged \("):
         read_shape_set(written)
 
@@ -270,7 +270,7 @@ def test_verification_looks_at_values(written: Path):
 
 
 def test_verification_looks_at_the_last_of_many_points(tmp_path: Path):
-    (shape,) = make_shapes((70_000,))  # more than are looked at together
+    (shape,) = make_shapes((70_000,))  # more than one block
     write_shape_set(tmp_path / "mug", [shape], INFO)
     assert problems_of_shape_set(tmp_path / "mug") == []
     part = np.load(tmp_path / "mug" / "part.npy")

@@ -1,4 +1,4 @@
-"""Finding shape sets, and which of their shapes train, validate and test."""
+"""Search for shape sets, and their splits."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from downstream.releases.s3dis.rooms import ANNOTATIONS
-from pointcontrast.errors import InputError
+from tests.releases.damage import damage
 
 DAMAGED_FILE = "ceiling_1.txt"
 """Annotation file to damage. Every generated room has a ceiling."""
@@ -30,12 +30,7 @@ def damage_room(room: Path, how: str) -> None:
     Raises:
         InputError: The damage is unknown, or the room lacks the file.
     """
-    if how not in DAMAGES:
-        raise InputError(f"{how!r} is no known damage; known are: {', '.join(DAMAGES)}")
-    try:
-        DAMAGES[how](room / ANNOTATIONS)
-    except FileNotFoundError as error:
-        raise InputError(f"{error.filename} does not exist, so it cannot be damaged") from None
+    damage(room / ANNOTATIONS, how, DAMAGES)
 
 
 def edit_line(path: Path, number: int, edit: Callable[[list[bytes]], bytes]) -> None:

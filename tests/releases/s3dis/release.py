@@ -25,6 +25,7 @@ from pointcontrast.synthetic.pieces import CLASS_NAMES as ROOM_CLASS_NAMES
 from pointcontrast.synthetic.render import Renderer, SurfacePoints
 from pointcontrast.synthetic.rooms import make_room
 from tests.releases.command import add_damage_option, release_parser
+from tests.releases.damage import check_damaged
 from tests.releases.s3dis.damage import DAMAGES, damage_room
 
 _CLASS_OF = {
@@ -75,10 +76,7 @@ def write_s3dis_release(
         )
     tasks = [(area, number) for area in areas for number in range(1, num_rooms + 1)]
     rooms = [output / f"Area_{area}" / f"office_{number}" for area, number in tasks]
-    strange = sorted(set(damaged) - {room_name(room) for room in rooms})
-    strange += sorted(set(damaged.values()) - set(DAMAGES))
-    if strange:
-        raise InputError(f"damaged: {strange[0]!r} is neither one of the rooms nor a damage")
+    check_damaged(damaged, {room_name(room) for room in rooms}, DAMAGES)
     for room, task in zip(
         tqdm(rooms, "rooms", unit="room", disable=None if progress else True), tasks, strict=True
     ):

@@ -18,7 +18,7 @@ from downstream.releases.scannet.release import (
     SENS,
     scan_file,
 )
-from pointcontrast.errors import InputError
+from tests.releases.damage import damage
 
 _POSE_BYTES = 64
 _FRAME_HEADER = struct.Struct("<64sQQQQ")  # pose, two times, bytes of colour and of depth
@@ -34,12 +34,7 @@ def damage_scan(scan: Path, how: str) -> None:
     Raises:
         InputError: The damage is unknown, or the scan lacks the file.
     """
-    if how not in DAMAGES:
-        raise InputError(f"{how!r} is no known damage; known are: {', '.join(DAMAGES)}")
-    try:
-        DAMAGES[how](scan)
-    except FileNotFoundError as error:
-        raise InputError(f"{error.filename} does not exist, so it cannot be damaged") from None
+    damage(scan, how, DAMAGES)
 
 
 def frame_offsets(content: bytes) -> list[tuple[int, int, int]]:

@@ -27,6 +27,7 @@ from pointcontrast.synthetic.render import Renderer, pinhole
 from pointcontrast.synthetic.rooms import Room, make_room
 from pointcontrast.synthetic.solids import rotation_about
 from tests.releases.command import add_damage_option, release_parser
+from tests.releases.damage import check_damaged
 from tests.releases.scannet.damage import DAMAGES, damage_scan
 from tests.releases.scannet.dense_mesh import dense_mesh
 from tests.releases.scannet.files import (
@@ -121,10 +122,7 @@ def write_scannet_release(
     scans = [output / SCANS / f"scene{number:04d}_00" for number in range(num_scans)]
     first = _FIRST_TEST_PLACE
     scans += [output / TEST_SCANS / f"scene{first + k:04d}_00" for k in range(num_test_scans)]
-    strange = sorted(set(damaged) - {scan.name for scan in scans})
-    strange += sorted(set(damaged.values()) - set(DAMAGES))
-    if strange:
-        raise InputError(f"damaged: {strange[0]!r} is neither one of the scans nor a damage")
+    check_damaged(damaged, {scan.name for scan in scans}, DAMAGES)
     settings = ScanSettings(num_frames, depth_size, color_size, longest_edge)
     for scan in tqdm(scans, desc="scans", unit="scan", disable=None if progress else True):
         _write_scan(scan, int(scan.name[5:9]), seed, settings)

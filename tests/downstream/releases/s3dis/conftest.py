@@ -30,7 +30,7 @@ def room(release: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ceiling(room: Path) -> Path:
-    """Its annotation of a ceiling."""
+    """Annotation file of the ceiling of ``room``."""
     return room / "Annotations" / "ceiling_1.txt"
 
 

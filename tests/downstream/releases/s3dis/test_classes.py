@@ -1,4 +1,4 @@
-"""What the names of annotation files say."""
+"""Names of annotation files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rooms with something wrong: what is mended and named, and what is an error and named."""
+"""Damaged rooms: repaired with a note, or an error that names the line."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from downstream.releases.s3dis.rooms import RoomSettings, convert_room, convert_rooms, find_rooms
+from downstream.releases.grid import GridSettings
+from downstream.releases.s3dis.rooms import convert_room, convert_rooms, find_rooms
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import LabelledScene, read_labelled_scene
 from tests.releases.s3dis.damage import DAMAGES, damage_room, edit_line
 
-ALL = RoomSettings()
+ALL = GridSettings()
 
 MENDED = {
     "lost_space": r"ceiling_1\.txt, line 3: b'.*\\x00.*' read as b'[-.0-9 ]*'",
@@ -24,7 +25,7 @@ MENDED = {
     "their content is the same",
     "trailing_text": r"ceiling_1_old\.txt read as ceiling_1\.txt",
 }
-"""Damage -> the note; the points are those of the whole room."""
+"""Damage -> note; the points are those of the undamaged room."""
 
 IGNORED = {"misspelt_class": r"staris_1\.txt read as stairs_1\.txt", "stairs": ""}
 
@@ -50,7 +51,7 @@ WRONG = {
     "no_files": r"office_1 has no annotations",
     "no_folder": r"office_1 has no annotations",
 }
-"""Damage -> the error."""
+"""Damage -> error."""
 
 
 def convert(room: Path, output: Path) -> tuple[LabelledScene, tuple[str, ...]]:
@@ -63,7 +64,7 @@ def test_every_damage_is_here() -> None:
 
 
 @pytest.mark.parametrize("how", [*MENDED, "hidden_files"])
-def test_what_is_mended(room: Path, tmp_path: Path, how: str) -> None:
+def test_repairable_damage_is_noted(room: Path, tmp_path: Path, how: str) -> None:
     whole, notes = convert(room, tmp_path / "whole")
     assert notes == ()
     damage_room(room, how)
@@ -84,7 +85,7 @@ def test_a_second_copy_may_be_another(room: Path, ceiling: Path, tmp_path: Path)
     copy = room / "Annotations" / "ceiling_1 (1).txt"
     edit_line(copy, 1, lambda words: b" ".join([*words[:5], b"x" * len(words[5])]))
     times = ceiling.stat().st_atime_ns, ceiling.stat().st_mtime_ns
-    os.utime(copy, ns=times)  # of one size and one time, but not the same
+    os.utime(copy, ns=times)  # same size and time, other content
     found, (note,) = convert(room, tmp_path / "out")
     assert found.details["objects"] == whole.details["objects"]
     assert note.endswith("their content is not the same")

@@ -1,4 +1,4 @@
-"""The generated release: its files in the release's layout, a function of its seed."""
+"""The generated release: files in the layout of the real one, a function of the seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rooms to scenes: against a slow reading, line by line, on generated and real rooms."""
+"""Rooms to scenes, against a slow reader, on generated and real rooms."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from downstream.releases.grid import GridSettings
 from downstream.releases.s3dis.classes import CLASS_NAMES
-from downstream.releases.s3dis.rooms import RoomSettings, convert_room, convert_rooms, find_rooms
+from downstream.releases.s3dis.rooms import convert_room, convert_rooms, find_rooms
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import LabelledScene, read_labelled_scene
 from pointcontrast.preparation.workers import Workers
@@ -20,7 +21,7 @@ CLASSES = [
     "ceiling", "floor", "wall", "beam", "column", "window", "door", "table", "chair", "sofa",
     "bookcase", "board", "clutter",
 ]  # fmt: skip
-ALL = RoomSettings()
+ALL = GridSettings()
 
 
 class SlowRoom:
@@ -43,7 +44,7 @@ class SlowRoom:
         self.semantic, self.instance = np.array(semantic), np.array(instance)
 
 
-def convert(room: Path, output: Path, settings: RoomSettings = ALL) -> LabelledScene:
+def convert(room: Path, output: Path, settings: GridSettings = ALL) -> LabelledScene:
     summary = convert_room(room, output, settings)
     assert summary.scene == f"{room.parent.name}/{room.name}"
     assert summary.notes == ()
@@ -94,7 +95,7 @@ def test_the_grid_keeps_one_point_a_cell_and_no_doubtful_label(
     request: pytest.FixtureRequest, tmp_path: Path, which: str, size: float
 ) -> None:
     room = request.getfixturevalue("real_room" if which == "real" else "room")
-    scene, slow = convert(room, tmp_path, RoomSettings(grid=size)), SlowRoom(room)
+    scene, slow = convert(room, tmp_path, GridSettings(grid=size)), SlowRoom(room)
     assert slow.coord.min() < 0, "cells on both sides of the origin"
     cells: dict[tuple[int, ...], list[int]] = {}
     for row, place in enumerate(np.floor(slow.coord.astype(np.float32) / np.float32(size))):
@@ -111,7 +112,7 @@ def test_the_grid_keeps_one_point_a_cell_and_no_doubtful_label(
 
 
 def test_a_second_run_makes_nothing_again(release: Path, tmp_path: Path) -> None:
-    def reused(settings: RoomSettings) -> list[bool]:
+    def reused(settings: GridSettings) -> list[bool]:
         finished, failures = convert_rooms(rooms, tmp_path / "out", settings)
         assert not failures
         return [scene.reused for scene in finished]
@@ -126,7 +127,7 @@ def test_a_second_run_makes_nothing_again(release: Path, tmp_path: Path) -> None
     assert reused(ALL) == [False, True]
     (tmp_path / "out" / "Area_5" / "office_1" / "color.npy").unlink()
     assert reused(ALL) == [True, False]
-    assert reused(RoomSettings(grid=0.1)) == [False, False]
+    assert reused(GridSettings(grid=0.1)) == [False, False]
 
 
 def test_a_folder_that_is_no_scene_is_not_replaced(release: Path) -> None:
@@ -148,7 +149,7 @@ def test_processes_change_nothing(release: Path, tmp_path: Path) -> None:
         assert path.read_bytes() == (tmp_path / "2" / path.relative_to(tmp_path / "1")).read_bytes()
 
 
-def test_what_is_no_room_is_passed_over(room: Path, tmp_path: Path) -> None:
+def test_other_folders_are_skipped(room: Path, tmp_path: Path) -> None:
     raw = tmp_path / "raw"
     (raw / "Area_5" / "Area_5_alignmentAngle.txt").write_text("## Global alignment angle\n")
     (raw / "Area_5" / ".DS_Store").write_bytes(b"\x00")
@@ -166,15 +167,16 @@ def test_releases_that_are_not_there_are_named(tmp_path: Path, release: Path) ->
         find_rooms(release, areas=(3,))
     for grid in (-1.0, float("nan"), float("inf")):
         with pytest.raises(InputError, match=f"--grid {grid} must be"):
-            RoomSettings(grid=grid)
+            GridSettings(grid=grid)
 
 
 MEMORY = """
 import resource, sys
 from pathlib import Path
-from downstream.releases.s3dis.rooms import RoomSettings, convert_rooms, find_rooms
+from downstream.releases.grid import GridSettings
+from downstream.releases.s3dis.rooms import convert_rooms, find_rooms
 rooms = find_rooms(Path(sys.argv[1]))[: int(sys.argv[3])]
-finished, failures = convert_rooms(rooms, Path(sys.argv[2]), RoomSettings())
+finished, failures = convert_rooms(rooms, Path(sys.argv[2]), GridSettings())
 assert len(finished) == len(rooms), failures
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
@@ -197,5 +199,5 @@ def test_memory_does_not_grow_with_the_number_of_rooms(tmp_path: Path) -> None:
         peaks[count] = 1024 * int(done.stdout)
     arrays = sum(path.stat().st_size for path in (tmp_path / "8").rglob("*.npy"))
     assert arrays > 50e6
-    # were the rooms held, the peak would rise by 6/8 of this at least
+    # if rooms stayed in memory, the peak would rise by at least 6/8 of this
     assert peaks[8] - peaks[2] < 0.25 * arrays

@@ -1,4 +1,4 @@
-r"""Points from text: every line of the release that is known to be wrong, and others."""
+r"""Reader of text files: every damaged line known in the release, and others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def write(folder: Path, text: bytes) -> Path:
     return path
 
 
-def test_what_a_line_says(tmp_path: Path) -> None:
+def test_lines_are_read(tmp_path: Path) -> None:
     text = b"22.350 6.692 3.048 185 187 182\n-22.314000 .5 5. 170.000000 1.71e2 +175\n"
     found = read_points(write(tmp_path, text))
     expected = np.array([[22.35, 6.692, 3.048], [-22.314, 0.5, 5]], np.float32)
@@ -53,7 +53,7 @@ def test_the_end_of_the_last_line_may_be_missing(tmp_path: Path) -> None:
         (b"22.5\x01-9.1 2.5 1 2 3", (22.5, -9.1, 2.5, 1, 2, 3)),
     ],
 )
-def test_bad_bytes_are_mended_and_named(
+def test_damaged_bytes_are_repaired_and_named(
     tmp_path: Path, written: bytes, meant: tuple[float, ...]
 ) -> None:
     found = read_points(write(tmp_path, CORNERS + b"\n" + written + b"\n" + CORNERS))
@@ -92,10 +92,10 @@ def test_a_sign_that_lost_its_bit_is_no_end_of_a_line(tmp_path: Path) -> None:
         b"22.5 -9.1 2.5 1 2 0.5",
         b"22.5 -9.1 2.5 1 2 1_0",  # a number to Python
         b"22.5 -9.1 2.5 1 2 \x01x",
-        b"22.5 -9.1 2.5 1 2 3\x01",  # not a digit, and nothing to stand between
+        b"22.5 -9.1 2.5 1 2 3\x01",  # not a digit, and not between two numbers
         b"22.5 -9.1 2.5 1 2 \x013",  # it may have been a digit
         b"22.5 -9.1\x0c2.5 1 2 3 4",  # a space to Python
-        b"22.5 -9.1 2.5 \x12 256 3",  # mended, it is still no colour
+        b"22.5 -9.1 2.5 \x12 256 3",  # repaired, it is still not a colour
         b"\xff\xfe",
         b"22.5,-9.1,2.5,1,2,3",
     ],
@@ -110,7 +110,7 @@ def test_lines_that_make_no_sense_are_named(tmp_path: Path, line: bytes, end: by
 
 @pytest.mark.parametrize("sign", [-1, 1])
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_a_mended_point_lies_where_the_others_are(tmp_path: Path, axis: int, sign: int) -> None:
+def test_a_repaired_point_must_lie_near_the_others(tmp_path: Path, axis: int, sign: int) -> None:
     edge = np.array([(22.1, -9.3, 1.5), (22.9, -9.0, 3.5)][sign == 1])
     for beyond, good in ((0.9 * MARGIN, True), (1.1 * MARGIN, False)):
         place = edge.copy()
@@ -124,7 +124,7 @@ def test_a_mended_point_lies_where_the_others_are(tmp_path: Path, axis: int, sig
                 read_points(path)
 
 
-def test_mended_points_do_not_vouch_for_one_another(tmp_path: Path) -> None:
+def test_repaired_points_do_not_support_each_other(tmp_path: Path) -> None:
     far = b"99.0 -9.1 2.5 1 2\x003\n"
     with pytest.raises(InputError, match="line 3"):
         read_points(write(tmp_path, CORNERS + far + far))

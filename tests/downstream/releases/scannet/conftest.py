@@ -24,7 +24,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copied(release: Path, tmp_path: Path) -> Callable[[str], Path]:
-    """A function that copies one scan, with the label map, to spoil it; returns its folder."""
+    """Function that copies a scan and the label map, to be damaged; returns the folder."""
 
     def copy(name: str = "scene0000_00") -> Path:
         target = tmp_path / "release"

@@ -123,8 +123,8 @@ def test_commonest_labels():
 @pytest.mark.parametrize(("scan", "bogus"), [("scene0270_02", 50), ("scene0384_00", 149)])
 def test_bogus_ids_are_known_of_their_own_scans_only(scan: str, bogus: int):
     labels = np.array([0, 1, bogus, 40], dtype=np.uint16)
-    mended, notes = checked_labels(labels, scan, Path("x.ply"))
-    assert mended.tolist() == [0, 1, 0, 40]
+    checked, notes = checked_labels(labels, scan, Path("x.ply"))
+    assert checked.tolist() == [0, 1, 0, 40]
     assert len(notes) == 1
     for other in ("scene0000_00", "scene0270_00" if bogus == 149 else "scene0384_00"):
         with pytest.raises(InputError, match=rf"x\.ply: the scan {other} has the label {bogus}"):

@@ -1,4 +1,4 @@
-"""The generated ScanNet release: its files in the release's layout, and its damages."""
+"""The generated ScanNet release: files in the layout of the real one, and damages."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_meshes_and_annotations(release: Path):
     named = [segment for each in groups for segment in each["segments"]]
     assert len(named) == len(set(named)), "a segment belongs to one object"
     assert set(named) < set(segments), "some are not annotated"
-    # the fine mesh's segments are others: to confuse the two files must show
+    # the segments of the fine mesh differ, so that confusing the two files is detected
     fine = json.loads(Path(f"{stem}_vh_clean.aggregation.json").read_text())["segGroups"]
     assert not {segment for each in fine for segment in each["segments"]} & set(segments)
 

@@ -1,4 +1,4 @@
-"""PLY files read, normals against a loop, and files that are not what they should be."""
+"""Reader of PLY files, vertex normals against a loop, and wrong files."""
 
 from __future__ import annotations
 

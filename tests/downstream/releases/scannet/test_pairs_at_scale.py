@@ -1,4 +1,4 @@
-"""A generated release to training pairs, by two processes of which one is killed."""
+"""A generated release to training pairs with two processes, one of which is killed."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The release's folders, the official splits, and what to download."""
+"""Folders of the release, official splits, and download lists."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_find_scans(release: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize("purpose", PURPOSES)
-def test_downloads_are_what_the_official_script_takes(purpose: str):
+def test_download_types_are_those_of_the_official_script(purpose: str):
     needed = DOWNLOADS[purpose]  # pyright: ignore[reportArgumentType]
     assert set(needed.endings) <= OFFICIAL
     assert set(needed.test_endings) <= OFFICIAL_TEST

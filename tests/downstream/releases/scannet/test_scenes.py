@@ -1,4 +1,4 @@
-"""Scans as labelled scenes: against the rooms they were made from, and with all that goes wrong."""
+"""Scans as labelled scenes, compared with the rooms they were made from, and wrong scans."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def test_half_a_download_is_an_error(copied: Copy, tmp_path: Path, ending: str):
         convert(scan, tmp_path)
 
 
-def test_the_scan_with_a_known_bogus_label_is_mended(copied: Copy, tmp_path: Path):
+def test_a_known_invalid_label_becomes_unlabelled(copied: Copy, tmp_path: Path):
     scan = copied("scene0270_00")
     damage_scan(scan, "strange_label")  # 50, the id that this scan has in the release
     scene = convert(scan, tmp_path)

@@ -23,6 +23,6 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copied(release: Path, tmp_path: Path) -> Path:
-    """A copy, to spoil it."""
+    """A copy, to be damaged."""
     shutil.copytree(release, tmp_path / "release")
     return tmp_path / "release"

@@ -1,4 +1,4 @@
-"""The split file of ShapeNetCore, and where its models lie."""
+"""Split file and folders of ShapeNetCore."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading OBJ: as slowly read, whatever the style; and what is wrong is said."""
+"""Reader of OBJ files against a slow reader, in all styles, and errors."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_indices_that_count_back_depend_on_the_place(tmp_path: Path):
 
 
 @pytest.mark.parametrize("extra", [" 1.0", " 0.2 0.3 0.4", "\t1 0 0 1"])
-def test_weights_and_colours_are_passed_over(tmp_path: Path, extra: str):
+def test_weights_and_colours_are_ignored(tmp_path: Path, extra: str):
     text = CORNERS.replace("\n", f"{extra}\n") + "f 1 2 3\n"
     check(write(tmp_path, text))
 
@@ -106,7 +106,7 @@ def test_other_lines_are_passed_over(tmp_path: Path):
         ("v inf 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n", "a corner that is NaN or infinite"),
     ],
 )
-def test_what_is_wrong_is_said(tmp_path: Path, text: str, message: str):
+def test_errors_name_their_cause(tmp_path: Path, text: str, message: str):
     path = write(tmp_path, text)
     with pytest.raises(InputError, match=message) as error:
         read_obj(path)

@@ -1,4 +1,4 @@
-"""Points drawn on meshes: on the faces, uniformly by area, a function of seed and name."""
+"""Points sampled on meshes: on the faces, uniformly by area, a function of seed and name."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_faces_have_points_by_their_area():
             )
             flat = np.delete(shape.coord[inside] / SIZE, axis, axis=1)  # within -0.5..0.5
             assert np.abs(flat).max() <= 0.5 + 1e-6
-            # of a uniform place on the unit square, with five standard errors
+            # mean of a uniform position on the unit square, within five standard errors
             error = 5 / math.sqrt(inside.sum())
             np.testing.assert_allclose(flat.mean(axis=0), 0, atol=error * math.sqrt(1 / 12))
             np.testing.assert_allclose(

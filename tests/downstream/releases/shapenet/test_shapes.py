@@ -1,4 +1,4 @@
-"""From meshes to shape sets: what comes out, what is left out, what is kept."""
+"""Meshes to shape sets: their content, models left out, and finished sets."""
 
 from __future__ import annotations
 

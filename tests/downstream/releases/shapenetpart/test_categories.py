@@ -1,4 +1,4 @@
-"""The numbers of ShapeNetPart's parts, as everybody scores them."""
+"""Numbers of ShapeNetPart's parts, as in published evaluations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Generated shapes: of the frame and size of ShapeNet, with all their parts, and reproducible."""
+"""Generated shapes: frame and size of ShapeNet, all parts, reproducible."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_truth_is_a_pure_function():
     assert not np.array_equal(one.coord[:9], other.coord[:9])
     assert 200 * 0.9 < len(one) < 200 * 1.1
     assert one.part is not None
-    assert (np.diff(one.part) != 0).sum() > 20  # in no order
+    assert (np.diff(one.part) != 0).sum() > 20  # shuffled
 
 
 def test_a_release_is_a_pure_function(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""From a release to shape sets: what comes out, what is kept, what is an error."""
+"""A release to shape sets: their content, finished sets, and errors."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_finished_category_is_kept(copied: Path, tmp_path: Path):
     again = convert_release(copied, out)
     assert [each.reused for each in again.finished] == [True, True]
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.npy")} == before
-    # what is damaged, or whose files changed, is made again
+    # damaged sets, and sets whose files changed, are made again
     (out / MUG / "part.npy").unlink()
     third = convert_release(copied, out)
     assert {each.name: each.reused for each in third.finished} == {MUG: False, TABLE: True}

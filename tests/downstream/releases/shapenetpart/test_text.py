@@ -1,4 +1,4 @@
-"""Reading one shape: fast and slow are the same, and a wrong line is named."""
+"""Reader of a shape: fast and slow agree, and wrong lines are named."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def write(folder: Path, *lines: str, end: str = "\n") -> Path:
     return path
 
 
-def test_a_generated_shape_is_what_python_reads(release: Path):
+def test_a_generated_shape_agrees_with_a_slow_reader(release: Path):
     for path in sorted((release / "03797390").iterdir()):
         found, slow = read_shape(path, PARTS), slow_shape(path)
         assert found.id == path.stem

@@ -1,4 +1,4 @@
-"""The release and the folder of the MATLAB script hold the same images; labels against pictures."""
+"""The release and the MATLAB folder give the same images, and labels agree with pictures."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ Rows = NDArray[np.float64]
 
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One image to validate, one to train on; do not write to it."""
+    """A release with one validation and one training image; do not write to it."""
     folder = tmp_path_factory.mktemp("sunrgbd")
     write_sunrgbd_release(folder, 1, 1, seed=9, size=(64, 48))
     return folder
 
 
 def matlab_points(image: RawImage) -> Rows:
-    """(N, 6) of an image as the MATLAB script makes them: column by column, without a shortcut."""
+    """Points (N, 6) of an image as the MATLAB script computes them, column by column."""
     assert image.depth_file is not None
     assert image.color_file is not None
     with Image.open(image.depth_file) as file:
@@ -57,7 +57,7 @@ def matlab_points(image: RawImage) -> Rows:
 
 
 def write_matlab_folder(folder: Path, images: dict[Labels, list[RawImage]]) -> None:
-    """The folder that the MATLAB script makes of some images."""
+    """Write the output folder of the MATLAB script for some images."""
     for name in ("depth", "calib", "label", "label_v1"):
         (folder / name).mkdir(parents=True)
     for image in images["v2"]:
@@ -150,7 +150,7 @@ def test_points_are_drawn_by_the_image_s_number(release: Path, tmp_path: Path) -
 
 
 def projected_overlap(box: Rows, image: RawImage, rectangle: Rows) -> float:
-    """IoU of an annotated rectangle with that about a box's corners in the picture, 730 x 530."""
+    """IoU of an annotated rectangle and the rectangle around a box in the picture, 730 x 530."""
     right, forward, up = (corners(box[None])[0] @ image.tilt).T
     k, forward = image.intrinsics, np.maximum(forward, 0.05)
     places = np.stack([right / forward * k[0, 0] + k[0, 2], -up / forward * k[1, 1] + k[1, 2]])
@@ -162,7 +162,7 @@ def projected_overlap(box: Rows, image: RawImage, rectangle: Rows) -> float:
 
 @pytest.mark.parametrize("labels", ["v1", "v2"])
 def test_real_headings_and_lengths(real_data: Path, labels: Labels) -> None:
-    """Of the three ways to read an orientation, ours fits pictures and points best."""
+    """Of three ways to read an orientation, the one used fits pictures and points best."""
     images, _ = find_images(real_data / "sunrgbd_trainval", labels)
     num_inside = np.zeros(3, np.int64)
     for image in images:
@@ -203,7 +203,7 @@ def test_real_colors_and_depths(real_data: Path) -> None:
             picture = np.asarray(file)
         assert picture.shape == (530, 730, 3)
         difference = np.abs(picture[rows, columns].astype(int) - colors)
-        assert difference.max() <= 2  # decoders of JPEG differ by so much
+        assert difference.max() <= 2  # difference between JPEG decoders
         millimetres = forward * 1000
         assert np.abs(millimetres - millimetres.round()).max() < 0.05
         assert 7700 < millimetres.max() < 8000.05

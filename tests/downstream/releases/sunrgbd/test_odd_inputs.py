@@ -1,4 +1,4 @@
-"""Files of either form with something wrong: what is passed over, noted, or refused."""
+"""Irregular files of either form: skipped, noted, or refused."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LABEL = "bed 1 2 30 40 0.5 0.5 0.5 0.5 1 0.5 1 0\n"
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One image to validate and one to train on; do not write to it."""
+    """A release with one validation and one training image; do not write to it."""
     folder = tmp_path_factory.mktemp("sunrgbd")
     write_sunrgbd_release(folder, 1, 1, seed=2, size=(64, 48))
     return folder
@@ -49,7 +49,7 @@ def release(source: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def trainval(tmp_path: Path) -> Path:
-    """A folder of the MATLAB script with two images, one a split, to damage."""
+    """A folder of the MATLAB script with an image per split, to be damaged."""
     folder = tmp_path / "sunrgbd_trainval"
     for name in ("depth", "calib", "label_v1"):
         (folder / name).mkdir(parents=True)
@@ -134,7 +134,7 @@ def test_arrays_of_two_dimensions_are_read_column_by_column(tmp_path: Path) -> N
 
 def test_names_in_the_matlab_folder(trainval: Path, tmp_path: Path) -> None:
     for name in ("depth/._000001.mat", "depth/.DS_Store", "calib/._000001.txt"):
-        (trainval / name).write_bytes(b"\0\5\26\7")  # what a Mac leaves behind
+        (trainval / name).write_bytes(b"\0\5\26\7")  # a hidden file of macOS
     savemat(trainval / "depth" / "000002.mat", {"points3d_rgb": POINTS})
     images, notes = find_images(trainval, "v1")
     assert [image.name for image in images] == ["000001", "000002"]
@@ -174,7 +174,7 @@ def test_an_object_with_empty_fields_spoils_no_release(
     assert scene.notes == ("2 boxes without size, centre or heading left out",)
 
 
-def test_what_the_matlab_step_loses_is_counted(release: Path) -> None:
+def test_objects_that_the_matlab_script_loses_are_counted(release: Path) -> None:
     name, v2, v1 = "SUNRGBDMeta2DBB", release / layout.RECTANGLES_V2, release / layout.BOXES_V1
     of_v2 = [image.annotations for image in find_images(release, "v2")[0]]
     classes = [[found.class_name for found in annotations] for annotations in of_v2]
@@ -203,7 +203,7 @@ def test_what_the_matlab_step_loses_is_counted(release: Path) -> None:
 def test_a_split_that_contradicts_itself_is_refused(release: Path) -> None:
     path = release / layout.SPLIT
     folders = [f"/n/fs/sun3d/data/SUNRGBD/{i.sequence}" for i in find_images(release, "v1")[0]]
-    # slashes too many do not matter, and the list decides, not the number
+    # repeated slashes do not matter, and the list takes precedence over the number
     spelt = [folders[0].replace("SUNRGBD/", "SUNRGBD//") + "/"]
     write_mat(path, {"alltrain": spelt, "alltest": folders[1:]})
     assert [i.split for i in find_images(release, "v1")[0]] == ["train", "validation"]

@@ -39,7 +39,7 @@ SETTINGS = ImageSettings(max_points=5000)
 def release(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, list[WrittenImage]]:
-    """Two images to train on and two to validate, in either form of MATLAB's files."""
+    """A release with two training and two validation images, for both versions of .mat files."""
     folder = tmp_path_factory.mktemp("sunrgbd")
     version: MatVersion = request.param
     images = write_sunrgbd_release(folder, 2, 2, seed=4, size=(96, 72), mat_version=version)
@@ -47,7 +47,7 @@ def release(
 
 
 def expected_boxes(image: WrittenImage, scale: float) -> np.ndarray:
-    """(K, 8) of the ten classes."""
+    """Boxes (K, 8) of the ten classes."""
     rows = []
     for number, (box, name) in enumerate(zip(image.boxes, image.names, strict=True)):
         if name in CLASS_NAMES:
@@ -60,7 +60,7 @@ def expected_boxes(image: WrittenImage, scale: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("labels", "scale"), [("v1", 1.1), ("v2", 1.0)])
-def test_what_was_put_into_the_release_comes_out(
+def test_scenes_have_the_generated_content(
     release: tuple[Path, list[WrittenImage]], tmp_path: Path, labels: Any, scale: float
 ) -> None:
     folder, written = release
@@ -156,7 +156,7 @@ def test_real_samples_agree_with_their_labels(real_data: Path, tmp_path: Path) -
         for found, last in ((columns, 730), (lines, 530)):
             assert np.abs(found - found.round()).max() < 0.02
             assert (found.round().min(), found.round().max()) == (1, last)
-        # so does our own depth to points
+        # and so do points computed from depth
         depth = np.zeros((530, 730), np.float32)
         depth[lines.round().astype(int) - 1, columns.round().astype(int) - 1] = places[:, 1]
         ours, _ = points_of(depth, image.intrinsics, image.tilt)
@@ -209,7 +209,7 @@ def test_real_votes_end_on_centres(real_data: Path, tmp_path: Path) -> None:
 
 
 def broken(release: Path, target: Path, **changes: Any) -> Path:
-    """A copy of the release with another first record of its v1 boxes."""
+    """Copy the release with another first record of the v1 boxes."""
     shutil.copytree(release, target)
     found = records(target / layout.BOXES_V1, "SUNRGBDMeta")
     found[0] |= changes
@@ -300,7 +300,7 @@ def test_an_image_that_cannot_be_read_stops_no_other(
     shutil.copytree(release[0], folder)
     images, _ = find_images(folder, "v1")
     depth = images[0].depth_file
-    Image.fromarray(np.zeros((72, 96), np.uint16)).save(depth)  # nothing was measured
+    Image.fromarray(np.zeros((72, 96), np.uint16)).save(depth)  # no measurement
     images[1].color_file.write_bytes(images[1].color_file.read_bytes()[:100])
     images[2].depth_file.unlink()
     finished, failures = convert_images(images, tmp_path / "scenes", SETTINGS)

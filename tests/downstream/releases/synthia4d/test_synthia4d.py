@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from plyfile import PlyData, PlyElement
 
+from downstream.releases.grid import GridSettings
 from downstream.releases.synthia4d.classes import CLASS_NAMES, class_rows
 from downstream.releases.synthia4d.frames import (
-    FrameSettings,
     convert_frame,
     convert_frames,
     find_frames,
@@ -25,7 +25,7 @@ from tests.releases.synthia4d.release import write_synthia4d_release
 ROOT = REPOSITORY
 SPLIT = ROOT / "datasets" / "splits" / "synthia4d_cvpr19.json"
 FOG = "SYNTHIA-SEQS-05-FOG"
-ALL = FrameSettings()
+ALL = GridSettings()
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_a_second_run_reuses_and_failures_stop_no_other(release: Path, tmp_path:
 def test_the_grid_thins(release: Path, tmp_path: Path) -> None:
     name = f"{FOG}/000000"
     all_points = convert_frame(release, name, tmp_path / "all", ALL).num_points
-    convert_frame(release, name, tmp_path / "thin", FrameSettings(grid=0.5))
+    convert_frame(release, name, tmp_path / "thin", GridSettings(grid=0.5))
     thin = read_labelled_scene(tmp_path / "thin" / name)
     cells = np.floor(thin.coord / np.float32(0.5))
     assert len(np.unique(cells, axis=0)) == len(thin) < all_points

@@ -1,4 +1,4 @@
-"""The command line datasets/label_lists.py, from labelled scenes to lists that training reads."""
+"""Command line datasets/label_lists.py, from labelled scenes to lists for training."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_a_published_list_is_shown(lists: Command, capsys: pytest.CaptureFixture
     assert "plain.txt does not say how it was made\n1 scene: scene0000_00\n" in said
 
 
-def test_what_is_wrong_is_said(
+def test_errors_name_their_cause(
     lists: Command, rooms_of_s3dis: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def error(*words: object) -> str:

@@ -1,4 +1,4 @@
-"""The command ``boxes`` of datasets/label_lists.py, from labelled scenes to lists of boxes."""
+"""Command ``boxes`` of datasets/label_lists.py, from labelled scenes to lists of boxes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def lists(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
 
 @pytest.fixture
 def scans_of_scannet(tmp_path: Path) -> Path:
-    """Two scans to train on and one to validate on, with 6, 3 and 3 objects and as many walls."""
+    """Two training scans and a validation scan with 6, 3 and 3 objects and as many walls."""
     rng = np.random.default_rng(1)
     root = tmp_path / "scans"
     for name, count in (("scene0000_00", 6), ("scene0001_00", 3), ("scene0011_00", 3)):
@@ -113,7 +113,7 @@ def test_boxes_of_some_classes(lists: Command, tmp_path: Path) -> None:
             found.rows(name, DetectionScenes(str(rooms)).boxes(name))
 
 
-def test_what_is_wrong_with_boxes_is_said(
+def test_errors_of_boxes_name_their_cause(
     lists: Command, scans_of_scannet: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def error(*words: object) -> str:
