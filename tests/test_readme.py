@@ -135,7 +135,7 @@ def is_importable(name: str) -> bool:
 
 
 def test_the_folder_list_is_complete() -> None:
-    """CONTRIBUTING names every package of both distributions, and nothing that is not there."""
+    """CONTRIBUTING names every package and module at the top, and none that does not exist."""
     text = (REPOSITORY / "CONTRIBUTING.md").read_text()
     for root in ("pointcontrast", "downstream"):
         start = text.index(f"| `{root}/` |")
@@ -143,6 +143,13 @@ def test_the_folder_list_is_complete() -> None:
         named = re.findall(r"`(\w+)/`", table)
         packages = {path.parent.name for path in (REPOSITORY / root).glob("*/__init__.py")}
         assert packages <= set(named), packages - set(named)
+        modules = {path.name for path in (REPOSITORY / root).glob("*.py")}
+        unnamed = {
+            name
+            for name in modules
+            if f"`{name}`" not in text and not name.endswith(("_cli.py", "__init__.py"))
+        }
+        assert not unnamed, unnamed
         for path in re.findall(r"`(\w+(?:\.py|/))`", table):
             found = [*(REPOSITORY / root).rglob(path.rstrip("/"))]
             assert found, path

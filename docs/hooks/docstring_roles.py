@@ -25,6 +25,6 @@ class DocstringRoles(griffe.Extension):
 def _link(role: re.Match[str], obj: griffe.Object) -> str:
     """A link where the site has a page of the name, else the name alone."""
     shortened, name = role.groups()
-    shown = name.rsplit(".", 1)[-1] if shortened else name
+    shown = name.rsplit(".", 1)[-1] if shortened else name.lstrip(".")
     target = name if "." in name else f"{obj.module.path}.{name}"
     return f'<autoref identifier="{target}" optional><code>{shown}</code></autoref>'
