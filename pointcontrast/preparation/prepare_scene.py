@@ -31,11 +31,11 @@ from pointcontrast.scenes.pairs import (
     write_pairs,
 )
 from pointcontrast.scenes.scene_meta import SceneMeta, file_facts, write_meta
-from pointcontrast.scenes.view_store import (
+from pointcontrast.scenes.view_store import ViewStore
+from pointcontrast.scenes.view_store_writer import (
     STORAGE_GRID,
     SceneSource,
     Storage,
-    ViewStore,
     fill_view_store,
 )
 from pointcontrast.scenes.views import MAX_DEPTH, SkippedFrame, View, read_views

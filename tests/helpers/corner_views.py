@@ -10,7 +10,7 @@ import torch
 
 from pointcontrast.backbones import Res16UNet
 from pointcontrast.data.network_input import NetworkInput
-from pointcontrast.scenes.view_store import SceneSource, write_view_store
+from pointcontrast.scenes.view_store_writer import SceneSource, write_view_store
 from pointcontrast.scenes.views import View
 from pointcontrast.types import PointCloud
 from pointcontrast.weights.backbone_file import save_backbone

@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pointcontrast.recordings.sequence import PosedSequence
-from pointcontrast.scenes.view_store import SceneSource, write_view_store
+from pointcontrast.scenes.view_store_writer import SceneSource, write_view_store
 from pointcontrast.scenes.views import View, read_views
 from tools.speed.timing import Figures
 
