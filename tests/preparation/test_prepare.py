@@ -269,6 +269,22 @@ def test_the_script_runs(raw, tmp_path):
     assert (tmp_path / "out" / "pairs.parquet").exists()
 
 
+@pytest.mark.parametrize("words", [["--help"], ["verify", "--help"]])
+def test_help_loads_no_heavy_library(words):
+    script = str(REPOSITORY / "tools/prepare_pairs.py")
+    code = (
+        "import runpy, sys; sys.argv[0] = 'prepare_pairs.py'\n"
+        f"try: runpy.run_path({script!r}, run_name='__main__')\n"
+        "except SystemExit as stop: assert not stop.code, stop.code\n"
+        "heavy = {'torch', 'open3d', 'dask', 'distributed', 'scipy', 'pandas', 'lightning'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    command = [sys.executable, "-c", code, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--num-workers" in done.stdout
+
+
 def _content(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.*")}
 
