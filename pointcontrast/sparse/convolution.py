@@ -26,7 +26,7 @@ import torch
 from pointcontrast.sparse import compiled_convolution as compiled
 from pointcontrast.sparse import kernel_library
 from pointcontrast.sparse.compiled_convolution import MapEntries
-from pointcontrast.sparse.coordinates import KernelMap, MapSide
+from pointcontrast.sparse.kernel_map import KernelMap, MapSide
 
 FlatMap = Sequence[torch.Tensor]
 """A :class:`KernelMap` as an argument of operators: tap_starts, then rows, order and cuts of the

@@ -51,7 +51,7 @@ def load() -> ctypes.CDLL | None:
 
 
 def available() -> bool:
-    """Whether the compiled kernels are there and wanted."""
+    """Whether the compiled kernels are built and not switched off."""
     return load() is not None
 
 

@@ -1,11 +1,11 @@
 """The native engine, for any device.
 
-Read in this order: ``native_tensor.py`` and ``coordinates.py`` (a tensor and the coordinates it
-shares), ``native_convolution.py`` with the operators of ``convolution.py``,
-``native_batch_norm.py`` with those of ``normalization.py``, ``native_pooling.py``. On the CPU the
-operators call the compiled kernels of ``csrc/`` through ``compiled_coordinates.py``,
-``compiled_convolution.py`` and ``compiled_normalization.py``; on other devices they are plain
-PyTorch.
+Read in this order: ``native_tensor.py`` and ``coordinates.py`` (a tensor and the coordinates that
+it shares, with ``coordinate_set.py`` and ``kernel_map.py``), ``native_convolution.py`` with the
+operators of ``convolution.py``, ``native_batch_norm.py`` with those of ``normalization.py``,
+``native_pooling.py``. On the CPU the operators call the compiled kernels of ``csrc/`` through
+``compiled_coordinates.py``, ``compiled_convolution.py`` and ``compiled_normalization.py``; on other
+devices they are plain PyTorch.
 """
 
 from pointcontrast.sparse.coordinates import LARGEST_COORDINATE

@@ -18,7 +18,7 @@ from pointcontrast.sparse.checks import (
     per_dimension,
 )
 from pointcontrast.sparse.convolution import sparse_convolution
-from pointcontrast.sparse.coordinates import KernelMap
+from pointcontrast.sparse.kernel_map import KernelMap
 from pointcontrast.sparse.kernel_region import KernelRegion, Region, kernel_volume
 from pointcontrast.sparse.native_tensor import NativeSparseTensor
 

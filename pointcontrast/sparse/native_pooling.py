@@ -6,8 +6,8 @@ import torch
 
 from pointcontrast.sparse.checks import IntPerDimension, check_dimension, pools_cells
 from pointcontrast.sparse.convolution import entries_by_tap
-from pointcontrast.sparse.coordinates import KernelMap
 from pointcontrast.sparse.global_pooling import largest_by_row
+from pointcontrast.sparse.kernel_map import KernelMap
 from pointcontrast.sparse.native_convolution import KernelLayer
 from pointcontrast.sparse.native_tensor import NativeSparseTensor
 

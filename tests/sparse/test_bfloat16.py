@@ -25,7 +25,7 @@ from pointcontrast.sparse import (
     native,
 )
 from pointcontrast.sparse.convolution import entries_by_tap, sparse_convolution
-from pointcontrast.sparse.coordinates import KernelMap
+from pointcontrast.sparse.kernel_map import KernelMap
 from tests.oracles.engines import random_coordinates, random_features
 
 SHAPES = ((1, 1), (3, 32), (5, 7), (32, 17), (13, 100), (64, 33), (1, 40))

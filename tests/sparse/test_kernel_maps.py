@@ -11,12 +11,8 @@ from hypothesis import strategies as st
 
 from pointcontrast.sparse import kernel_library, kernel_offsets
 from pointcontrast.sparse.compiled_coordinates import BLOCK_ROWS
-from pointcontrast.sparse.coordinates import (
-    LARGEST_COORDINATE,
-    CoordinateManager,
-    KernelMap,
-    MapSide,
-)
+from pointcontrast.sparse.coordinates import LARGEST_COORDINATE, CoordinateManager
+from pointcontrast.sparse.kernel_map import KernelMap, MapSide
 from tests.oracles import sparse_convolution as oracle
 from tests.oracles.engines import random_coordinates
 

@@ -9,7 +9,7 @@ import torch
 from torch.library import opcheck
 
 from pointcontrast.sparse import convolution, native, normalization
-from pointcontrast.sparse.coordinates import KernelMap
+from pointcontrast.sparse.kernel_map import KernelMap
 from pointcontrast.sparse.native_tensor import NativeSparseTensor
 from tests.oracles.engines import random_coordinates, random_features
 

@@ -13,7 +13,7 @@ from pointcontrast.backbones import Res16UNet
 from pointcontrast.backbones.res16unet_variants import VariantName
 from pointcontrast.sparse import compiled_convolution as compiled
 from pointcontrast.sparse import kernel_library, native
-from pointcontrast.sparse.coordinates import KernelMap
+from pointcontrast.sparse.kernel_map import KernelMap
 from tools.speed.timing import Figures
 
 WIDE_CHANNELS, MANY_ROWS = 64, 2000
