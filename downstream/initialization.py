@@ -13,7 +13,8 @@ import torch
 from pointcontrast.backbones import Backbone
 from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.errors import InputError
-from pointcontrast.weights.backbone_file import BackboneMetadata, Weights, read_weights
+from pointcontrast.weights.backbone_file import Weights, read_weights
+from pointcontrast.weights.backbone_header import BackboneMetadata
 from pointcontrast.weights.formats import KernelOrder
 from pointcontrast.weights.known_classes import import_path
 

@@ -22,17 +22,15 @@ from downstream.tasks import Task
 from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.errors import InputError
 from pointcontrast.sparse import EngineName
-from pointcontrast.weights.backbone_file import (
-    BACKBONE,
+from pointcontrast.weights.backbone_file import build_backbone
+from pointcontrast.weights.backbone_header import (
     NETWORK_FORMAT,
     BackboneMetadata,
     backbone_header,
-    build_backbone,
     read_backbone_header,
-    read_safetensors,
-    write_safetensors,
 )
 from pointcontrast.weights.known_classes import import_path, known_class
+from pointcontrast.weights.safetensors_file import BACKBONE, read_safetensors, write_safetensors
 
 BEST = "best.safetensors"
 LAST = "last.safetensors"

@@ -28,7 +28,8 @@ from pointcontrast.geometry import unit_vector
 from pointcontrast.runs.batch_norm import measure_batch_norm, recalibrated_batch_norm
 from pointcontrast.sparse import EngineName
 from pointcontrast.types import Cloud, PointCloud, VoxelizedView
-from pointcontrast.weights.backbone_file import NETWORK_FORMAT, BackboneMetadata, build_backbone
+from pointcontrast.weights.backbone_file import build_backbone
+from pointcontrast.weights.backbone_header import NETWORK_FORMAT, BackboneMetadata
 from pointcontrast.weights.convert import GivenFacts, read_network
 from pointcontrast.weights.pretrained import local_weights
 

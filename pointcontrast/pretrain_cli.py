@@ -16,7 +16,8 @@ from pointcontrast.runs.checkpoints import CHECKPOINT
 from pointcontrast.runs.cli import RunCLI
 from pointcontrast.runs.folder import read_metrics
 from pointcontrast.runs.report import draw_curves, format_scores
-from pointcontrast.weights.backbone_file import BACKBONE, save_backbone
+from pointcontrast.weights.backbone_file import save_backbone
+from pointcontrast.weights.safetensors_file import BACKBONE
 
 
 class PretrainCLI(RunCLI):

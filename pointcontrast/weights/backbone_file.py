@@ -12,54 +12,31 @@ the backbone (``downstream.network_file``).
 from __future__ import annotations
 
 import inspect
-import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
 from pointcontrast.backbones import Backbone
 from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.errors import InputError
-from pointcontrast.files import atomic_file
 from pointcontrast.sparse import EngineName
+from pointcontrast.weights.backbone_header import (
+    CONVERTED_FROM,
+    LAYOUTS,
+    NETWORK_FORMAT,
+    BackboneMetadata,
+    backbone_header,
+    check_header,
+    read_backbone_header,
+)
 from pointcontrast.weights.foreign import ForeignWeights, read_foreign_weights
 from pointcontrast.weights.formats import KernelOrder
 from pointcontrast.weights.known_classes import import_path, known_class
 from pointcontrast.weights.model_card import write_model_card
-
-FORMAT = "pointcontrast-backbone"
-NETWORK_FORMAT = "pointcontrast-network"
-"""Format of a finetuned network, with the entries ``backbone.*`` and ``head.*``."""
-FORMAT_VERSION = 1
-LAYOUT = "minkowski-0.5"
-LAYOUTS = (LAYOUT, "spconv-2")
-"""Layouts of the ``.pth`` files that :mod:`pointcontrast.weights.export` writes."""
-CONVERTED_FROM = "converted_from"
-"""Key in the provenance of converted weights for the file that they came from."""
-BACKBONE = "backbone.safetensors"
-
-
-@dataclass(frozen=True)
-class BackboneMetadata:
-    """Header of a backbone file.
-
-    Attributes:
-        backbone_class: Import path of the class.
-        arguments: Arguments of its constructor, without the engine.
-        network_input: Conversion of views to input features.
-        provenance: Origin of the weights: configuration, steps, scores, version, commit, ...
-    """
-
-    backbone_class: str
-    arguments: dict[str, Any]
-    network_input: NetworkInput
-    provenance: dict[str, Any]
+from pointcontrast.weights.safetensors_file import BACKBONE, read_safetensors, write_safetensors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +92,7 @@ def read_weights(path: str | os.PathLike[str], kernel_order: KernelOrder = "auto
 def _foreign(path: Path, found: ForeignWeights) -> Weights:
     metadata = None
     if found.header is not None:
-        _check_header(path, found.header, LAYOUTS)
+        check_header(path, found.header, LAYOUTS)
         metadata = read_backbone_header(path, found.header)
     return Weights(
         state_dict=found.state_dict,
@@ -150,99 +127,6 @@ def save_backbone(
         network_input=network_input,
         provenance=provenance,
     )
-
-
-def backbone_header(
-    backbone: Backbone,
-    network_input: NetworkInput,
-    provenance: dict[str, Any],
-    format: str = FORMAT,
-) -> dict[str, str]:
-    """Build the header of a file with a backbone."""
-    return {
-        "format": format,
-        "format_version": str(FORMAT_VERSION),
-        "layout": LAYOUT,
-        "backbone": json.dumps(
-            {
-                "class": import_path(type(backbone)),
-                "arguments": backbone.arguments,
-                "network_input": network_input.to_json(),
-                "provenance": provenance,
-            }
-        ),
-    }
-
-
-def write_safetensors(
-    path: Path, state_dict: Mapping[str, torch.Tensor], header: dict[str, str]
-) -> None:
-    """Write weights and their header, atomically and deterministically."""
-    weights = {name: w.detach().cpu().contiguous() for name, w in state_dict.items()}
-    with atomic_file(path) as partial:
-        # not save_file, whose error hides a full disk
-        partial.write_bytes(_with_sorted_header(save(weights, metadata=header)))
-
-
-def _with_sorted_header(content: bytes) -> bytes:
-    """Sort the keys of a safetensors header; the library's order is random."""
-    end = 8 + int.from_bytes(content[:8], "little")
-    header = json.dumps(json.loads(content[8:end]), sort_keys=True, separators=(",", ":")).encode()
-    header += b" " * (-len(header) % 8)  # align the tensors
-    return b"".join([len(header).to_bytes(8, "little"), header, memoryview(content)[end:]])
-
-
-def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """Read the weights and the header of a file of this project.
-
-    Raises:
-        InputError: The file is absent or damaged, or has another or a newer format.
-    """
-    if path.suffix == ".ckpt":
-        raise InputError(f"{path} is a checkpoint; give the .safetensors file next to it")
-    if not path.is_file():
-        raise InputError(f"{path} does not exist; give a run's folder or its {BACKBONE}")
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise InputError(
-            f"{path} is not a complete safetensors file ({error}); copy or export it again"
-        ) from None
-    if header.get("format") not in (FORMAT, NETWORK_FORMAT):
-        raise InputError(f"{path} is a safetensors file but not a backbone of this project")
-    _check_header(path, header, (LAYOUT,))
-    return weights, header
-
-
-def _check_header(path: Path, header: Mapping[str, str], layouts: tuple[str, ...]) -> None:
-    version, layout = header.get("format_version", "0"), header.get("layout")
-    if not version.isdigit() or int(version) > FORMAT_VERSION or layout not in layouts:
-        raise InputError(
-            f"{path} has format version {version} and layout {layout}, this version of "
-            f"pointcontrast reads {FORMAT_VERSION} and {' or '.join(layouts)}; update it"
-        )
-
-
-def read_backbone_header(path: Path, header: Mapping[str, str]) -> BackboneMetadata:
-    """Parse the header of a backbone.
-
-    Raises:
-        InputError: The header is damaged.
-    """
-    try:
-        value = json.loads(header["backbone"])
-        return BackboneMetadata(
-            backbone_class=value["class"],
-            arguments=dict(value["arguments"]),
-            network_input=NetworkInput.from_json(value["network_input"]),
-            provenance=value["provenance"],
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{path} has a damaged header ({type(error).__name__}: {error}); export it again"
-        ) from None
 
 
 def _weights_path(path: Path) -> Path:

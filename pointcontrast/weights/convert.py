@@ -16,14 +16,8 @@ from pointcontrast.errors import InputError
 from pointcontrast.files import sha256
 from pointcontrast.sparse import EngineName
 from pointcontrast.weights.architecture import infer_arguments
-from pointcontrast.weights.backbone_file import (
-    CONVERTED_FROM,
-    BackboneMetadata,
-    Weights,
-    build_backbone,
-    read_weights,
-    save_backbone,
-)
+from pointcontrast.weights.backbone_file import Weights, build_backbone, read_weights, save_backbone
+from pointcontrast.weights.backbone_header import CONVERTED_FROM, BackboneMetadata
 from pointcontrast.weights.export import spconv_differences, write_minkowski, write_spconv
 from pointcontrast.weights.formats import KernelOrder, Target
 from pointcontrast.weights.known_classes import import_path

@@ -17,7 +17,7 @@ import torch
 from pointcontrast.backbones import Backbone, Res16UNet
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file
-from pointcontrast.weights.backbone_file import LAYOUTS, BackboneMetadata, backbone_header
+from pointcontrast.weights.backbone_header import LAYOUTS, BackboneMetadata, backbone_header
 from pointcontrast.weights.foreign import HEADER
 from pointcontrast.weights.spconv_layout import to_spconv
 

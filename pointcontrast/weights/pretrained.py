@@ -12,7 +12,8 @@ from pointcontrast.backbones import Backbone
 from pointcontrast.errors import InputError
 from pointcontrast.files import read_json, sha256, write_json
 from pointcontrast.sparse import EngineName
-from pointcontrast.weights.backbone_file import BackboneMetadata, load_backbone
+from pointcontrast.weights.backbone_file import load_backbone
+from pointcontrast.weights.backbone_header import BackboneMetadata
 from pointcontrast.weights.download import cache_folder, download, fetch_text, locked
 from pointcontrast.weights.model_card import read_card_hash
 

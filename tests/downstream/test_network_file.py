@@ -24,7 +24,7 @@ from pointcontrast.backbones import Res16UNet
 from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import read_labelled_scene
-from pointcontrast.weights.backbone_file import read_safetensors, write_safetensors
+from pointcontrast.weights.safetensors_file import read_safetensors, write_safetensors
 from tests.helpers.converters import convert
 from tests.releases.shapenet.release import write_shapenet_release
 from tests.releases.shapenetpart.release import write_shapenetpart_release
