@@ -123,17 +123,41 @@ def _read_text(path: Path) -> Columns:
 
 
 def _read_open3d_cloud(path: Path) -> Columns:
+    suffix = path.suffix.lower()
+    if suffix == ".pts":
+        _check_count(path, *_pts_counts(path))
     cloud = _ask_open3d(path, "read_point_cloud")
-    if path.suffix.lower() == ".pcd" and len(cloud.points) != (promised := _pcd_count(path)):
-        raise InputError(
-            f"{path} is damaged or cut short (its header promises {promised} points, "
-            f"{len(cloud.points)} can be read); export it again"
-        )
+    if suffix == ".pcd":
+        _check_count(path, _pcd_count(path), len(cloud.points))
     return Columns(
         np.asarray(cloud.points),
         np.asarray(cloud.colors) if cloud.has_colors() else None,
         np.asarray(cloud.normals) if cloud.has_normals() else None,
     )
+
+
+def _check_count(path: Path, promised: int, found: int) -> None:
+    if found < promised:
+        raise InputError(
+            f"{path} is damaged or cut short (its header promises {promised} points, {found} can "
+            "be read); export it again"
+        )
+
+
+def _pts_counts(path: Path) -> tuple[int, int]:
+    """The promised and the complete rows: Open3D fills missing rows with arbitrary numbers."""
+    with open(path, "rb") as file:
+        header = file.readline().split()
+        if len(header) != 1 or not header[0].isdigit():
+            raise InputError(
+                f"{path} does not start with its number of points, as a .pts must; save it as .xyz"
+            )
+        width = found = 0
+        for line in file:
+            words = len(line.split())
+            width = width or words
+            found += words == width > 0
+    return int(header[0]), found
 
 
 def _pcd_count(path: Path) -> int:

@@ -92,6 +92,25 @@ def test_a_pcd_and_a_pts_have_bytes(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read_point_file(tmp_path / name).colors, COLORS)
 
 
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.97])
+def test_a_pts_cut_short_is_never_filled_up(tmp_path: Path, share: float) -> None:
+    # Open3D returns as many points as the header says, with arbitrary numbers for the missing ones.
+    path = tmp_path / "a.pts"
+    lines = [f"{x:.4f} {y:.4f} {z:.4f} 10 20 30" for x, y, z in POINTS.tolist()]
+    path.write_text("\n".join([str(len(lines)), *lines]) + "\n")
+    assert len(read_point_file(path).points) == 40
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(InputError, match=r"a\.pts is damaged or cut short \(.*promises 40 points"):
+        read_point_file(path)
+
+
+def test_a_pts_starts_with_its_number_of_points(tmp_path: Path) -> None:
+    (tmp_path / "a.pts").write_text("1 2 3\n4 5 6\n")
+    with pytest.raises(InputError, match=r"a\.pts does not start with its number of points"):
+        read_point_file(tmp_path / "a.pts")
+
+
 def test_colours_of_no_known_form_are_named(tmp_path: Path) -> None:
     path = write_ply(tmp_path / "a.ply", form="float 0..255", colors=COLORS * 2.0)
     for read in (read_point_file, read_sweep_file, read_scan_file):
