@@ -1,4 +1,4 @@
-"""What many tests share: real data where it is there, one small prepared scene, one small run."""
+"""Fixtures of many tests: real data where present, small prepared scenes, a small configuration."""
 
 from __future__ import annotations
 
@@ -9,8 +9,46 @@ import pytest
 import torch
 import yaml
 
-from tests.helpers.repository import REAL_DATA
+from tests.helpers.repository import REAL_DATA, REPOSITORY
 from tests.helpers.small_run import CONFIG
+
+TESTS = REPOSITORY / "tests"
+
+
+LONG = (
+    "speed", "runs", "synthetic",
+    "data/pair_readers/test_three_sources.py", "data/test_worker_processes.py",
+    "downstream/metrics/test_detection.py", "downstream/releases/scannet/test_command.py",
+    "downstream/releases/scannet/test_pairs_at_scale.py",
+    "downstream/releases/sunrgbd/test_sunrgbd.py", "downstream/releases/synthia4d",
+    "downstream/test_end_to_end.py", "downstream/test_finetune.py",
+    "downstream/test_finetune_bad_batch.py", "downstream/test_finetune_kills.py",
+    "downstream/test_finetune_ranks.py", "downstream/test_gradients.py",
+    "downstream/label_lists/test_commands.py", "downstream/test_overfit.py",
+    "downstream/test_weights_by_address.py", "losses/test_gathering.py",
+    "preparation/test_cluster.py", "scenes/test_overlap.py", "sparse/test_bfloat16.py",
+    "sparse/test_determinism.py", "sparse/test_get_engine.py", "sparse/test_kernel_maps.py",
+    "sparse/test_kernel_switch.py", "sparse/test_kernels.py", "sparse/test_operators.py",
+    "test_contributing.py", "test_pretrain.py", "test_readme.py",
+    "weights/test_architecture.py", "weights/test_convert_cli.py", "weights/test_model_card.py",
+)  # fmt: skip
+"""Folders and files with tests that take seconds: they train, start processes or render rooms.
+
+Chosen from ``pytest --durations``: a file belongs here if its tests of more than two seconds add up
+to more than four. ``make check`` leaves them out (``--fast``); ``make test`` runs them.
+"""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fast", action="store_true", help="leave out the files that take long")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if config.getoption("--fast") and collection_path.is_relative_to(TESTS):
+        path = collection_path.relative_to(TESTS)
+        if any(path.is_relative_to(long) for long in LONG):
+            return True
+    return None
 
 
 def pytest_configure() -> None:
@@ -20,7 +58,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real scenes beside the checkout."""
+    """The folder of real scenes next to the checkout."""
     if not REAL_DATA.is_dir():
         pytest.skip("the research-licensed real scenes are not on this machine")
     return REAL_DATA

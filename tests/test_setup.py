@@ -1,4 +1,4 @@
-"""The set-up's files: do they parse, and do they tell one story? (CI runs them for real.)"""
+"""The files of the set-up parse and agree with each other. (CI runs them.)"""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from packaging.requirements import Requirement
 
 from pointcontrast.doctor.machine import SUPPORTED_PYTHON
 from pointcontrast.doctor.parts import LIBRARY_PACKAGES
+from tests.conftest import LONG
 from tests.helpers.repository import REPOSITORY
 
 ROOT = REPOSITORY
 SCRIPTS = [*sorted((ROOT / "tools" / "setup").glob("*.sh")), ROOT / ".ci" / "run"]
 TARGETS = [
-    "help", "setup", "demo", "test", "test-slow", "minkowski", "doctor", "lint", "types", "format",
-    "clean",
+    "help", "setup", "demo", "check", "test", "test-slow", "minkowski", "doctor", "lint", "types",
+    "format", "clean",
 ]  # fmt: skip
 
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
@@ -76,7 +77,7 @@ def test_make_alone_prints_help():
 
 
 @needs_make
-def test_targets_stand_on_one_another():
+def test_targets_run_what_they_need_first():
     demo, test = dry_run("demo"), dry_run("test", "WORKERS=3")
     assert demo.index("environment.sh") < demo.index("tools/pretrain.py")
     assert "minkowski" not in demo
@@ -84,10 +85,25 @@ def test_targets_stand_on_one_another():
     assert "-n 3" in test
     assert '-m "not slow"' in test
     assert "-m slow" in dry_run("test-slow")
+    check = dry_run("check")
+    assert check.index("-m ruff check") < check.index("-m pyright") < check.index("--fast")
+    assert "minkowski.sh" not in check
 
 
-def test_ci_runs_the_command_of_the_readme():
-    assert re.search(r"^make test\b", read(".ci/run"), re.MULTILINE)
+def test_files_that_take_long_are_there():
+    """A moved file would be among the fast ones."""
+    assert [path for path in LONG if not (ROOT / "tests" / path).exists()] == []
+
+
+def test_an_extra_is_installed_without_the_package():
+    """Each build of the package compiles the kernels, which takes a minute."""
+    script = read("tools/setup/extras.sh")
+    assert "--requirement" in script
+    assert "--editable" not in script
+
+
+def test_ci_runs_lint_types_and_tests():
+    assert re.search(r"^make lint types test\b", read(".ci/run"), re.MULTILINE)
     assert "set -euo pipefail" in read(".ci/run")
 
 

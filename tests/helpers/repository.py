@@ -1,4 +1,4 @@
-"""Where the repository is, and the real data beside it."""
+"""The repository's folder, and the real data next to it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Add an extra of pyproject.toml to .venv. Usage: extras.sh NAME [MODULE...]
-# MODULEs are looked for on a second run, in case somebody has taken them out by hand.
+# Install the requirements of an extra of pyproject.toml into .venv: what is missing of them, without
+# building the package and its kernels again. Usage: extras.sh NAME [MODULE...]
+# A second run looks for the MODULEs, in case somebody has removed them by hand.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . tools/setup/stamp.sh
@@ -11,6 +12,21 @@ current=$(fingerprint "$extra")
 if stamp_is_current "$extra" "$current" && installed "$@"; then
     exit 0
 fi
+
+requirements() {
+    "$VENV_PYTHON" -c 'import sys
+try:
+    import tomllib
+except ModuleNotFoundError:  # Python 3.10
+    from pip._vendor import tomli as tomllib
+with open("pyproject.toml", "rb") as file:
+    project = tomllib.load(file)["project"]
+print(*project["optional-dependencies"][sys.argv[1]], *project["dependencies"], sep="\n")' "$extra"
+}
+
 say "Installing the extra '$extra'"
-PIP_DISABLE_PIP_VERSION_CHECK=1 "$VENV_PYTHON" -m pip install --editable ".[$extra]"
+list=$(mktemp)
+trap 'rm -f "$list"' EXIT
+requirements >"$list"
+"$VENV_PYTHON" -m pip install --disable-pip-version-check --requirement "$list"
 write_stamp "$extra" "$current"
