@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
+import pickle
 import socket
 import time
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 
 from tests.helpers.fork_server import Forked
 from tests.helpers.repository import REPOSITORY
@@ -28,28 +26,16 @@ def free_port() -> int:
 
 
 def in_ranks(function: Callable[..., Any], num_ranks: int, folder: Path, *arguments: Any) -> list:
-    """What ``function(rank, *arguments)`` returns in each of so many processes of one group."""
-    (folder / "ranks").mkdir()
-    mp.spawn(  # pyright: ignore
-        _run, (function, num_ranks, free_port(), folder / "ranks", arguments), nprocs=num_ranks
-    )
-    return [
-        torch.load(folder / "ranks" / f"{rank}.pt", weights_only=False) for rank in range(num_ranks)
-    ]
-
-
-def _run(rank: int, function: Any, num_ranks: int, port: int, folder: Path, arguments: Any) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group(
-        "gloo",
-        init_method=f"tcp://127.0.0.1:{port}",
-        rank=rank,
-        world_size=num_ranks,
-        timeout=timedelta(seconds=60),
-    )
-    torch.save(function(rank, *arguments), folder / f"{rank}.pt")
-    dist.barrier()
-    dist.destroy_process_group()
+    """What ``function(rank, *arguments)`` returns on each rank of a group of processes."""
+    calls = folder / "ranks"
+    calls.mkdir()
+    (calls / "call").write_bytes(pickle.dumps((function, arguments)))
+    script = REPOSITORY / "tests" / "helpers" / "one_rank.py"
+    results = [calls / f"{rank}.pt" for rank in range(num_ranks)]
+    processes = by_hand([[script, calls / "call", result] for result in results], folder)
+    for process, said in zip(processes, ended(processes), strict=True):
+        assert process.returncode == 0, said
+    return [torch.load(result, weights_only=False) for result in results]
 
 
 def by_hand(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,11 +13,14 @@ import torch
 from pointcontrast.compiled.library import SWITCH
 from pointcontrast.errors import InputError
 from pointcontrast.sparse import kernel_library, native
+from tests.helpers.fork_server import Forked
 from tests.oracles.engines import random_coordinates, random_features
 
 COORDINATES = random_coordinates(200, extent=4)
 
 SCRIPT = """
+import warnings
+warnings.simplefilter("error")
 import torch
 from pointcontrast.sparse import kernel_library, native
 coordinates = torch.tensor([[0, 1, 2, 3], [0, 1, 2, 4]])
@@ -30,43 +32,41 @@ print(kernel_library.instruction_set(), kernel_library.available())
 """
 
 
-def run(value: str | None) -> subprocess.CompletedProcess:
+def run(value: str | None, folder: Path) -> tuple[int | None, str]:
+    """Exit status and output of the script under a value of the switch."""
+    script = folder / "script.py"
+    script.write_text(SCRIPT)
     environment = {name: v for name, v in os.environ.items() if name != SWITCH}
-    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
     if value is not None:
         environment[SWITCH] = value
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", SCRIPT],
-        env=environment, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    process = Forked([script], folder, environment)
+    said, _ = process.communicate(timeout=120)
+    return process.returncode, said
 
 
-def test_torch_alone() -> None:
+def test_torch_alone(tmp_path: Path) -> None:
     """Without a warning, because the environment asks for it."""
-    done = run("0")
-    assert (done.returncode, done.stdout) == (0, "torch False\n"), done.stderr
+    assert run("0", tmp_path) == (0, "torch False\n")
 
 
-def test_each_instruction_set_by_name(library) -> None:
+def test_each_instruction_set_by_name(library, tmp_path: Path) -> None:
     """Available sets run; for the others the error lists those that are available."""
     here = kernel_library.instruction_sets()
     absent = [n for n in kernel_library.INSTRUCTION_SETS if n not in here]
-    done = run("portable")
-    assert (done.returncode, done.stdout) == (0, "portable True\n"), done.stderr
+    assert run("portable", tmp_path) == (0, "portable True\n")
     for name in (*absent[:1], "nonsense"):
-        done = run(name)
-        assert done.returncode == 1
-        last = done.stderr.strip().splitlines()[-1]
+        status, said = run(name, tmp_path)
+        assert status == 1
+        last = said.strip().splitlines()[-1]
         assert last.startswith("pointcontrast.errors.InputError: instruction set")
         assert repr(name) in last
         assert ", ".join(here) in last
         assert SWITCH in last
 
 
-def test_unset_is_the_best_there_is(library) -> None:
+def test_unset_is_the_best_there_is(library, tmp_path: Path) -> None:
     best = kernel_library.instruction_sets()[0]
-    done = run(None)
-    assert (done.returncode, done.stdout) == (0, f"{best} True\n"), done.stderr
+    assert run(None, tmp_path) == (0, f"{best} True\n")
 
 
 @pytest.fixture

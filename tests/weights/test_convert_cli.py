@@ -15,6 +15,7 @@ from pointcontrast.files import sha256
 from pointcontrast.weights.backbone_file import load_backbone, read_weights, save_backbone
 from pointcontrast.weights.convert_cli import main
 from tests.helpers.authors_weights import in_hybrid_order, write_checkpoint
+from tests.helpers.fork_server import output_of, run
 from tests.helpers.repository import REPOSITORY
 from tests.helpers.small_backbones import assert_same_weights, small_cloud, trained_like
 
@@ -185,13 +186,12 @@ def test_a_newer_export_is_refused(tmp_path: Path) -> None:
 
 def test_the_script_runs(tmp_path: Path) -> None:
     save(tmp_path / "a.safetensors")
-    command = [sys.executable, "tools/convert_weights.py", tmp_path / "a.safetensors"]
+    command = [REPOSITORY / "tools" / "convert_weights.py", tmp_path / "a.safetensors"]
     command += ["--output", tmp_path / "b.pth", "--to", "spconv"]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    assert "SHA-256" in done.stdout
-    again = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert "SHA-256" in output_of(command)
+    again = run(command)
     assert again.returncode == 2
-    assert "exists; give another --output" in again.stderr
+    assert "exists; give another --output" in again.communicate()[0]
 
 
 def test_the_help_does_not_import_torch() -> None:

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import torch.multiprocessing
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from downstream.metrics.confusion import ConfusionMatrix, segmentation_scores
 from pointcontrast.errors import InputError
+from tests.helpers.gloo import in_ranks
 
 
 def random_case(seed: int, count: int = 5000) -> tuple[torch.Tensor, torch.Tensor]:
@@ -109,21 +110,16 @@ def test_two_parts_merge() -> None:
     assert torch.equal(first.compute(), whole.compute())
 
 
-def _rank(rank: int, store: str, result: str) -> None:
-    torch.distributed.init_process_group("gloo", store, rank=rank, world_size=2)
+def matrix_of_rank(rank: int) -> torch.Tensor:
     metric = ConfusionMatrix(7)
     for seed in range(3 if rank == 0 else 1):  # uneven
         metric.update(*random_case(10 * rank + seed, 100 + seed))
-    matrix = metric.compute()
-    if rank == 0:
-        torch.save(matrix, result)
-    torch.distributed.destroy_process_group()
+    return metric.compute()
 
 
-def test_ranks_with_uneven_parts_sum_up(tmp_path) -> None:
-    result = tmp_path / "matrix.pt"
-    torch.multiprocessing.spawn(_rank, (f"file://{tmp_path / 'store'}", str(result)), nprocs=2)
+def test_ranks_with_uneven_parts_sum_up(tmp_path: Path) -> None:
     expected = ConfusionMatrix(7)
     for seed, count in ((0, 100), (1, 101), (2, 102), (10, 100)):
         expected.update(*random_case(seed, count))
-    assert torch.equal(torch.load(result, weights_only=True), expected.compute())
+    for found in in_ranks(matrix_of_rank, 2, tmp_path):
+        assert torch.equal(found, expected.compute())

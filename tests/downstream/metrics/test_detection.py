@@ -5,9 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
-from torch.multiprocessing.spawn import spawn
 
 from downstream.boxes.geometry import iou
 from downstream.metrics.detection import (
@@ -18,6 +16,7 @@ from downstream.metrics.detection import (
 )
 from downstream.types import DetectedBoxes
 from pointcontrast.errors import InputError
+from tests.helpers.gloo import in_ranks
 from tests.oracles.average_precision import voc_average_precision
 
 Scene = tuple[DetectedBoxes, NDArray[np.float32]]
@@ -210,21 +209,14 @@ def test_bad_values_are_named() -> None:
         AveragePrecision(2, interpolation="12_point")  # pyright: ignore[reportArgumentType]
 
 
-def _rank(rank: int, store: str, result: str, num_scenes: int) -> None:
-    torch.distributed.init_process_group("gloo", store, rank=rank, world_size=2)
+def scores_of_rank(rank: int, num_scenes: int) -> np.ndarray:
     scenes = [random_scene(seed) for seed in range(num_scenes)]
-    found = detection_scores(counted(scenes[:1] if rank == 0 else scenes[1:]))
-    np.save(f"{result}{rank}.npy", found.average_precision)
-    torch.distributed.destroy_process_group()
+    return detection_scores(counted(scenes[:1] if rank == 0 else scenes[1:])).average_precision
 
 
 @pytest.mark.parametrize("num_scenes", [1, 8])
 def test_ranks_with_uneven_parts_make_the_figures_of_one(tmp_path: Path, num_scenes: int) -> None:
     """With one scene the second rank has none."""
-    result = tmp_path / "rank"
-    arguments = (f"file://{tmp_path / 'store'}", str(result), num_scenes)
-    spawn(_rank, arguments, nprocs=2)
     expected = detection_scores(counted([random_scene(seed) for seed in range(num_scenes)]))
-    for rank in range(2):
-        found = np.load(f"{result}{rank}.npy")
+    for found in in_ranks(scores_of_rank, 2, tmp_path, num_scenes):
         np.testing.assert_array_equal(found, expected.average_precision)
