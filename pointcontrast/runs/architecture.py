@@ -1,4 +1,4 @@
-"""What a checkpoint's weights are of, and whether a run that goes on from it has the same."""
+"""The architecture that a checkpoint's weights belong to, compared with that of a resumed run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ DECIDING = (
     "model.loss.init_args.learn_temperature",
     "model.optimizer.class_path",
 )
-"""Configuration keys that decide, alone or with those below them, what a checkpoint holds."""
+"""Configuration keys that decide, alone or with the keys below them, the contents of a
+checkpoint."""
 
 FREE = ("engine", "checkpoint_activations", "batch_norm_momentum")
 """Arguments of a backbone that may change from one start of a run to the next."""
@@ -30,10 +31,10 @@ _SHOWN = 3
 
 
 def describe_architecture(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a resolved configuration that decide what a checkpoint holds, by key.
+    """Return the values of a configuration that decide the contents of a checkpoint, by key.
 
     Args:
-        config: nested mappings of JSON values.
+        config: Resolved configuration, nested mappings of JSON values.
     """
     plain = json.loads(json.dumps(config, default=str))
     return {
@@ -45,7 +46,7 @@ def describe_architecture(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nested configuration as one value for each dotted key."""
+    """Flatten a nested configuration to one value per dotted key."""
     found: dict[str, Any] = {}
     for name, value in config.items():
         if isinstance(value, Mapping) and value:
@@ -56,56 +57,54 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def check_same_architecture(
-    path: Path, theirs: Mapping[str, Any] | None, ours: Mapping[str, Any]
+    path: Path, saved: Mapping[str, Any] | None, current: Mapping[str, Any]
 ) -> None:
-    """Check that what was saved in ``path`` is of the network that this run has.
+    """Check that a file was saved by a run of the same architecture.
 
     Args:
-        path: the file, for the message.
-        theirs: what it says; None, as in older checkpoints, is not compared.
-        ours: of this run's configuration.
+        path: The file, for the message.
+        saved: Architecture in the file; None, as in older checkpoints, is not compared.
+        current: Architecture of this run's configuration.
 
     Raises:
-        InputError: they differ; the message names the keys and both values.
+        InputError: They differ; the message names the keys and both values.
     """
-    if theirs is None:
-        return
-    differences = _differences(theirs, ours, repr)
+    differences = "" if saved is None else _differences(saved, current, repr)
     if differences:
         raise InputError(
             f"{path} is of another network or optimiser: it has {differences}; give its values, "
-            "or start a run anew"
+            "or start a new run"
         )
 
 
 def check_same_weights(checkpoint: Path, model: torch.nn.Module) -> None:
-    """Check that a checkpoint's weights are those of ``model`` in name and shape.
+    """Check that a checkpoint's weights have the names and shapes of the model's.
 
     Raises:
-        InputError: they are not; the message names an entry and both shapes.
+        InputError: They differ; the message names entries and both shapes.
     """
-    theirs, ours = (
+    saved, current = (
         {name: tuple(value.shape) for name, value in weights.items()}
         for weights in (read_state_dict(checkpoint), model.state_dict())
     )
     differences = _differences(
-        theirs, ours, lambda shape: str(shape) if shape is not None else "not at all"
+        saved, current, lambda shape: str(shape) if shape is not None else "not at all"
     )
     if differences:
         raise InputError(
             f"{checkpoint} is of another network: it has {differences}; give the configuration "
-            "that it was made with, or start a run anew"
+            "that it was made with, or start a new run"
         )
 
 
 def _differences(
-    theirs: Mapping[str, Any], ours: Mapping[str, Any], said: Callable[[Any], str]
+    saved: Mapping[str, Any], current: Mapping[str, Any], described: Callable[[Any], str]
 ) -> str:
-    """The first few keys whose values differ, with both; empty where there is none."""
+    """Describe the first few keys whose values differ; empty where none does."""
     found = [
-        f"{key} {said(theirs.get(key))}, here {said(ours.get(key))}"
-        for key in dict.fromkeys([*theirs, *ours])
-        if theirs.get(key) != ours.get(key)
+        f"{key} {described(saved.get(key))}, here {described(current.get(key))}"
+        for key in dict.fromkeys([*saved, *current])
+        if saved.get(key) != current.get(key)
     ]
     more = len(found) - _SHOWN
     return "; ".join(found[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")

@@ -1,8 +1,8 @@
-"""The batch at which a run stopped being finite: saved whole, and its loss computed again.
+"""The batch at which a loss or gradient stopped being finite: saved, and its loss reproduced.
 
 ``bad_batch_step_000123.pt`` holds the batch, the weights before the step, and the key of the
-step's randomness; plain values and tensors, nothing that runs when it is read. The command that
-made it, with ``--reproduce FILE`` added, computes the same loss from it.
+step's randomness, as plain values and tensors: reading it runs no code. The command that wrote it,
+with ``--reproduce FILE`` added, computes the same loss from it.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class BadBatch:
-    """What is needed to see a loss again.
+    """The inputs of a loss, to compute it again.
 
     Attributes:
-        batch: as the step had it, on the CPU.
-        key: see :meth:`TrainedModule.loss_of`.
-        seed: of the run.
-        loss: as it was then.
-        state_dict: the module's weights before the step, on the CPU.
-        architecture: see :func:`pointcontrast.runs.architecture.describe_architecture`.
+        batch: Batch of the step, on the CPU.
+        key: Key of the step's randomness, see :meth:`TrainedModule.loss_of`.
+        seed: Seed of the run.
+        loss: Loss of the step.
+        state_dict: Weights of the module before the step, on the CPU.
+        architecture: See :func:`pointcontrast.runs.architecture.describe_architecture`.
     """
 
     batch: Any
@@ -44,22 +44,22 @@ class BadBatch:
 
 
 def bad_batch_path(folder: Path, step: int, rank: int, num_ranks: int) -> Path:
-    """Where the batch of a step goes."""
+    """Return the file for the batch of a step."""
     suffix = f"_rank{rank}" if num_ranks > 1 else ""
     return folder / f"bad_batch_step_{step:06d}{suffix}.pt"
 
 
 def write_bad_batch(path: Path, bad: BadBatch) -> None:
-    """Write a batch and all that belongs to it, atomically."""
+    """Write a bad batch, atomically."""
     with atomic_file(path) as partial:
         torch.save({"format_version": FORMAT_VERSION, **_plain(bad)}, partial)
 
 
 def read_bad_batch(path: Path, batch_class: type) -> BadBatch:
-    """Read what :func:`write_bad_batch` wrote.
+    """Read a file of :func:`write_bad_batch`.
 
     Raises:
-        InputError: the file is missing, damaged, or holds something else.
+        InputError: The file is missing, damaged, or holds something else.
     """
     if not path.is_file():
         raise InputError(f"{path} does not exist")
@@ -77,15 +77,15 @@ def read_bad_batch(path: Path, batch_class: type) -> BadBatch:
 
 
 def reproduce(bad: BadBatch, module: TrainedModule) -> str:
-    """Compute the loss of a saved batch and its gradients again.
+    """Compute the loss and the gradients of a saved batch again.
 
     Args:
-        bad: the batch and all that belongs to it.
-        module: as the run's configuration makes it, on any device; its weights and seed are
+        bad: The saved batch.
+        module: Module of the run's configuration, on any device; its weights and seed are
             replaced.
 
     Returns:
-        Then and now, in words.
+        A text with the losses then and now.
     """
     module.load_state_dict(bad.state_dict)
     module.seed = bad.seed
@@ -101,7 +101,7 @@ def reproduce(bad: BadBatch, module: TrainedModule) -> str:
 
 
 def not_finite(values: Mapping[str, torch.Tensor | None]) -> list[str]:
-    """The names of those that hold a NaN or an infinity."""
+    """Return the names of the values that contain NaN or infinity."""
     return [
         name
         for name, value in values.items()

@@ -1,4 +1,4 @@
-"""Running statistics of batch norm, measured anew."""
+"""Running statistics of batch norm, measured anew for the current weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 AnyBatchNorm = _BatchNorm
-"""Also what Lightning makes of a layer with trainer.sync_batchnorm, and leaves of it after."""
+"""Base class that also covers the layers which Lightning makes with trainer.sync_batchnorm."""
 
 Pass = Callable[[], object]
 """Sends one augmented training batch through the network."""
@@ -18,15 +18,15 @@ Pass = Callable[[], object]
 
 @contextmanager
 def recalibrated_batch_norm(network: nn.Module, passes: Iterable[Pass]) -> Iterator[None]:
-    """Within the block the running statistics are the plain means over ``passes``.
+    """Replace the running statistics within a block by the plain means over ``passes``.
 
-    The moving averages of a short run still hold the first steps' statistics, and an untrained
-    network has none; networks are compared fairly with statistics of their own weights. On
-    leaving the block the statistics are as they were. Without a pass nothing changes.
+    The moving averages of a short run still contain the first steps' statistics, and an untrained
+    network has none; networks are compared fairly with statistics of their own weights. Leaving the
+    block restores the old statistics. Without a pass nothing changes.
 
     Args:
-        network: in evaluation mode within the block, in its old mode after it.
-        passes: of the network.
+        network: Network; in evaluation mode within the block, in its old mode after it.
+        passes: Passes of the network.
     """
     before = _buffers(network)
     was_training = network.training
@@ -41,16 +41,16 @@ def recalibrated_batch_norm(network: nn.Module, passes: Iterable[Pass]) -> Itera
 
 @torch.no_grad()
 def measure_batch_norm(network: nn.Module, passes: Iterable[Pass]) -> None:
-    """Replace the running statistics by the plain means over ``passes``, for good.
+    """Replace the running statistics by the plain means over ``passes``, permanently.
 
-    Without a pass nothing changes, and nothing does after an error.
+    Without a pass, or after an error, nothing changes.
 
     Args:
-        network: on any device and in any mode, which it keeps.
-        passes: of the network, or of the part of it whose layers are measured.
+        network: Network on any device and in any mode, which it keeps.
+        passes: Passes of the network, or of the part of it whose layers are measured.
 
     Raises:
-        ValueError: a layer sees less than two voxels in a pass: they have no variance.
+        ValueError: A layer sees fewer than two voxels in a pass: they have no variance.
     """
     before = _buffers(network)
     was_training = network.training
@@ -62,7 +62,7 @@ def measure_batch_norm(network: nn.Module, passes: Iterable[Pass]) -> None:
     layers = [m for m in network.modules() if isinstance(m, AnyBatchNorm) and m.training]
     momenta = [layer.momentum for layer in layers]
     try:
-        with torch.random.fork_rng(devices):  # what loaders and dropout draw is not training's
+        with torch.random.fork_rng(devices):  # loaders and dropout draw nothing from training's
             for run in passes:
                 if not started:
                     for layer in layers:

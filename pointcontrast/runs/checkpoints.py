@@ -1,8 +1,8 @@
-"""The checkpoints of a run: written so that they last, told whole from damaged, found again.
+"""The checkpoints of a run: written durably, checked for damage, found again.
 
 A run's folder holds the newest, ``last.ckpt``, and the one before, ``previous.ckpt``. Both are
-Lightning's checkpoints with an entry of ours (:data:`FACTS`): the version of the format and the
-architecture that the weights are of.
+Lightning's checkpoints with one more entry (:data:`FACTS`): the version of the format and the
+architecture that the weights belong to.
 """
 
 from __future__ import annotations
@@ -24,21 +24,22 @@ CHECKPOINT = "last.ckpt"
 PREVIOUS = "previous.ckpt"
 FACTS = "pointcontrast"
 FORMAT_VERSION = 1
-"""Raised when a reader of today would misread what is written; readers take all up to theirs."""
+"""Increased when today's reader would misread a new file; a reader takes all versions up to its
+own."""
 
 
 class DamagedCheckpoint(InputError):
-    """A file that was a checkpoint, or should have been: missing, empty, cut short or altered."""
+    """A checkpoint that is missing, empty, cut short or altered."""
 
 
 @dataclass(frozen=True)
 class CheckpointFacts:
-    """What a checkpoint says of itself.
+    """The description that a checkpoint holds of itself.
 
     Attributes:
-        step: optimiser steps done.
-        architecture: what its weights are of, by configuration key (``architecture.py``); None
-            in a file of a version that did not say.
+        step: Optimiser steps done.
+        architecture: Architecture of its weights by configuration key (``architecture.py``); None
+            in files of an older version.
     """
 
     step: int
@@ -46,14 +47,14 @@ class CheckpointFacts:
 
 
 def facts_entry(architecture: dict[str, Any]) -> dict[str, Any]:
-    """What goes under :data:`FACTS` in a checkpoint."""
+    """Return the entry :data:`FACTS` of a checkpoint."""
     return {"format_version": FORMAT_VERSION, "architecture": architecture}
 
 
 def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
-    """Write ``checkpoint`` to ``path``, down to the disk; an error leaves no file.
+    """Write a checkpoint and flush it to the disk; an error leaves no file.
 
-    The bytes are made first: torch's own writer hides the reason where a disk is full.
+    The bytes are made first: PyTorch's own writer hides the reason where a disk is full.
     """
     content = io.BytesIO()
     torch.save(checkpoint, content)
@@ -67,9 +68,9 @@ def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
 
 
 def keep_as_last(path: Path) -> None:
-    """Make a written file the folder's ``last.ckpt``, and what was that ``previous.ckpt``.
+    """Rename a written file to ``last.ckpt``, and the old ``last.ckpt`` to ``previous.ckpt``.
 
-    At every moment, a crash of the machine included, one of the two is there and whole.
+    At every moment, including a crash of the machine, one of the two exists and is whole.
     """
     folder = path.parent
     last = folder / CHECKPOINT
@@ -80,11 +81,11 @@ def keep_as_last(path: Path) -> None:
 
 
 def read_facts(path: Path) -> CheckpointFacts:
-    """Read what a checkpoint says of itself, and check every byte against its checksums.
+    """Read a checkpoint's description, and check every byte against its checksums.
 
     Raises:
-        DamagedCheckpoint: it is not there or not whole; the message says in what way.
-        InputError: it is whole, but not a run's, or of a newer version of this program.
+        DamagedCheckpoint: It is missing or damaged; the message says in what way.
+        InputError: It is whole, but not a run's, or of a newer version of this program.
     """
     if not path.is_file():
         raise DamagedCheckpoint(f"{path} does not exist")
@@ -105,26 +106,26 @@ def read_facts(path: Path) -> CheckpointFacts:
     if version > FORMAT_VERSION:
         raise InputError(
             f"{path} has format version {version}, this program reads up to {FORMAT_VERSION}: "
-            "update it, or start a run anew"
+            "update it, or start a new run"
         )
     return CheckpointFacts(int(checkpoint["global_step"]), facts.get("architecture"))
 
 
 def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
-    """The weights in a checkpoint, mapped from the disk as they are used."""
+    """Return the weights in a checkpoint, memory-mapped."""
     return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["state_dict"]
 
 
 def has_checkpoint(folder: Path) -> bool:
-    """Whether a run left a checkpoint there, whole or not."""
+    """Return whether a folder has a checkpoint of a run, whole or damaged."""
     return any((folder / name).is_file() for name in (CHECKPOINT, PREVIOUS))
 
 
 def newest_good(folder: Path) -> Path:
-    """The newest whole checkpoint of a run's folder; says on stderr which ones it passed over.
+    """Find the newest whole checkpoint of a run's folder; name a damaged one on stderr.
 
     Raises:
-        InputError: none is whole, or the newest is of a newer version of this program.
+        InputError: None is whole, or the newest is of a newer version of this program.
     """
     problems = []
     for name in (CHECKPOINT, PREVIOUS):
@@ -135,12 +136,13 @@ def newest_good(folder: Path) -> Path:
             continue
         if problems:
             print(
-                f"{problems[0]}: passed over for {folder / name}, which holds step {facts.step}",
+                f"{problems[0]}: resuming from {folder / name} instead, which holds step "
+                f"{facts.step}",
                 file=sys.stderr,
             )
         return folder / name
     raise InputError(
-        f"no whole checkpoint is left in {folder}: {'; '.join(problems)}; start a run anew"
+        f"no whole checkpoint is left in {folder}: {'; '.join(problems)}; start a new run"
     )
 
 
@@ -148,28 +150,28 @@ def check_given(path: Path) -> None:
     """Check a checkpoint that the user named.
 
     Raises:
-        InputError: it cannot be read; the message names the good one beside it, if there is one.
+        InputError: It cannot be read; the message names a whole one in its folder, if there is one.
     """
     try:
         read_facts(path)
     except DamagedCheckpoint as error:
         for name in (CHECKPOINT, PREVIOUS):
-            beside = path.with_name(name)
+            other = path.with_name(name)
             try:
-                facts = read_facts(beside)
+                facts = read_facts(other)
             except InputError:
                 continue
             raise InputError(
-                f"--ckpt_path {error}; {beside} beside it is whole and holds step {facts.step}: "
-                f"give --ckpt_path {beside}"
+                f"--ckpt_path {error}; give --ckpt_path {other}, which is whole and holds step "
+                f"{facts.step}"
             ) from None
         raise InputError(
-            f"--ckpt_path {error}; there is no whole one beside it, start a run anew"
+            f"--ckpt_path {error}; its folder has no whole one, start a new run"
         ) from None
 
 
 def set_aside_damaged(folder: Path) -> None:
-    """Rename a ``last.ckpt`` that is not whole: it must not take the place of the one before."""
+    """Rename a damaged ``last.ckpt``, which must not become ``previous.ckpt``."""
     last = folder / CHECKPOINT
     try:
         read_facts(last)

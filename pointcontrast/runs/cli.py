@@ -1,4 +1,4 @@
-"""What the command lines of pretraining and finetuning share: folder, loggers, resuming."""
+"""The base of the command lines of pretraining and finetuning: folder, loggers, resuming."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ from pointcontrast.runs.slurm import requeue, requeue_signal, slurm_environment
 from pointcontrast.runs.stop_signals import StopSignals
 
 INTERRUPTED = 128
-"""Exit status of a run that a signal ended, plus the signal's number."""
+"""Exit status of a run that a signal ended, less the signal's number."""
 
-GO_ON = "go on with the same command and --ckpt_path last"
+RESUME = "resume with the same command and --ckpt_path last"
 START_AGAIN = "nothing was trained yet: give the same command again"
 
 TRAINER_DEFAULTS: dict[str, Any] = {
@@ -60,14 +60,14 @@ TRAINER_DEFAULTS: dict[str, Any] = {
 
 
 class RunCLI(LightningCLI, ABC):
-    """Parse the configuration, build the parts, and run them in a folder of the run's own.
+    """Parse the configuration, build the parts, and run them in the run's folder.
 
     Keys are the constructors' arguments: ``data.*``, ``model.*``, ``trainer.*`` (Lightning's),
-    and those of :meth:`add_arguments_to_parser`. A subclass says in :meth:`train` what happens.
+    and those of :meth:`add_arguments_to_parser`. A subclass implements :meth:`train`.
     """
 
     default_name: str
-    """Of the experiment, where the configuration has none."""
+    """Name of the experiment where the configuration has none."""
 
     def __init__(
         self,
@@ -85,55 +85,57 @@ class RunCLI(LightningCLI, ABC):
             super().__init__(
                 model_class,
                 data_class,
-                save_config_callback=None,  # written by run(), beside what else describes the run
+                save_config_callback=None,  # run() writes it
                 seed_everything_default=0,
                 trainer_defaults={**TRAINER_DEFAULTS, **trainer_defaults},
                 args=with_current_paths(self.command),
                 run=False,
-                auto_configure_optimizers=False,  # model.optimizer, model.schedule are the one way
+                auto_configure_optimizers=False,  # model.optimizer and model.schedule do
                 parser_kwargs={"description": description},
             )
         except InputError as error:
             raise tell_of_failure(error) from error
         except SystemExit as stop:
-            if stop.code:  # the parser has said on this rank what is wrong
+            if stop.code:  # this rank's parser has printed the error
                 tell_of_failure(InputError("its arguments are wrong; its own output says how"))
             raise
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add what belongs to the run as a whole, and tie values that must agree."""
+        """Add the arguments of the run as a whole, and link values that must agree."""
         parser.add_argument(
             "--name",
             type=str,
             default=self.default_name,
-            help="of the experiment: runs/<name>/<time>",
+            help="name of the experiment: runs/<name>/<time>",
         )
-        parser.add_argument("--run_dir", type=str | None, default=None, help="write here instead")
+        parser.add_argument(
+            "--run_dir", type=str | None, default=None, help="folder to write to instead"
+        )
         parser.add_argument(
             "--ckpt_path",
             type=str | None,
             default=None,
-            help="go on from this checkpoint; `last` is the newest whole one of this name, `auto` "
+            help="checkpoint to resume from; `last` is the newest whole one of this name, `auto` "
             "the same, or a new run where there is none",
         )
         parser.add_argument(
             "--checkpoint_every",
             type=int,
             default=250,
-            help="steps between writes of last.ckpt (the authors' pretraining: 250); each "
-            "validation has one before it",
+            help="steps between checkpoints (the authors' pretraining: 250); another is written "
+            "before each validation",
         )
         parser.add_argument(
             "--reproduce",
             type=str | None,
             default=None,
-            help="train nothing: compute the loss of this bad_batch_step_*.pt of a run again",
+            help="bad_batch_step_*.pt of a run, to compute its loss again without training",
         )
         parser.link_arguments("seed_everything", "data.seed", compute_fn=_seed)
         parser.link_arguments("seed_everything", "model.seed", compute_fn=_seed)
 
     def before_instantiate_classes(self) -> None:
-        """Choose the run's folder and see what it goes on from; nothing is written yet."""
+        """Choose the run's folder and the checkpoint to resume from; nothing is written yet."""
         self.architecture = describe_architecture(self.config.as_dict())
         self.resume_step = 0
         if self.config.reproduce is not None:
@@ -148,7 +150,7 @@ class RunCLI(LightningCLI, ABC):
             check_same_architecture(self.resume_from, facts.architecture, self.architecture)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Add what every run has: loggers, the last checkpoint, a progress bar."""
+        """Add the parts of every run: loggers, the last checkpoint, a progress bar."""
         given: Any = self._get(self.config_init, "trainer")
         self.metrics = JsonLinesLogger(self.folder)
         self.signals = StopSignals()
@@ -180,7 +182,7 @@ class RunCLI(LightningCLI, ABC):
         """Describe the run in its folder, and train.
 
         Returns:
-            The exit status: 0, or 128 and the signal's number where one ended the run.
+            The exit status: 0, or 128 plus the number of the signal that ended the run.
         """
         if self.trainer.max_steps < 1:
             raise InputError("trainer.max_steps must be set: the stream of samples has no end")
@@ -195,7 +197,7 @@ class RunCLI(LightningCLI, ABC):
                 return self.stopped()
             except (RunFailed, OSError):
                 if self.trainer.is_global_zero and has_checkpoint(self.folder):
-                    print(f"{self.folder} keeps its checkpoint: {GO_ON}", file=sys.stderr)
+                    print(f"{self.folder} keeps its checkpoint: {RESUME}", file=sys.stderr)
                 raise
 
     def _run(self) -> int:
@@ -206,25 +208,25 @@ class RunCLI(LightningCLI, ABC):
             self.folder.mkdir(parents=True, exist_ok=True)
             self._describe()
         if self.resume_from is not None:
-            self.say(f"going on from {self.resume_from}")
+            self.say(f"resuming from {self.resume_from}")
         return self.train()
 
     def say(self, text: str) -> None:
-        """Print, on one rank."""
+        """Print on rank 0."""
         if self.trainer.is_global_zero:
             print(text, flush=True)
 
     def _meet(self) -> None:
         """Check data and configuration, start the other processes, and agree with them."""
-        # kept: where rank 0 holds the store, it goes with the object, and others still read it
+        # kept as an attribute: rank 0 may hold the store, which others still read
         self.ranks, agreed = prepare_and_agree(
             self.trainer, self.datamodule.prepare_data, self._check, self._statement
         )
-        self.folder = Path(agreed["_folder"])  # named by the time, which ranks do not share
+        self.folder = Path(agreed["_folder"])  # named by the time, which differs between ranks
         self.last_checkpoint.folder = self.finite_guard.folder = self.folder
 
     def _statement(self) -> dict[str, Any]:
-        """What all ranks must run alike, and where rank 0 writes it."""
+        """Return the values that all ranks must share, and the folder of rank 0."""
         return {
             "version": __version__,
             **flat(yaml.safe_load(self.parser.dump(self.config, skip_check=True))),
@@ -234,7 +236,7 @@ class RunCLI(LightningCLI, ABC):
         }
 
     def _check(self) -> None:
-        """All that can be told before anything is computed."""
+        """Check everything that can be checked before the computation starts."""
         self.check_data()
         check_precision(self.model, str(self.trainer.precision))
         if self.resume_from is not None:
@@ -251,43 +253,43 @@ class RunCLI(LightningCLI, ABC):
         return 0
 
     def check_data(self) -> None:
-        """Look at the data before the run's folder is made; bad data leaves no folder behind."""
+        """Check the data before the run's folder is made; bad data leaves no folder behind."""
         samples_a_rank(
             self.datamodule.batch_size, self.datamodule.total_batch_size, self.trainer.world_size
         )
         synchronised = self.config.trainer.sync_batchnorm and self.trainer.world_size > 1
         if synchronised and self.trainer.strategy.root_device.type == "cpu":
             raise InputError(
-                "trainer.sync_batchnorm needs GPUs: PyTorch synchronises batch norm nowhere else; "
+                "trainer.sync_batchnorm needs GPUs: PyTorch synchronises batch norm only there; "
                 "leave it out, and each process's batch norm sees its own batch"
             )
         self.datamodule.setup("fit")
 
     @abstractmethod
     def train(self) -> int:
-        """What the run does; returns the exit status."""
+        """Run the experiment; return the exit status."""
 
     def fit(self) -> bool:
-        """Train, from the checkpoint where one was given; returns whether it got to its end."""
+        """Train, from a checkpoint if one was given; return whether training reached its end."""
         self.trainer.fit(self.model, self.datamodule, ckpt_path=self.resume_from)
-        if self.resume_step >= self.trainer.max_steps:  # nothing was left to train
+        if self.resume_step >= self.trainer.max_steps:  # there was nothing to train
             self.last_checkpoint.complete_last_step(self.trainer)
         return self.signals.received is None
 
     def stopped(self) -> int:
-        """Say how to go on after a signal, queue a pre-empted job again, return the status."""
+        """Say how to resume after a signal, queue a pre-empted job again, return the status."""
         number = self.signals.received
         assert number is not None
         self.say(
             f"stopped at step {self.trainer.global_step} of {self.trainer.max_steps} in "
-            f"{self.folder}; {GO_ON if (self.folder / RUN).exists() else START_AGAIN}"
+            f"{self.folder}; {RESUME if (self.folder / RUN).exists() else START_AGAIN}"
         )
         if self.trainer.is_global_zero and number == requeue_signal():
             self.say(f"queued job {requeue()} again")
         return INTERRUPTED + number
 
     def provenance(self) -> dict[str, Any]:
-        """What a file of weights says of where it comes from."""
+        """Return the provenance that is stored in files of weights."""
         return {
             "config": self.parser.dump(self.config, skip_check=True),
             "step": self.trainer.global_step,
@@ -310,7 +312,7 @@ class RunCLI(LightningCLI, ABC):
 
 
 def _seed(value: Any) -> int:
-    """``seed_everything`` may be a number or a switch."""
+    """Return the number of ``seed_everything``, which may be a switch: then 0."""
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 

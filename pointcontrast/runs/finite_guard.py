@@ -1,4 +1,4 @@
-"""A run ends where a number stops being finite, and leaves what is needed to see why."""
+"""The end of a run at a loss or gradient that is not finite; the batch is saved."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pointcontrast.runs.bad_batch import BadBatch, bad_batch_path, not_finite, w
 
 
 class FiniteGuard(Callback):
-    """Check each loss before its gradient, and each gradient before the weights move by it.
+    """Check each loss before its backward pass, and each gradient before the optimiser's step.
 
-    So the weights stay finite, and the batch at fault is the one at hand. All ranks end together:
-    else those without the bad number would wait for its gradient.
+    So the weights stay finite, and the batch at fault is the current one. All ranks end together:
+    the others would wait for the gradient of the rank that failed.
     """
 
     def __init__(self, folder: Path, architecture: dict[str, Any]) -> None:
-        """Save bad batches to ``folder``."""
+        """Save bad batches to ``folder``, with the run's architecture."""
         self.folder = folder
         self.architecture = architecture
         self._batch: Any = None
@@ -41,14 +41,23 @@ class FiniteGuard(Callback):
         """Check the loss."""
         self._loss = loss.detach() * trainer.accumulate_grad_batches  # Lightning divides it
         problem = None if torch.isfinite(loss) else f"the loss is {loss.item()}"
-        self._end_where_any_has(trainer, pl_module, problem)
+        if trainer.world_size > 1:
+            count = torch.tensor(int(problem is not None), device=trainer.strategy.root_device)
+            torch.distributed.all_reduce(count)
+            if problem is None and int(count):
+                raise RunFailed(
+                    f"a loss is not finite at step {trainer.global_step} on {int(count)} of "
+                    f"{trainer.world_size} ranks; their messages name the batches"
+                )
+        if problem is not None:
+            self._end(trainer, pl_module, problem)
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
         """Check the gradients, which all ranks share."""
         if getattr(trainer.precision_plugin, "scaler", None) is not None:
-            return  # of float16: it meets infinities by itself, and lowers its scale
+            return  # float16's scaler handles infinities, and lowers its scale
         gradients = {name: p.grad for name, p in pl_module.named_parameters()}
         bad = not_finite(gradients)
         if bad:
@@ -57,20 +66,6 @@ class FiniteGuard(Callback):
     def on_train_batch_end(self, *_: Any, **__: Any) -> None:
         """Forget the batch."""
         self._batch = None
-
-    def _end_where_any_has(
-        self, trainer: pl.Trainer, module: pl.LightningModule, problem: str | None
-    ) -> None:
-        if trainer.world_size > 1:
-            count = torch.tensor(int(problem is not None), device=trainer.strategy.root_device)
-            torch.distributed.all_reduce(count)
-            if problem is None and int(count):
-                raise RunFailed(
-                    f"a loss is not finite at step {trainer.global_step} on {int(count)} of "
-                    f"{trainer.world_size} ranks; their messages say on what"
-                )
-        if problem is not None:
-            self._end(trainer, module, problem)
 
     def _end(self, trainer: pl.Trainer, module: Any, problem: str) -> None:
         path = bad_batch_path(

@@ -1,11 +1,11 @@
-"""The folder that a run writes: what was asked for, on what, and how it went.
+"""The folder of a run: its configuration, its environment, its figures and its results.
 
-config.yaml            the resolved configuration; `--config` takes it again
+config.yaml            the resolved configuration, for `--config`
 run.json               versions, commit, machine, seed, command line
-metrics.jsonl          one JSON object a line: step and figures
+metrics.jsonl          one JSON object per line: step and figures
 tensorboard/           the same figures as curves
-last.ckpt              all that is needed to go on
-previous.ckpt          the one before, for the day that the last is damaged
+last.ckpt              the newest checkpoint, to resume from
+previous.ckpt          the one before, in case the last is damaged
 backbone.safetensors   the pretrained network, for finetuning
 curves.png, features.png   pictures
 """
@@ -46,22 +46,21 @@ RUN = "run.json"
 def choose_run_folder(
     name: str, run_dir: str | None, ckpt_path: str | None
 ) -> tuple[Path, Path | None]:
-    """Where a run writes, and the checkpoint it goes on from.
+    """Choose a run's folder and the checkpoint to resume from.
 
     Args:
-        name: of the experiment; new runs go to ``runs/<name>/<time>``.
-        run_dir: the folder, where the user names it.
+        name: Name of the experiment; new runs go to ``runs/<name>/<time>``.
+        run_dir: Folder that the user named, or None.
         ckpt_path: None for a new run; ``last`` for the newest whole checkpoint of this name (or
             of ``run_dir``); ``auto`` for the same where there is a run, else a new one; or a
-            checkpoint's path. A resumed run goes on in its own folder. One that ended before its
-            first checkpoint begins again, in its own folder.
+            checkpoint's path. A resumed run keeps its folder. A run that ended before its first
+            checkpoint starts again in its folder.
 
     Returns:
         The folder, and the checkpoint or None.
 
     Raises:
-        InputError: there is no such checkpoint or no whole one, or ``run_dir`` holds a run
-            already.
+        InputError: The checkpoint is missing or damaged, or ``run_dir`` holds a run already.
     """
     folder = None if run_dir is None else Path(run_dir)
     if ckpt_path in ("last", "auto"):
@@ -69,7 +68,7 @@ def choose_run_folder(
         if begun is not None:
             if has_checkpoint(begun):
                 return begun, newest_good(begun)
-            print(f"the run in {begun} ended before its first checkpoint; it begins again")
+            print(f"the run in {begun} ended before its first checkpoint; it starts again")
             return begun, None
         if ckpt_path == "last":
             raise InputError(
@@ -82,7 +81,7 @@ def choose_run_folder(
         return folder or checkpoint.parent, checkpoint
     elif folder is not None and (folder / METRICS).exists():
         raise InputError(
-            f"--run_dir {folder} holds a run already; add --ckpt_path last to go on with it, "
+            f"--run_dir {folder} holds a run already; add --ckpt_path last to resume it, "
             "or name another folder"
         )
     time = datetime.now().strftime("%Y%m%d-%H%M%S")
@@ -90,19 +89,19 @@ def choose_run_folder(
 
 
 def _newest_run(name: str, folder: Path | None) -> Path | None:
-    """The folder of the run that was written to last; one with a checkpoint before all others."""
+    """Find the folder of the run written last; runs with a checkpoint come first."""
     folders = (Path("runs") / name).glob("*") if folder is None else [folder]
     ages = {
         begun: (file != RUN, (begun / file).stat().st_mtime)
         for begun in folders
-        for file in (RUN, PREVIOUS, CHECKPOINT)  # the last of those that there are counts
+        for file in (RUN, PREVIOUS, CHECKPOINT)  # the last one that exists counts
         if (begun / file).is_file()
     }
     return max(ages, key=ages.__getitem__, default=None)
 
 
 def describe_run(seed: int | None, command: list[str]) -> dict[str, Any]:
-    """What one needs to know to reproduce a run, as JSON values."""
+    """Describe the environment of a run, to reproduce it, as JSON values."""
     packages = ["torch", "numpy", "pytorch-lightning", "open3d", "MinkowskiEngine"]
     return {
         "version": __version__,
@@ -119,7 +118,7 @@ def describe_run(seed: int | None, command: list[str]) -> dict[str, Any]:
 
 
 def git_state(folder: Path) -> dict[str, Any]:
-    """The commit that ``folder`` is at and whether files differ from it; None outside git."""
+    """Return the commit of a folder and whether files differ from it; None outside git."""
 
     def git(*arguments: str) -> str | None:
         try:
@@ -144,22 +143,14 @@ def _version(package: str) -> str | None:
 
 
 class JsonLinesLogger(Logger):
-    """Append figures to ``metrics.jsonl``: one object a line, ``step`` first."""
+    """Append figures to ``metrics.jsonl``: one object per line, ``step`` first."""
+
+    name, version = "jsonl", ""  # pyright: ignore[reportIncompatibleMethodOverride]
 
     def __init__(self, folder: Path) -> None:
         """Write to ``folder``."""
         super().__init__()
         self.path = folder / METRICS
-
-    @property
-    def name(self) -> str:
-        """Lightning asks for one."""
-        return "jsonl"
-
-    @property
-    def version(self) -> str:
-        """Lightning asks for one."""
-        return ""
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *_: Any, **__: Any) -> None:
@@ -176,10 +167,10 @@ class JsonLinesLogger(Logger):
 
     @rank_zero_only
     def forget_from(self, step: int) -> None:
-        """Drop what a run that goes on after ``step`` steps makes again.
+        """Drop the lines that a run resumed after ``step`` steps writes again.
 
-        That are the lines of step ``step`` (counted from 0) and later, and the scores after the
-        step before: a checkpoint is written before them. Those before training stay.
+        These are the lines of step ``step`` (counted from 0) and later, and the scores after the
+        step before, which come after the checkpoint. Scores before training stay.
         """
 
         def is_kept(place: int, line: dict[str, Any]) -> bool:
@@ -194,7 +185,7 @@ class JsonLinesLogger(Logger):
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The lines of a run's ``metrics.jsonl``; a last line that a kill cut short is left out."""
+    """Read a run's ``metrics.jsonl``, without a last line that a kill cut short."""
     path = folder / METRICS
     if not path.exists():
         return []

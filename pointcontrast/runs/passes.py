@@ -1,11 +1,11 @@
-"""A batch in several passes of the network, of which only the features are kept.
+"""A batch encoded in several passes of the network, which keep only the features.
 
-A contrastive loss needs the features of the whole batch at once, and its gradient the activations
-behind them: memory limits the batch. Here the features are computed first, a few pairs at a time
-and without a graph; the loss is taken once over all of them; and the backward pass sends the same
-pairs through the network again, one pass at a time, to turn the features' gradient into that of
-the weights (Gao et al., Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup,
-2021). The gradient is that of the large batch: only activations are computed twice.
+A contrastive loss needs the features of the whole batch at once, and its gradient needs their
+activations: memory limits the batch. Here the features are computed first, a few pairs at a time
+and without a graph. The loss is computed once over all of them. The backward pass then sends the
+same pairs through the network again, one pass at a time, to turn the features' gradient into that
+of the weights (Gao et al., Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup,
+2021). The gradient is that of the large batch; activations are computed twice.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from pointcontrast.types import ViewBatch
 
 
 def encode_in_passes(backbone: Backbone, view: ViewBatch, samples_a_pass: int) -> torch.Tensor:
-    """The features of a batch of views, encoded so many views at a time.
+    """Encode a batch of views, a few views per pass.
 
-    In training, batch norm sees one pass at a time, as the authors' GPUs each saw their own four
-    pairs, and counts each pass once. Only the features are kept for the backward pass; no kernel
-    map, no coordinate manager, no activation. (``torch.utils.checkpoint`` would keep what an
-    engine's functions hold in Python: MinkowskiEngine's coordinate managers.)
+    In training, batch norm sees one pass at a time, as each of the authors' GPUs saw its own four
+    pairs, and counts each pass once. Only the features are kept for the backward pass: no kernel
+    map, no coordinate manager, no activation. (``torch.utils.checkpoint`` would keep the objects
+    that an engine's functions hold in Python, such as MinkowskiEngine's coordinate managers.)
 
     Args:
-        backbone: the network.
-        view: all first or all second views of a batch.
-        samples_a_pass: at least 1; the last pass may have fewer.
+        backbone: Network.
+        view: All first or all second views of a batch.
+        samples_a_pass: Views per pass, at least 1; the last pass may have fewer.
 
     Returns:
         (N, out_channels), row for row; differentiable once in the backbone's weights.
@@ -50,9 +50,9 @@ def encode_in_passes(backbone: Backbone, view: ViewBatch, samples_a_pass: int) -
 
 
 class _Pass(torch.autograd.Function):
-    """One pass without a graph; the backward pass makes the graph, uses it and lets it go.
+    """One pass without a graph; the backward pass makes the graph, uses it and frees it.
 
-    The weights are arguments, so that their gradients come out of one node a pass and reach each
+    The weights are arguments, so that their gradients come from one node per pass and reach each
     parameter once, summed, as DDP expects.
     """
 
@@ -84,17 +84,17 @@ class _Pass(torch.autograd.Function):
 
 
 def _autocast(device_type: str) -> torch.autocast:
-    """The state of autocast as it is now, to enter again."""
+    """Return the current state of autocast, as a context to enter again."""
     return torch.autocast(
         device_type,
         dtype=torch.get_autocast_dtype(device_type),
         enabled=torch.is_autocast_enabled(device_type),
-        cache_enabled=False,  # what is cast outside of the second pass has no part in its graph
+        cache_enabled=False,  # casts made outside the second pass are not in its graph
     )
 
 
 class _Randomness:
-    """The state of the generators before a pass: dropout, say, must fall the same way twice."""
+    """The state of the generators before a pass: dropout must draw the same twice."""
 
     def __init__(self, device: torch.device) -> None:
         self.devices = [device] if device.type == "cuda" else []

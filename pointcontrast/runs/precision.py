@@ -1,4 +1,4 @@
-"""Which of Lightning's precisions an engine can train in."""
+"""The precisions of Lightning that an engine can train in."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ MIXED = ("bf16-mixed", "16-mixed")
 def check_precision(model: nn.Module, precision: str) -> None:
     """Check that a model's backbones can be trained in a precision.
 
-    In mixed precision weights, batch norm, losses and scores stay float32; what autocast rounds
-    are the products of the native engine's convolutions. MinkowskiEngine's know no autocast.
+    In mixed precision weights, batch norm, losses and scores stay float32; autocast rounds the
+    products of the native engine's convolutions. MinkowskiEngine's have no autocast.
 
     Args:
-        model: with its backbones.
-        precision: Lightning's word for it, as ``trainer.precision`` has it.
+        model: Model with one or more backbones.
+        precision: Value of ``trainer.precision``.
 
     Raises:
-        InputError: they cannot; the message names the engine and what it can.
+        InputError: They cannot; the message names the engine and its precisions.
     """
     if precision in FULL:
         return
     engines = {part.engine_name for part in model.modules() if isinstance(part, Backbone)}
     if "minkowski" in engines:
         raise InputError(
-            f"trainer.precision {precision}: MinkowskiEngine computes in float32 alone; set "
+            f"trainer.precision {precision}: MinkowskiEngine computes in float32 only; set "
             "model.backbone.engine to native, or trainer.precision to 32-true"
         )
     if precision not in MIXED:

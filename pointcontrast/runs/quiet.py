@@ -1,4 +1,4 @@
-"""What Lightning, torch and jsonargparse say on every run, and need not."""
+"""Messages of Lightning, PyTorch and jsonargparse that do not help the user of a run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import warnings
 
 
 def quiet() -> None:
-    """Silence what Lightning says on every run and what does not fit this program."""
+    """Silence the messages that Lightning prints on every run or that do not apply here."""
     for name in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in (

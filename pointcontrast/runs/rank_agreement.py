@@ -1,8 +1,8 @@
-"""Ranks that were started apart: do all of them run the same thing?
+"""Agreement of ranks that were started apart: all of them run the same thing, or none does.
 
 Processes under torchrun, SLURM or started by hand parse their own command line and read their own
-disk. Before they train, each tells the others what it is about to do, or why it cannot, through
-the key-value store by which a process group is made anyway (``torch.distributed.TCPStore``). So a
+disk. Before they train, each tells the others what it will run, or why it cannot, through the
+key-value store by which a process group is made anyway (``torch.distributed.TCPStore``). So a
 rank that differs or fails ends all of them with one message, where collectives would wait.
 """
 
@@ -12,6 +12,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,34 +27,29 @@ if TYPE_CHECKING:
     from torch._C._distributed_c10d import Store
 
 WAIT = timedelta(minutes=30)
-"""For ranks that are still starting, or whose data is being made: as long as Lightning's own."""
-LINGER = 10.0
-"""Seconds that rank 0, which may hold the store, waits for others to read what it wrote."""
+"""For ranks that are still starting, or whose data is being made; the same as Lightning's."""
+LINGER = timedelta(seconds=10)
+"""For others to read what rank 0 wrote, which may hold the store."""
 MAX_VALUE = 80
 """Characters of a value that a message quotes."""
 _FAILED = "failed"
 _WAITED = "waited for a rank that failed"
 
 Statement = Mapping[str, Any]
-"""What a rank runs: a JSON value by key."""
+"""What a rank runs: a JSON value by key. Ranks may differ in keys that start with ``_``."""
 
 
 class Ranks:
     """This process among all that train together, and the store that they share."""
 
-    def __init__(self, rank: int, world_size: int, node_rank: int, local_rank: int) -> None:
-        """Meet the others; MASTER_ADDR and MASTER_PORT say where.
+    def __init__(self, rank: int, world_size: int, node_rank: int = 0, local_rank: int = 0) -> None:
+        """Meet the others, two or more in all; MASTER_ADDR and MASTER_PORT say where.
 
         Raises:
-            InputError: they did not come in time.
+            InputError: They did not come in time.
         """
-        self.rank = rank
-        self.world_size = world_size
-        self.node_rank = node_rank
-        self.local_rank = local_rank
-        self._round = 0
-        if world_size == 1:
-            return
+        self.rank, self.world_size = rank, world_size
+        self.node_rank, self.local_rank = node_rank, local_rank
         try:
             store, _, _ = next(rendezvous("env://", rank=rank, world_size=world_size, timeout=WAIT))
         except (RuntimeError, ValueError) as error:
@@ -67,14 +63,12 @@ class Ranks:
         """Compare what all ranks run.
 
         Returns:
-            What rank 0 runs: also what ranks may differ in, keys that start with ``_``.
+            The statement of rank 0.
 
         Raises:
-            InputError: on every rank, where one differs or has failed; the message says which,
-                and in what.
+            InputError: On every rank, where one differs or has failed; the message names the rank
+                and the difference.
         """
-        if self.world_size == 1:
-            return statement
         first, verdict = self._exchange(statement)
         if verdict:
             raise InputError(verdict)
@@ -84,56 +78,47 @@ class Ranks:
         """Tell the others that this rank cannot run, in place of :meth:`agree`.
 
         Returns:
-            What all ranks are told.
+            The message that all ranks get.
         """
-        if self.world_size == 1:
-            return reason
+        self._store.set(_key("any_failed"), "yes")
         return self._exchange({_FAILED: reason})[1]
 
     def first_of_node_is_done(self) -> None:
-        """Say that what one process does for its node is done (the first one of it only)."""
-        if self.world_size > 1:
-            self._store.set(f"pointcontrast/node/{self.node_rank}", "done")
+        """Say that the first process of this node has done the node's work."""
+        self._store.set(_key(f"node {self.node_rank}"), "done")
 
     def wait_for_first_of_node(self) -> None:
-        """Wait until the first process of this node has done what it does for all of it.
+        """Wait until the first process of this node has done the node's work.
 
         Raises:
-            InputError: a rank has failed meanwhile; give it to :meth:`fail`.
+            InputError: A rank has failed meanwhile; pass it to :meth:`fail`.
         """
-        done = f"pointcontrast/node/{self.node_rank}"
-        while self.world_size > 1 and not self._store.check([done]):
-            if self._store.check([self._key("any_failed")]):
+        while not self._store.check([_key(f"node {self.node_rank}")]):
+            if self._store.check([_key("any_failed")]):
                 raise InputError(_WAITED)
             time.sleep(0.05)
 
     def _exchange(self, statement: Statement) -> tuple[Statement, str]:
-        """Rank 0 reads all statements and writes its own and the verdict, which all then read."""
-        store = self._store
-        if _FAILED in statement:
-            store.set(self._key("any_failed"), "yes")
-        store.set(self._key(str(self.rank)), json.dumps(statement, default=str))
+        """Write a statement; rank 0 reads all and writes its own and the verdict for all."""
+        store, ranks = self._store, range(self.world_size)
+        store.set(_key(f"statement {self.rank}"), json.dumps(statement, default=str))
         if self.rank == 0:
-            statements = [
-                json.loads(store.get(self._key(str(rank)))) for rank in range(self.world_size)
-            ]
-            store.set(self._key("verdict"), json.dumps([statements[0], difference(statements)]))
-        first, verdict = json.loads(store.get(self._key("verdict")))
-        store.add(self._key("read"), 1)
-        deadline = time.monotonic() + LINGER
-        while self.rank == 0 and time.monotonic() < deadline:
-            if store.add(self._key("read"), 0) == self.world_size:
-                break
-            time.sleep(0.02)
-        self._round += 1
+            statements = [json.loads(store.get(_key(f"statement {rank}"))) for rank in ranks]
+            store.set(_key("verdict"), json.dumps([statements[0], difference(statements)]))
+        first, verdict = json.loads(store.get(_key("verdict")))
+        store.set(_key(f"read {self.rank}"), "yes")
+        if self.rank == 0:
+            with suppress(RuntimeError):  # the time is up: a rank was killed
+                store.wait([_key(f"read {rank}") for rank in ranks], LINGER)
         return first, verdict
 
-    def _key(self, name: str) -> str:
-        return f"pointcontrast/agreement/{self._round}/{name}"
+
+def _key(name: str) -> str:
+    return f"pointcontrast/{name}"
 
 
 def difference(statements: list[Statement]) -> str:
-    """Which ranks cannot run or do not run what rank 0 does; empty where all agree."""
+    """Name the ranks that cannot run or run something else than rank 0; empty if none does."""
     reasons: dict[str, list[int]] = {}
     for rank, statement in enumerate(statements):
         if _FAILED in statement:
@@ -144,11 +129,11 @@ def difference(statements: list[Statement]) -> str:
     first = statements[0]
     for rank, statement in enumerate(statements):
         for key in sorted({*first, *statement}):
-            theirs, ours = statement.get(key), first.get(key)
-            if not key.startswith("_") and theirs != ours:
+            if not key.startswith("_") and statement.get(key) != first.get(key):
                 return (
-                    f"ranks do not run the same: {key} is {_quoted(theirs)} on rank {rank} and "
-                    f"{_quoted(ours)} on rank 0; start all with one command and the same data"
+                    f"ranks do not run the same: {key} is {_quoted(statement.get(key))} on rank "
+                    f"{rank} and {_quoted(first.get(key))} on rank 0; start all with one command "
+                    "and the same data"
                 )
     return ""
 
@@ -158,25 +143,32 @@ def prepare_and_agree(
     prepare: Callable[[], None],
     check: Callable[[], None],
     state: Callable[[], Statement],
-) -> tuple[Ranks, Statement]:
+) -> tuple[Ranks | None, Statement]:
     """Prepare and check this process's part of a run, start the others, and agree with them.
 
     Args:
-        trainer: of the run; it says which processes there are, and may start them itself.
-        prepare: what one process does for its node, before the others check.
-        check: raises where this process cannot run.
-        state: what this process is about to run, once it is checked; see :meth:`Ranks.agree`.
+        trainer: Trainer of the run; it knows the processes, and may start them itself.
+        prepare: Work that one process does for its node, before the others check.
+        check: Check that raises where this process cannot run.
+        state: Function that returns this process's statement, called after the check.
 
     Returns:
-        The ranks (keep them as long as the run: rank 0 may hold the store) and what rank 0 runs.
+        The ranks, None where there is one (keep them during the run: rank 0 may hold the store),
+        and the statement of rank 0.
 
     Raises:
-        InputError: on every rank, where one cannot run or runs something else.
+        InputError: On every rank, where one cannot run or runs something else.
     """
-    if not _started_by_others(trainer):
+    is_checked = not _started_by_others(trainer)
+    if is_checked:
         prepare()
         check()  # before processes are started in vain
     ranks = _processes_of(trainer)
+    if ranks is None:
+        if not is_checked:
+            prepare()
+            check()
+        return None, state()
     try:
         if ranks.local_rank == 0:
             prepare()
@@ -192,12 +184,12 @@ def prepare_and_agree(
     return ranks, ranks.agree(state())
 
 
-def _processes_of(trainer: pl.Trainer) -> Ranks:
-    """Start the trainer's processes, where it starts them itself, and meet them.
+def _processes_of(trainer: pl.Trainer) -> Ranks | None:
+    """Start the trainer's processes, where it starts them itself, and meet them; None for one.
 
     Raises:
-        InputError: they start from this process's memory (spawn, fork, notebook): a command line
-            runs ahead in each of its processes.
+        InputError: They start from this process's memory (spawn, fork, notebook): each process of
+            a command line must start anew.
     """
     started = _number("WORLD_SIZE") if "RANK" in os.environ else None
     if started is not None and started != trainer.world_size:
@@ -208,13 +200,13 @@ def _processes_of(trainer: pl.Trainer) -> Ranks:
             )
         )
     if trainer.world_size == 1:
-        return Ranks(0, 1, 0, 0)
+        return None
     launcher = trainer.strategy.launcher
     environment: Any = getattr(trainer.strategy, "cluster_environment", None)
     if environment is None or not isinstance(launcher, _SubprocessScriptLauncher | None):
         raise InputError("trainer.strategy must be one that starts each process anew, such as ddp")
     if launcher is not None:
-        launcher.launch(lambda: None)  # a second time, when training starts, it starts none
+        launcher.launch(lambda: None)  # when training starts, Lightning finds them started
     os.environ["MASTER_ADDR"] = environment.main_address
     os.environ["MASTER_PORT"] = str(environment.main_port)
     return Ranks(
@@ -223,16 +215,16 @@ def _processes_of(trainer: pl.Trainer) -> Ranks:
 
 
 def _started_by_others(trainer: pl.Trainer) -> bool:
-    """Whether the other processes are there already: under torchrun, SLURM, or started by hand."""
+    """Return whether others started the processes: torchrun, SLURM, or a user by hand."""
     environment = getattr(trainer.strategy, "cluster_environment", None)
     return environment is not None and environment.creates_processes_externally
 
 
 def tell_of_failure(error: InputError) -> InputError:
-    """The error of a rank that failed before it could meet the others, told to them.
+    """Tell the other ranks of an error before this rank has met them.
 
     Returns:
-        The error to end with: this one where this process is alone, or nobody can be told.
+        The error to end with: this one where this process is alone or cannot reach the others.
     """
     if SLURMEnvironment.detect():
         slurm = SLURMEnvironment()
@@ -245,7 +237,7 @@ def tell_of_failure(error: InputError) -> InputError:
         rank, world_size = _number("RANK"), _number("WORLD_SIZE")
     if rank is None or world_size in (None, 1) or "MASTER_PORT" not in os.environ:
         return error
-    return InputError(Ranks(rank, world_size, 0, 0).fail(str(error)))
+    return InputError(Ranks(rank, world_size).fail(str(error)))
 
 
 def _number(variable: str) -> int | None:

@@ -1,4 +1,4 @@
-"""What a run tells at its end: a table of scores, and curves."""
+"""The report at the end of a run: a table of scores, and curves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pointcontrast.runs.folder import METRICS, read_metrics
 
 
 def format_scores(before: dict[str, float], after: dict[str, float]) -> str:
-    """A table of the retrieval figures of held-out pairs before and after training."""
+    """Format the retrieval figures of held-out pairs before and after training as a table."""
     if not after:
         return "no held-out pairs were scored (data.holdout_fraction is 0, or none overlap)"
     lines = [f"{'held-out pairs':<24}{'before':>10}{'after':>10}{'ratio':>9}"]
@@ -28,8 +28,8 @@ def draw_curves(path: Path, runs: dict[str, list[dict[str, Any]]]) -> None:
     """Draw training loss and held-out match accuracy over steps as a PNG.
 
     Args:
-        path: the PNG.
-        runs: name of each run and the lines of its ``metrics.jsonl``.
+        path: File to write, PNG.
+        runs: Lines of ``metrics.jsonl`` by the name of the run.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -62,10 +62,10 @@ def draw_curves(path: Path, runs: dict[str, list[dict[str, Any]]]) -> None:
 
 
 def compare_runs(folders: list[Path], png: Path) -> list[Path]:
-    """Draw the curves of several runs into one PNG; returns its path.
+    """Draw the curves of several runs into one PNG, and return its path in a list.
 
     Raises:
-        InputError: a folder holds no run, or two have one name.
+        InputError: A folder holds no run, or two have one name.
     """
     runs = {folder.name: read_metrics(folder) for folder in folders}
     for folder in folders:

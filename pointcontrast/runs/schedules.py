@@ -10,15 +10,15 @@ from pointcontrast.errors import InputError
 
 
 class Schedule(ABC):
-    """What the learning rate is multiplied with, step by step."""
+    """A factor of the learning rate for each step."""
 
     @abstractmethod
     def factor(self, step: int, num_steps: int) -> float:
-        """The factor of step ``step`` (counted from 0) of a run of ``num_steps``."""
+        """Return the factor of step ``step`` (counted from 0) of a run of ``num_steps`` steps."""
 
 
 class StepwiseExponential(Schedule):
-    """The authors' schedule: times ``gamma`` after the first step and after every ``interval``.
+    """The authors' schedule: multiply by ``gamma`` after step 1 and after every ``interval``.
 
     PointContrast ``lib/ddp_trainer.py``: ``ExponentialLR.step()`` is called where the count of
     finished iterations is 1 or a multiple of ``lr_update_freq``. After 60,000 iterations with
@@ -26,19 +26,19 @@ class StepwiseExponential(Schedule):
     """
 
     def __init__(self, gamma: float = 0.99, interval: int = 250) -> None:
-        """Set the factor and the number of steps between two."""
+        """Set the factor, and the steps between two multiplications."""
         if interval < 2:
             raise InputError(f"interval {interval} must be 2 or more steps")
         self.gamma = gamma
         self.interval = interval
 
     def factor(self, step: int, num_steps: int) -> float:
-        """``gamma`` to the number of times it was applied; ``num_steps`` does not matter."""
+        """Return ``gamma`` to the power of its multiplications; ``num_steps`` is not used."""
         return self.gamma ** (step // self.interval + (step >= 1))
 
 
 class WarmupCosine(Schedule):
-    """A linear rise from 0, then half a cosine down to 0 at the run's end: for short runs."""
+    """A linear rise from 0, then half a cosine down to 0 at the end of the run: for short runs."""
 
     def __init__(self, num_warmup_steps: int = 0) -> None:
         """Reach the full learning rate after ``num_warmup_steps``."""
@@ -47,7 +47,7 @@ class WarmupCosine(Schedule):
         self.num_warmup_steps = num_warmup_steps
 
     def factor(self, step: int, num_steps: int) -> float:
-        """Rising below ``num_warmup_steps``, falling from there to ``num_steps``."""
+        """Return a factor that rises up to ``num_warmup_steps`` and falls to ``num_steps``."""
         if step < self.num_warmup_steps:
             return (step + 1) / self.num_warmup_steps
         progress = (step - self.num_warmup_steps) / max(1, num_steps - self.num_warmup_steps)
@@ -55,7 +55,7 @@ class WarmupCosine(Schedule):
 
 
 class PolynomialDecay(Schedule):
-    """Falling from 1 towards 0 at the run's end: the released finetuning's ``PolyLR``.
+    """A fall from 1 to nearly 0 at the end of the run: the released finetuning's ``PolyLR``.
 
     PointContrast ``downstream/semseg/lib/solvers.py``: (1 - step / (num_steps + 1)) ** power.
     """
@@ -67,15 +67,15 @@ class PolynomialDecay(Schedule):
         self.power = power
 
     def factor(self, step: int, num_steps: int) -> float:
-        """Falling from step 0 on; never below 0."""
+        """Return a factor that falls from step 0 on, never below 0."""
         return max(0.0, 1 - step / (num_steps + 1)) ** self.power
 
 
 class StepDecay(Schedule):
-    """Times ``gamma`` at each milestone: VoteNet's schedule.
+    """VoteNet's schedule: multiply by ``gamma`` at each milestone.
 
-    Steps are what a run counts; milestones are given in epochs of a run of ``num_epochs``, so that
-    a shorter run has them at the same shares of its length.
+    A run counts steps. Milestones are epochs of a run of ``num_epochs``, so that a shorter run has
+    them at the same fractions of its length.
     """
 
     def __init__(
@@ -84,10 +84,10 @@ class StepDecay(Schedule):
         gamma: float = 0.1,
         num_epochs: float = 180,
     ) -> None:
-        """Set them; defaults as PointContrast ``downstream/votenet_det_new/config``.
+        """Set the milestones; defaults as PointContrast ``downstream/votenet_det_new/config``.
 
         Raises:
-            InputError: a milestone is not within the run, or gamma is negative.
+            InputError: A milestone is not within the run, or gamma is negative.
         """
         if not all(0 < milestone < num_epochs for milestone in milestones) or gamma < 0:
             raise InputError(
@@ -99,13 +99,13 @@ class StepDecay(Schedule):
         self.num_epochs = num_epochs
 
     def factor(self, step: int, num_steps: int) -> float:
-        """``gamma`` to the number of milestones passed."""
+        """Return ``gamma`` to the power of the milestones passed."""
         epoch = step / num_steps * self.num_epochs
         return self.gamma ** sum(epoch >= milestone for milestone in self.milestones)
 
 
 class BatchNormMomentum:
-    """The weight of a batch in the running statistics, halved again and again, as in VoteNet.
+    """The weight of a batch in the running statistics, halved at intervals, as in VoteNet.
 
     PyTorch's momentum: ``initial * factor ** (epoch // interval)``, never below ``lowest``
     (facebookresearch/votenet ``train.py``); epochs as in :class:`StepDecay`.
@@ -119,10 +119,10 @@ class BatchNormMomentum:
         lowest: float = 0.001,
         num_epochs: float = 180,
     ) -> None:
-        """Set the momentum at the start and how it falls.
+        """Set the momentum at the start and its fall.
 
         Raises:
-            InputError: a value that leaves 0..1, or an interval or run without length.
+            InputError: A value leaves 0..1, or an interval or run has no length.
         """
         if not (0 < lowest <= initial <= 1 and 0 < factor <= 1 and interval > 0 < num_epochs):
             raise InputError(
@@ -136,6 +136,6 @@ class BatchNormMomentum:
         self.num_epochs = num_epochs
 
     def momentum(self, step: int, num_steps: int) -> float:
-        """At step ``step`` (counted from 0) of a run of ``num_steps``."""
+        """Return the momentum at step ``step`` (counted from 0) of a run of ``num_steps`` steps."""
         epoch = step / num_steps * self.num_epochs
         return max(self.initial * self.decay ** (epoch // self.interval), self.lowest)

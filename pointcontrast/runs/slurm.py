@@ -1,4 +1,4 @@
-"""Jobs that SLURM takes the machine from: announced by a signal, and queued again."""
+"""Pre-emption by SLURM: announced by a signal, after which the job is queued again."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from pointcontrast.errors import RunFailed
 
 
 def requeue_signal() -> int | None:
-    """The signal that ``#SBATCH --signal=SIGUSR1@90`` sends; None outside a SLURM job."""
+    """Return the signal of ``#SBATCH --signal=SIGUSR1@90``; None outside a SLURM job."""
     return signal.SIGUSR1 if "SLURM_JOB_ID" in os.environ else None
 
 
 def slurm_environment() -> SLURMEnvironment | None:
-    """What Lightning asks for ranks and addresses under ``srun``; None outside of it.
+    """Return Lightning's source of ranks and addresses under ``srun``; None outside of it.
 
-    Lightning's own requeueing is off: it saves from within the signal's handler, wherever the
-    step at hand is, each rank by itself.
+    Lightning's own requeueing is off: it saves within the signal's handler, in the middle of a
+    step and on each rank separately.
     """
     return SLURMEnvironment(auto_requeue=False) if SLURMEnvironment.detect() else None
 
 
 def requeue() -> str:
-    """Queue this job again; returns its number. One process of the job calls this.
+    """Queue this job again, from one process of the job, and return the job's number.
 
     Raises:
-        RunFailed: SLURM refused, or ``scontrol`` is not there.
+        RunFailed: SLURM refused, or ``scontrol`` does not exist.
     """
     job = os.environ["SLURM_JOB_ID"]
     if "SLURM_ARRAY_JOB_ID" in os.environ:

@@ -1,4 +1,4 @@
-"""Signals that end a run: heard at once, obeyed where nothing is lost."""
+"""Signals that end a run at the next point where nothing is lost."""
 
 from __future__ import annotations
 
@@ -15,33 +15,34 @@ from pointcontrast.runs.slurm import requeue_signal
 class StopSignals:
     """SIGINT, SIGTERM and, under SLURM, the signal that announces pre-emption.
 
-    While the network is trained a first signal lets the step at hand finish; what trains asks
-    :meth:`agreed` after every step. At any other time, and where a second one comes, it raises
-    ``KeyboardInterrupt``, so that what is at work can tidy up.
+    During training a first signal lets the current step finish; :meth:`agreed` is called after
+    every step. At any other time, and at a second signal, the handler raises ``KeyboardInterrupt``,
+    so that the running code can clean up.
 
     Attributes:
-        received: the first signal that came, or that another rank said had come to it.
+        is_gentle: Whether a first signal lets the current step finish, as in training.
+        received: First signal that this rank, or another one, received; None before.
     """
 
     def __init__(self) -> None:
-        """Hear nothing yet."""
+        """Install no handler yet."""
         self.received: int | None = None
-        self._is_gentle = False
+        self.is_gentle = False
         self._handlers: dict[int, Any] = {}
 
     def __enter__(self) -> StopSignals:
-        """Listen."""
+        """Install the handlers."""
         self.listen()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give the signals back to whom they were."""
+        """Restore the handlers from before."""
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         self._handlers = {}
 
     def listen(self) -> None:
-        """Listen, again where another took the signals: Lightning does at each of its stages."""
+        """Install the handlers, again at each stage of Lightning, which replaces them."""
         numbers: list[int] = [signal.SIGINT, signal.SIGTERM]
         preemption = requeue_signal()
         if preemption is not None:
@@ -50,14 +51,10 @@ class StopSignals:
             before = signal.signal(number, self._on_signal)
             self._handlers.setdefault(number, before)
 
-    def be_gentle(self, is_gentle: bool) -> None:
-        """Let a step finish from now on, or no longer."""
-        self._is_gentle = is_gentle
-
     def agreed(self, trainer: pl.Trainer) -> int | None:
-        """The signal that any rank has received; all ranks ask after the same step.
+        """Return the signal that any rank has received; all ranks call this after the same step.
 
-        One rank may be signalled before the others, or alone; they must stop at one step.
+        One rank may be signalled before the others, or alone; all must stop at the same step.
         """
         if trainer.world_size > 1:
             number = torch.tensor(self.received or 0, device=trainer.strategy.root_device)
@@ -69,7 +66,7 @@ class StopSignals:
         is_first = self.received is None
         if is_first:
             self.received = number
-        if is_first and self._is_gentle:
-            print("\nstopping after this step; once more to stop at once", flush=True)
+        if is_first and self.is_gentle:
+            print("\nstopping after this step; send the signal again to stop at once", flush=True)
             return
         raise KeyboardInterrupt

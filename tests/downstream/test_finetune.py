@@ -185,7 +185,7 @@ def test_a_signal_saves_and_ends_the_run(s3dis_scenes: Path, tmp_path: Path) -> 
         time.sleep(0.2)
     training.send_signal(signal.SIGTERM)
     out = finish(training, 128 + signal.SIGTERM)
-    assert "go on with the same command and --ckpt_path" in out
+    assert "resume with the same command and --ckpt_path" in out
     assert (tmp_path / "run" / "last.ckpt").exists()
 
 

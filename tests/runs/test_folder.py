@@ -57,7 +57,7 @@ def test_a_damaged_checkpoint_is_passed_over(capsys: pytest.CaptureFixture[str])
     assert choose_run_folder("any", "run", "last") == (Path("run"), previous)
     said = capsys.readouterr().err
     assert "run/last.ckpt is cut short or damaged" in said
-    assert "passed over for run/previous.ckpt, which holds step 10" in said
+    assert "resuming from run/previous.ckpt instead, which holds step 10" in said
     with pytest.raises(InputError, match=r"give --ckpt_path run/previous\.ckpt") as raised:
         choose_run_folder("any", "run", "run/last.ckpt")
     assert "step 10" in str(raised.value)
@@ -73,7 +73,7 @@ def test_a_run_without_a_checkpoint_begins_again(capsys: pytest.CaptureFixture[s
     Path("run/run.json").touch()
     for word in ("last", "auto"):
         assert choose_run_folder("any", "run", word) == (Path("run"), None)
-        assert "begins again" in capsys.readouterr().out
+        assert "starts again" in capsys.readouterr().out
     assert choose_run_folder("any", "new", "auto") == (Path("new"), None)
     assert choose_run_folder("any", None, "auto")[0].parent == Path("runs/any")
 

@@ -105,10 +105,10 @@ def test_damaged_files(attempt: Callable[..., str], size: int, said: str) -> Non
     os.truncate("run/last.ckpt", size)
     message = attempt(checkpoint="run/last.ckpt")
     assert f"run/last.ckpt {said}" in message
-    assert "run/previous.ckpt beside it is whole and holds step 2" in message
+    assert "run/previous.ckpt, which is whole and holds step 2" in message
     os.truncate("run/previous.ckpt", size)
     assert "no whole checkpoint is left in run" in attempt()
-    assert "there is no whole one beside it" in attempt(checkpoint="run/last.ckpt")
+    assert "its folder has no whole one" in attempt(checkpoint="run/last.ckpt")
     assert "does not exist" in attempt(checkpoint="run/gone.ckpt")
 
 

@@ -55,7 +55,7 @@ def test_a_signal_in_a_step_ends_the_run_after_it(config: Path, number: signal.S
     wait_for_lines(process, RUN, 2)
     signal_group(process, number)
     output = finish(process, 128 + number)
-    assert "go on with the same command and --ckpt_path last" in output
+    assert "resume with the same command and --ckpt_path last" in output
     assert "Traceback" not in output
     steps = read_facts(RUN / "last.ckpt").step
     assert 2 <= steps < 24
@@ -132,7 +132,7 @@ def test_the_first_signal_reaches_all_ranks_through_one(config: Path) -> None:
     wait_for_lines(ranks[0], RUN, 2)
     ranks[1].send_signal(signal.SIGTERM)
     first, _ = (finish(rank, 128 + signal.SIGTERM) for rank in ranks)
-    assert "go on with the same command" in first
+    assert "resume with the same command" in first
     assert read_facts(RUN / "last.ckpt").step == len(losses(RUN)) < 1000
 
 
@@ -155,7 +155,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(config: Path, small_disk: Path) -
     given = ("--config", config, "--run_dir", run)
     output = finish(start("pretrain", *given), 74)
     assert "No space left on device; free some space" in output
-    assert "keeps its checkpoint: go on with the same command and --ckpt_path last" in output
+    assert "keeps its checkpoint: resume with the same command and --ckpt_path last" in output
     assert "Traceback" not in output
     assert read_facts(run / "last.ckpt").step == 4
     assert read_facts(run / "previous.ckpt").step == 2
