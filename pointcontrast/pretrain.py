@@ -53,7 +53,7 @@ ROWS_FOR_RANK = 1000
 
 @dataclass(frozen=True)
 class _ScoredPair:
-    """What validation keeps of a pair until all ranks have scored theirs."""
+    """Scores and some features of a pair, kept until all ranks have scored their pairs."""
 
     index: int
     scores: RetrievalScores
@@ -88,29 +88,29 @@ class PointContrast(TrainedModule):
         pairs_a_pass: int | None = None,
         seed: int = 0,
     ) -> None:
-        """Put the parts together.
+        """Join the parts.
 
         Args:
-            backbone: the network to pretrain.
+            backbone: Network to pretrain.
             loss: PointInfoNCE, HardestContrastive, or another module with their call.
             optimizer: Function from groups of parameters to an optimiser; the default is that of
                 the authors' PointInfoNCE launch script, ``scripts/ddp_launch.sh``. A configuration
                 that names another class starts from that class's own defaults.
-            schedule: of the learning rate; None is the authors' (StepwiseExponential).
+            schedule: Schedule of the learning rate; None: the authors' (StepwiseExponential).
             num_candidates: Candidates among which validation seeks the true match, 2 or more.
             inlier_distance: Distance in the world within which a nearest feature counts as right,
                 metres; None: 0.1 m or two voxels, whichever is larger
                 (:func:`pointcontrast.retrieval.inlier_distance_at`).
-            calibration_batches: training batches on which batch norm's statistics are measured
-                before the network is scored or exported; 0 takes the moving averages, as the
-                released code does.
-            pairs_a_pass: encode a batch so many pairs at a time and keep their features only; the
-                backward pass encodes them again (``pointcontrast.runs.passes``). Memory is then
-                that of one pass, and the negatives are still those of the whole batch, while batch
-                norm sees one pass at a time. None encodes the batch at once.
+            calibration_batches: Training batches on which batch norm's statistics are measured
+                before the network is scored or exported; 0: the moving averages are used, as in
+                the released code.
+            pairs_a_pass: Pairs per pass of the network. Only the features of a pass are kept, and
+                the backward pass encodes its pairs again (``pointcontrast.runs.passes``). Memory is
+                then that of one pass, the negatives are still those of the whole batch, and batch
+                norm sees one pass at a time. None: the batch is encoded at once.
                 (trainer.accumulate_grad_batches saves memory too, but each part of the batch then
                 has its own negatives only.)
-            seed: of the loss's sampling; set from seed_everything.
+            seed: Seed of the loss's sampling; set from seed_everything.
 
         Raises:
             InputError: pairs_a_pass is less than 1, num_candidates less than 2, or neither the
@@ -137,32 +137,32 @@ class PointContrast(TrainedModule):
         self.pairs_a_pass = pairs_a_pass
         self.seed = seed
         self.on_scored: Callable[[dict[str, float]], None] | None = None
-        """Called with the figures of each validation, while batch norm is calibrated."""
+        """Function called with the figures of each validation, while batch norm is calibrated."""
         self.num_dropped_pairs = 0
         self.num_cropped_pairs = 0
         self._scored: list[_ScoredPair] = []
 
     def configure_optimizers(self) -> Any:
-        """The optimiser and its schedule, stepped after every optimiser step."""
+        """Make the optimiser and its schedule, stepped after every optimiser step."""
         groups: list[dict[str, Any]] = [{"params": list(self.backbone.parameters())}]
         learnt_by_loss = list(self.loss.parameters())
-        if learnt_by_loss:  # a temperature, say: weight decay would draw it to 1
+        if learnt_by_loss:  # such as a temperature, which weight decay would draw to 1
             groups.append({"params": learnt_by_loss, "weight_decay": 0.0})
         return self.with_schedule(self.optimizer(groups))
 
     def training_step(self, batch: PairBatch, batch_idx: int) -> torch.Tensor:
-        """The loss of one batch of pairs."""
+        """Compute the loss of one batch of pairs."""
         self._count(batch)
         if self._leaves_out(batch):
-            # Every step must have a loss, or the count of steps would run behind the stream of
-            # samples and a resumed run would differ from one that was not interrupted.
+            # Every step must have a loss, or the count of steps would fall behind the stream of
+            # samples, and a resumed run would differ from one that was not interrupted.
             return self._nothing(self)
         output = self.loss_of(batch, (self.global_step, batch_idx, self.global_rank))
         self.log_step(output, len(batch))
         return output.loss
 
     def loss_of(self, batch: PairBatch, key: tuple[int, ...]) -> LossOutput:
-        """The loss of a batch of pairs; ``key`` and the seed decide what is drawn."""
+        """Compute the loss of a batch of pairs; ``key`` and the seed decide all random draws."""
         return self.loss(
             self._encode(batch.view0),
             self._encode(batch.view1),
@@ -173,14 +173,14 @@ class PointContrast(TrainedModule):
         )
 
     def _leaves_out(self, batch: PairBatch) -> bool:
-        """Whether this step computes nothing: no pair is there for what ranks do together."""
+        """Return whether this step computes nothing: there is no pair, here or on another rank."""
         if any(isinstance(layer, nn.SyncBatchNorm) for layer in self.backbone.modules()):
             empty = torch.tensor(float(not len(batch)), device=self.device)
             return bool(sum_over_ranks(empty) > 0)  # or ranks with a pair would wait for this one
         return not len(batch) and not getattr(self.loss, "gather_negatives", False)
 
     def _encode(self, view: ViewBatch) -> torch.Tensor:
-        """(N, C) features; without a row, they still hang on every weight, as DDP asks."""
+        """Encode a view to (N, C); without a row, every weight still has a gradient, for DDP."""
         if not len(view.coordinates):
             channels = self.backbone.out_channels or self.backbone.num_features
             return self._nothing(self.backbone).expand(0, channels)
@@ -190,16 +190,16 @@ class PointContrast(TrainedModule):
 
     @staticmethod
     def _nothing(module: nn.Module) -> torch.Tensor:
-        """A 0 that gives every weight a gradient of 0."""
+        """Return a 0 that gives every weight a gradient of 0."""
         return torch.stack([p.sum() for p in module.parameters()]).sum() * 0.0
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Remember what a resumed run counts on from."""
+        """Save the counts of dropped and cropped pairs."""
         checkpoint["num_dropped_pairs"] = self.num_dropped_pairs
         checkpoint["num_cropped_pairs"] = self.num_cropped_pairs
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on from what was remembered; older checkpoints have no counts."""
+        """Restore the counts; older checkpoints have none."""
         self.num_dropped_pairs = checkpoint.get("num_dropped_pairs", 0)
         self.num_cropped_pairs = checkpoint.get("num_cropped_pairs", 0)
 
@@ -212,7 +212,7 @@ class PointContrast(TrainedModule):
             self.log("train/cropped_pairs", float(self.num_cropped_pairs), batch_size=1)
 
     def _generator(self, *key: int) -> torch.Generator:
-        """Randomness that depends on the seed and ``key`` alone, never on what ran before."""
+        """Return a generator that depends on the seed and ``key`` alone."""
         return torch.Generator().manual_seed(mixed_seed(self.seed, *key))
 
     def calibrated(self) -> AbstractContextManager[None]:

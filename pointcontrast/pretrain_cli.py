@@ -37,7 +37,7 @@ class PretrainCLI(RunCLI):
         )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add the picture, and tie the network's input to the data's features."""
+        """Add the switch for pictures, and link the network's input to the data's features."""
         super().add_arguments_to_parser(parser)
         parser.add_argument(
             "--picture", type=bool, default=True, help="draw curves and features at the end"
@@ -47,7 +47,7 @@ class PretrainCLI(RunCLI):
         )
 
     def check_data(self) -> None:
-        """Read the pair list, and refuse what cannot go together."""
+        """Read the pair list, and refuse settings that exclude each other."""
         if self.model.pairs_a_pass is not None and self.config.trainer.sync_batchnorm:
             raise InputError(
                 "model.pairs_a_pass and trainer.sync_batchnorm exclude each other: passes are one "
@@ -56,7 +56,7 @@ class PretrainCLI(RunCLI):
         super().check_data()
 
     def train(self) -> int:
-        """Score, train, score again, export; tell what came out."""
+        """Score, train, score again, export, and report."""
         self.model.on_scored = self._export
         parts = self.trainer.accumulate_grad_batches
         if parts > 1:
@@ -71,7 +71,7 @@ class PretrainCLI(RunCLI):
             return self.stopped()
         self._validate("after training")
         if self.trainer.is_global_zero:
-            if self._exported_step != self.trainer.global_step:  # nothing was held out to score
+            if self._exported_step != self.trainer.global_step:  # no pairs were held out to score
                 with self.model.calibrated():
                     self._export({})
             self._report()
@@ -82,7 +82,7 @@ class PretrainCLI(RunCLI):
         self.trainer.validate(self.model, self.datamodule, verbose=False)
 
     def _export(self, scores: dict[str, float]) -> None:
-        """Write the backbone as it was scored; never the untrained one."""
+        """Write the backbone as it was scored, unless it is untrained."""
         if self.trainer.global_step == 0 or not self.trainer.is_global_zero:
             return
         save_backbone(
@@ -94,7 +94,7 @@ class PretrainCLI(RunCLI):
         self._exported_step = self.trainer.global_step
 
     def _all_scores(self, scores: dict[str, float]) -> dict[str, dict[str, float]]:
-        """The figures of the exported weights, and those of before training."""
+        """Return the figures of the exported weights, and those before training."""
         before, _ = _scores(read_metrics(self.folder))
         return {"scores": scores, "scores_before": before}
 
@@ -130,7 +130,7 @@ class PretrainCLI(RunCLI):
 
 
 def _scores(metrics: list[dict[str, Any]]) -> tuple[dict[str, float], dict[str, float]]:
-    """The first and the last validation figures of a run."""
+    """Return the first and the last validation figures of a run."""
     prefix = "validation/"
     scored = [
         {key.removeprefix(prefix): line[key] for key in line if key.startswith(prefix)}

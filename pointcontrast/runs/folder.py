@@ -145,7 +145,7 @@ def _version(package: str) -> str | None:
 class JsonLinesLogger(Logger):
     """Append figures to ``metrics.jsonl``: one object per line, ``step`` first."""
 
-    name, version = "jsonl", ""  # pyright: ignore[reportIncompatibleMethodOverride]
+    name, version = "jsonl", ""  # pyright: ignore[reportIncompatibleMethodOverride, reportAssignmentType]
 
     def __init__(self, folder: Path) -> None:
         """Write to ``folder``."""

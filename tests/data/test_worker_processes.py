@@ -1,4 +1,4 @@
-"""Data workers are there at once, compute the same, and never outlive their run."""
+"""Data workers start at once, compute the same numbers, and end with their run."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def finish(process: Process, status: int, seconds: float = 120) -> str:
 
 
 def wait_for_lines(process: Process, folder: Path, count: int) -> None:
-    """Until the run has logged so many losses."""
+    """Wait until the run has logged ``count`` losses."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         if len(losses(folder)) >= count:
@@ -90,7 +90,7 @@ class Moment:
     """When a process is killed.
 
     Attributes:
-        steps: once it has logged so many more than the one before; 0 from its start.
+        steps: Losses to log after the ones before until the kill; 0: the start of the process.
         delay: seconds after that.
     """
 
@@ -120,7 +120,7 @@ def run_with_kills(
     *,
     fresh: bool = False,
 ) -> list[int]:
-    """Run, SIGKILL at each moment, go on with the same command and ``--ckpt_path last``.
+    """Run, SIGKILL at each moment, resume with the same command and ``--ckpt_path last``.
 
     Args:
         tool: ``pretrain`` or ``finetune``.

@@ -22,7 +22,7 @@ from tests.oracles.losses import Batch, random_batch
 
 SIZES = [((30, 20), (28, 24)), ((25,), (22,)), ((), ()), ((12, 9, 14), (10, 16, 11))]
 """Rows of each pair's two views, on each of four ranks; the third has no pair."""
-ALL = {  # so many that nothing is left to chance: one process draws another sample than four do
+ALL = {  # all rows take part: one process would draw another sample than four
     "infonce": lambda **k: PointInfoNCE(num_positives=10**6, temperature=0.1, **k),
     "symmetric": lambda **k: PointInfoNCE(num_positives=10**6, symmetric=True, **k),
     "learnt": lambda **k: PointInfoNCE(num_positives=10**6, learn_temperature=True, **k),

@@ -77,7 +77,7 @@ def test_other_files_and_newer_versions_are_refused(tmp_path: Path) -> None:
         read_facts(tmp_path / "other.pt")
     save(tmp_path / "last.ckpt", **{FACTS: {"format_version": 99}})
     save(tmp_path / "previous.ckpt")
-    # not damaged: to go on from the one before would throw work away
+    # not damaged: resuming from the one before would lose work
     with pytest.raises(InputError, match=r"last\.ckpt has format version 99.* reads up to 1"):
         newest_good(tmp_path)
 
@@ -167,11 +167,11 @@ def test_the_architecture_is_what_decides_what_is_in_a_checkpoint() -> None:
 
 def test_another_architecture_is_named() -> None:
     ours = describe_architecture(CONFIG)
-    theirs = {**ours, "model.backbone.init_args.variant": "34C", "data.features": ["ones"]}
+    saved = {**ours, "model.backbone.init_args.variant": "34C", "data.features": ["ones"]}
     check_same_architecture(Path("a"), dict(ours), ours)
     check_same_architecture(Path("a"), None, ours)
     with pytest.raises(InputError) as raised:
-        check_same_architecture(Path("a.ckpt"), theirs, ours)
+        check_same_architecture(Path("a.ckpt"), saved, ours)
     assert "a.ckpt" in str(raised.value)
     assert "model.backbone.init_args.variant '34C', here '14A'" in str(raised.value)
     assert "data.features ['ones'], here ['color']" in str(raised.value)

@@ -1,4 +1,4 @@
-"""Class paths of older configurations, and the defaults of optimisers and schedules named anew."""
+"""Class paths of older configurations, and the defaults of another optimiser or schedule."""
 
 from __future__ import annotations
 

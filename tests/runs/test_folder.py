@@ -29,7 +29,7 @@ def test_new_runs_get_folders_of_their_own() -> None:
 
 
 def write(path: str, step: int, age: float = 0) -> Path:
-    """A whole checkpoint, made so many seconds ago."""
+    """A whole checkpoint, of some seconds ago."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     torch.save({"global_step": step, "state_dict": {}}, path)
     os.utime(path, (1e9 - age, 1e9 - age))

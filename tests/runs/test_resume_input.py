@@ -1,4 +1,4 @@
-"""Checkpoints that a run cannot go on from: one message that names both values, before training."""
+"""Checkpoints that a run cannot resume from: one message with both values, before training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signals and full disks at any moment of a real run: it ends, says how to go on, and can."""
+"""Signals and full disks at any moment of a real run: it ends, says how to resume, and resumes."""
 
 from __future__ import annotations
 
