@@ -81,7 +81,7 @@ def test_four_processes_with_uneven_data(
     (first, _), (expected, _) = validation(folder), validation(tmp_path / "alone")
     assert first["step"] == expected["step"] == 0
     scored = {k for k in expected if k.startswith("validation/")}
-    assert len(scored) == 6
+    assert len(scored) == 7  # with the inlier distance
     assert {k: first[k] for k in scored} == {k: expected[k] for k in scored}
 
 

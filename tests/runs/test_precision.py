@@ -93,5 +93,5 @@ def test_what_cannot_be_is_named(config: Path, capsys: pytest.CaptureFixture[str
         check_precision(native, "bf16-true")
     arguments = ["--config", str(config), "--run_dir", "run", "--trainer.precision=bf16-mixed"]
     assert main([*arguments, "--model.backbone.engine=minkowski"]) == 2
-    assert "MinkowskiEngine computes in float32 alone" in capsys.readouterr().err
+    assert "MinkowskiEngine computes in float32 only" in capsys.readouterr().err
     assert not Path("run").exists()
