@@ -1,7 +1,7 @@
-"""Evaluation: a finetuned network on a split of its benchmark, voxel by voxel and point by point.
+"""Evaluation of a finetuned network on a split of its benchmark, at voxels and at points.
 
-The paper's figures are those of voxels; those of points are what other work reports. Both come
-from one pass (PointContrast ``downstream/semseg/lib/test.py`` counts voxels).
+The paper reports scores of voxels, other work scores of points. One pass measures both
+(PointContrast ``downstream/semseg/lib/test.py`` counts voxels).
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ OnPrediction = Callable[[LabelledCloud, CloudPrediction | DetectedBoxes], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """What was counted on one split.
+    """Scores of a network on one split.
 
     Attributes:
-        benchmark: name of its class.
-        part: the split, and the fold where there are folds.
-        num_clouds: that have labels.
-        task: reads the metrics.
-        class_names: of the outputs.
-        metrics: by the task's levels: ``voxel`` and ``point`` (the points as they were read),
-            ``cloud`` where only they have a class, or ``box``.
+        benchmark: Name of the benchmark's class.
+        part: Split, and fold if there are folds.
+        num_clouds: Number of clouds with ground truth.
+        task: Task that computes scores from the metrics.
+        class_names: Names of the classes.
+        metrics: Metrics by the task's levels: ``voxel`` and ``point`` (points as they were read),
+            ``cloud`` if whole clouds have a class, or ``box``.
     """
 
     benchmark: str
@@ -55,12 +55,12 @@ class Evaluation:
     metrics: dict[str, Metric]
 
     def table(self) -> str:
-        """The figures as text."""
+        """Format the scores as text."""
         title = f"{self.benchmark}, {self.part}: {self.num_clouds} clouds"
         return f"{title}\n{self.task.table(self.metrics, self.class_names)}"
 
     def to_json(self) -> dict[str, Any]:
-        """The figures as JSON values; what has none, such as an absent class, is null."""
+        """Convert the scores to JSON values; one without a value, of an absent class, is null."""
         found: dict[str, Any] = {
             "benchmark": self.benchmark,
             "part": self.part,
@@ -86,21 +86,24 @@ def evaluate_network(
     on_prediction: OnPrediction | None = None,
     progress: bool = True,
 ) -> Evaluation | None:
-    """Predict every cloud of a split, and count.
+    """Predict every cloud of a split, and score the predictions.
 
     Args:
-        finetuned: the network, with how it wants its input.
-        benchmark: the data.
-        split: which clouds.
-        device: to compute on.
-        max_voxels: a cloud with more is seen in overlapping blocks.
-        overlap: metres of context around each block.
-        num_votes: turns about the vertical; 1 is the paper's evaluation.
-        on_prediction: called with each cloud and its prediction, to write it, say.
-        progress: show a progress bar.
+        finetuned: Network with its input.
+        benchmark: Benchmark that provides the clouds and the metric.
+        split: Split to evaluate.
+        device: Device to compute on.
+        max_voxels: Voxels above which a cloud is computed in overlapping blocks.
+        overlap: Context around each block, metres.
+        num_votes: Rotations about the vertical; 1 is the paper's evaluation.
+        on_prediction: Called with each cloud and its prediction, for example to write it.
+        progress: Show a progress bar.
 
     Returns:
-        What was counted; None where no cloud has a label (a benchmark's hidden test split).
+        The scores; None if no cloud has ground truth (a benchmark's hidden test split).
+
+    Raises:
+        InputError: a cloud cannot be read or predicted, or a value is out of range.
     """
     task = benchmark.task
     predictor = make_predictor(
@@ -138,10 +141,10 @@ def evaluate_network(
 
 
 def joined(evaluations: Sequence[Evaluation]) -> Evaluation:
-    """All folds of a cross-validation as one: what each has counted, summed.
+    """Join the folds of a cross-validation: the sums of their metrics.
 
     Raises:
-        InputError: they are of different classes, or two are of the same fold.
+        InputError: the folds have different classes, or two are the same.
     """
     first = evaluations[0]
     for other in evaluations[1:]:
@@ -152,7 +155,7 @@ def joined(evaluations: Sequence[Evaluation]) -> Evaluation:
             )
     parts = [evaluation.part for evaluation in evaluations]
     if len(set(parts)) < len(parts):
-        raise InputError(f"the same part is there twice: {', '.join(sorted(parts))}")
+        raise InputError(f"a fold is given twice: {', '.join(sorted(parts))}; give each once")
     metrics = deepcopy(first.metrics)
     for other in evaluations[1:]:
         for level, metric in metrics.items():
@@ -168,7 +171,7 @@ def joined(evaluations: Sequence[Evaluation]) -> Evaluation:
 
 
 def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
-    """Write ``scores.json`` and, where classes can be confused, ``confusion.png``."""
+    """Write ``scores.json`` and, if the task has a confusion matrix, ``confusion.png``."""
     folder.mkdir(parents=True, exist_ok=True)
     matrix = evaluation.task.confusion(next(iter(evaluation.metrics.values())))
     if matrix is not None:
@@ -178,7 +181,7 @@ def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
 
 
 def main_figures(scores: dict[str, Any]) -> dict[str, float]:
-    """The figures of ``scores.json`` that stand for a run, such as ``voxel mean_iou``."""
+    """Extract the main scores of a ``scores.json`` by name, such as ``voxel mean_iou``."""
     return {
         f"{level} {name}": value
         for level in ("voxel", "point", "cloud", "box")
@@ -193,7 +196,7 @@ def _count(
     cloud: LabelledCloud,
     prediction: CloudPrediction | DetectedBoxes,
 ) -> None:
-    """Count what is predicted of a cloud against what is true of it, at every level."""
+    """Update every metric with the prediction and the ground truth of a cloud."""
     if isinstance(prediction, DetectedBoxes):
         assert cloud.boxes is not None
         metrics["box"].update(prediction, cloud.boxes)
@@ -211,5 +214,5 @@ def _count(
 
 
 def _or_none(value: float) -> float | None:
-    """JSON has no NaN."""
+    """Replace NaN, which JSON lacks, by None."""
     return None if math.isnan(value) else value

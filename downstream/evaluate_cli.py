@@ -1,24 +1,33 @@
-"""The command line of evaluation."""
+"""The command line of evaluation.
+
+PyTorch and what needs it are imported when networks are read, so that ``--help`` answers at once.
+"""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-import yaml
-
-from downstream.benchmarks.benchmark import SPLITS, Benchmark
-from downstream.evaluate import Evaluation, evaluate_network, joined, write_evaluation
-from downstream.network_file import BEST, read_network
-from downstream.predictions.writer import FORMATS, PredictionWriter
+from downstream.predictions import FORMATS
 from pointcontrast.command_help import CommandHelp
 from pointcontrast.errors import InputError, run_command
 
+if TYPE_CHECKING:
+    from downstream.benchmarks import Benchmark
+
+BEST = "best.safetensors"
+SPLITS = ("train", "validation", "test")
+
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate each run, and all of them as folds of one benchmark where there are several."""
+    """Evaluate each run; several are also scored together, as folds of one benchmark."""
+    import torch
+
+    from downstream.evaluate import Evaluation, evaluate_network, joined, write_evaluation
+    from downstream.network_file import read_network
+    from downstream.predictions.writer import PredictionWriter
+
     evaluations: list[Evaluation] = []
     device = "cuda" if torch.cuda.is_available() else "cpu"
     for path in arguments.runs:
@@ -53,7 +62,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _changes(arguments: argparse.Namespace, trained: dict[str, Any]) -> dict[str, Any]:
-    """What of the benchmark's arguments is other than in training."""
+    """Arguments of the benchmark that differ from training."""
+    import yaml
+
     changes: dict[str, Any] = {} if arguments.root is None else {"root": arguments.root}
     if not arguments.detection:
         return changes
@@ -75,7 +86,7 @@ def _changes(arguments: argparse.Namespace, trained: dict[str, Any]) -> dict[str
 
 
 def _output(arguments: argparse.Namespace, path: Path, benchmark: Benchmark) -> Path:
-    """Where the figures of one run go: never over those that training left."""
+    """Folder for the scores of one run; never that of the scores that training wrote."""
     base = arguments.output or (path if path.is_dir() else path.parent) / "evaluation"
     name = arguments.split or benchmark.final_split
     if path.is_file() and path.name != BEST:
@@ -90,43 +101,64 @@ def _output(arguments: argparse.Namespace, path: Path, benchmark: Benchmark) -> 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description="Score finetuned networks, and write what they predict.",
+        description="Score finetuned networks on their benchmark, and write their predictions.",
         formatter_class=CommandHelp,
     )
     parser.add_argument(
         "runs",
         type=Path,
         nargs="+",
-        help="folders of runs (their best network) or network files; several are folds of one "
-        "benchmark, such as the six areas of S3DIS, and are scored together too",
+        help="run folders (their best network) or network files; several are folds of one "
+        "benchmark, such as the six areas of S3DIS, and are also scored together",
     )
-    parser.add_argument("--root", help="folder of the data; None is that of training")
-    parser.add_argument("--split", choices=SPLITS, help="None is the benchmark's own")
+    parser.add_argument("--root", help="folder of the data (default: that of training)")
     parser.add_argument(
-        "--votes", type=int, default=1, help="turns about the vertical that are summed up"
+        "--split",
+        choices=SPLITS,
+        help="split to evaluate (default: the benchmark's own, usually test)",
+    )
+    parser.add_argument(
+        "--votes",
+        type=int,
+        default=1,
+        help="rotations about the vertical whose probabilities are averaged",
     )
     parser.add_argument(
         "--max-voxels",
         type=int,
         default=2_000_000,
-        help="a larger scene is evaluated in overlapping blocks",
+        help="voxels above which a scene is evaluated in overlapping blocks",
     )
-    parser.add_argument("--overlap", type=float, default=1.0, help="of the blocks, metres")
+    parser.add_argument(
+        "--overlap",
+        type=float,
+        default=1.0,
+        help="context around each block, metres",
+    )
     parser.add_argument(
         "--detection",
         nargs="+",
         default=[],
         metavar="NAME=VALUE",
-        help="how proposals become detections and are scored, where not as in training, such as "
-        "per_class=false suppression=none interpolation=11_point (downstream/tasks/detection.py)",
+        help="post-processing and scoring of boxes that differ from training, such as "
+        "per_class=false suppression=none interpolation=11_point "
+        "(DetectionSettings in downstream/tasks/detection.py)",
     )
     parser.add_argument(
         "--predictions",
         choices=FORMATS,
-        help="write them: clouds, pictures, or ids to submit; or look at them one by one",
+        help="also write the predictions: ply (point clouds), png (pictures) or scannet (files to "
+        "submit to its benchmark); window shows them one by one",
     )
-    parser.add_argument("--output", "-o", type=Path, help="None is <run>/evaluation")
-    parser.add_argument("--engine", choices=("auto", "native", "minkowski"), default="auto")
+    parser.add_argument(
+        "--output", "-o", type=Path, help="folder to write to (default: RUN/evaluation)"
+    )
+    parser.add_argument(
+        "--engine",
+        choices=("auto", "native", "minkowski"),
+        default="auto",
+        help="sparse engine",
+    )
     return parser
 
 

@@ -1,16 +1,15 @@
 """Finetuning: the LightningModule.
 
-From the command to the loss in two hops: ``tools/finetune.py`` calls
-:func:`downstream.finetune_cli.main`, and the step of :class:`Finetune` calls the task's loss.
+``tools/finetune.py`` calls :func:`downstream.finetune_cli.main`, which trains
+:class:`Finetune`; its training step calls the loss of the benchmark's task.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -20,15 +19,13 @@ from pytorch_lightning.cli import OptimizerCallable
 from downstream.benchmarks import Benchmark
 from downstream.data import FinetuneDataModule
 from downstream.heads import HeadCallable, LinearHead
-from downstream.initialization import InitializationReport, load_into_backbone
-from downstream.network import Mode, Network
+from downstream.initialization import InitializationReport
+from downstream.network import SCRATCH, Mode, build_network
 from downstream.predictor import overlap_in_voxels
-from downstream.tasks import Task
 from downstream.types import LabelledBatch
 from pointcontrast.backbones import Backbone
 from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.data.stream import mixed_seed
-from pointcontrast.errors import InputError
 from pointcontrast.losses import LossOutput
 from pointcontrast.losses.gathering import take_buffers_of_first_rank
 from pointcontrast.runs.batch_norm import (
@@ -40,53 +37,15 @@ from pointcontrast.runs.batch_norm import (
 from pointcontrast.runs.schedules import BatchNormMomentum, PolynomialDecay, Schedule
 from pointcontrast.runs.trained_module import TrainedModule
 from pointcontrast.weights.formats import KernelOrder
-from pointcontrast.weights.pretrained import local_weights
 
-SCRATCH = "scratch"
 NO_SCORE = -1.0
-"""Best main score before any: below all that there are."""
+"""Best main score before the first validation; lower than any score."""
 OVERLAP = 1.0
-"""Metres that blocks of a large cloud see around themselves in validation."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Ingredients:
-    """What a network is made of, kept until the benchmark's classes are known.
-
-    Not modules of the LightningModule itself: its checkpoints hold the network once.
-    """
-
-    network_input: NetworkInput
-    backbone: Backbone
-    head: HeadCallable
-    weights: str
-    mode: Mode
-    accept_differences: Sequence[str]
-    kernel_order: KernelOrder
-
-    def network(self, task: Task) -> tuple[Network, InitializationReport | None]:
-        """The network with its weights, and where they are from; None from scratch."""
-        report = None
-        if self.weights != SCRATCH:
-            report = load_into_backbone(
-                self.backbone,
-                local_weights(self.weights),
-                network_input=self.network_input,
-                accept_differences=self.accept_differences,
-                kernel_order=self.kernel_order,
-            )
-        head = self.head(self.backbone.level_channels, task.num_outputs)
-        if head.predicts != task.predicts:
-            raise InputError(
-                f"model.head {type(head).__name__} puts out {head.predicts}, the benchmark wants "
-                f"{task.predicts}: points take LinearHead or HierarchicalHead, clouds PoolingHead, "
-                "boxes VoteNet (downstream.heads)"
-            )
-        return Network(self.backbone, head, self.mode), report
+"""Metres of context around each block of a large cloud in validation."""
 
 
 class Finetune(TrainedModule):
-    """Train a head, and as much of a backbone as the mode says, on a benchmark's labels."""
+    """Train a head, and the part of a backbone that ``mode`` selects, on a benchmark's labels."""
 
     batch_class = LabelledBatch
     samples = "clouds"
@@ -110,42 +69,44 @@ class Finetune(TrainedModule):
         max_validation_voxels: int = 2_000_000,
         seed: int = 0,
     ) -> None:
-        """Put the parts together.
+        """Store the parts; the network is built by :meth:`configure_model`.
 
         Args:
-            benchmark: gives the loss and the figures; set from data.benchmark.
-            network_input: how clouds become input; set from the data module.
-            backbone: with fresh weights, without an output layer.
-            head: takes the backbone's levels to logits.
-            weights: ``scratch``; or a backbone file of ours, its run's folder, its address
-                (``https://...#sha256=...``), or a ``.pth`` of the released code, loaded strictly:
-                all of the backbone must be in it.
-            mode: what is trained: full, decoder or linear (the head alone).
-            accept_differences: in what the pretraining may differ from this run: voxel_size,
+            benchmark: Benchmark, which defines loss and metric; set from data.benchmark.
+            network_input: Input of the network; set from the data module.
+            backbone: Backbone with fresh weights, without an output layer.
+            head: Head, from the backbone's levels to logits or boxes.
+            weights: ``scratch``, or pretrained weights: a backbone file, its run's folder, its
+                address (``https://...#sha256=...``), or a ``.pth`` of the released code. Loading
+                is strict: the file must hold the whole backbone.
+            mode: Weights to train: full (all), decoder, or linear (the head only).
+            accept_differences: Differences between pretraining and this run to accept: voxel_size,
                 features. The released recipes differ in both.
-            kernel_order: of a ``.pth`` file's kernels, where it cannot be told from them: hybrid
-                (MinkowskiEngine 0.4, all released files) or hypercube (0.5).
-            optimizer: takes groups of parameters; the default is that of the released scripts
-                (PointContrast ``downstream/semseg/scripts``) at S3DIS's learning rate.
-            schedule: of the learning rate; None is the released PolyLR with power 0.9.
-            batch_norm_momentum: of all layers, backbone and head, as it falls over the run; None
-                leaves each layer its own.
-            calibration_batches: training batches on which batch norm's statistics are measured
-                before the network is scored or written; 0 takes the moving averages, as the
-                released code does. For short runs. Where the mode leaves layers alone they are
-                measured once, before training: features of other voxels or another input have
-                other statistics, and a network from scratch has none.
-            max_validation_voxels: a cloud with more is validated in blocks that overlap by a metre.
-            seed: set from seed_everything.
+            kernel_order: Order of the kernels in a ``.pth`` file, if it cannot be told from them:
+                hybrid (MinkowskiEngine 0.4, all released files) or hypercube (0.5).
+            optimizer: Optimizer, given groups of parameters. The default is that of the released
+                scripts (PointContrast ``downstream/semseg/scripts``) at S3DIS's learning rate.
+            schedule: Schedule of the learning rate; None for the released PolyLR, power 0.9.
+            batch_norm_momentum: Schedule of batch norm's momentum in backbone and head; None for
+                the momentum of each layer.
+            calibration_batches: Training batches on which the statistics of batch norm are
+                measured before the network is scored or written, for short runs. 0 for the moving
+                averages, as in the released code. If the mode freezes layers, they are measured
+                once, before training: other voxels or another input have other statistics, and a
+                network from scratch has none.
+            max_validation_voxels: Voxels above which a cloud is validated in overlapping blocks.
+            seed: Seed of dropout; set from seed_everything.
         """
         super().__init__()
         self.benchmark = benchmark
-        self._ingredients = _Ingredients(
-            network_input=network_input,
+        # The arguments are not modules of this one: checkpoints hold the network once
+        self._build_network = partial(
+            build_network,
             backbone=backbone,
             head=head,
-            weights=weights,
             mode=mode,
+            weights=weights,
+            network_input=network_input,
             accept_differences=accept_differences,
             kernel_order=kernel_order,
         )
@@ -158,19 +119,19 @@ class Finetune(TrainedModule):
         self.initialization: InitializationReport | None = None
         self.best_score = NO_SCORE
         self.on_scored: Callable[[dict[str, float], bool], None] | None = None
-        """Called with the figures of each validation and whether they are the best so far,
-        while batch norm is calibrated."""
+        """Called with the scores of each validation and whether they are the best so far, while
+        batch norm is calibrated."""
         self._num_dropped = 0
 
     @property
     def data(self) -> FinetuneDataModule:
-        """The data module of the trainer at work."""
+        """Data module of the trainer."""
         return self.trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
 
     def configure_model(self) -> None:
-        """Build head and metric for the benchmark's classes, and load the weights; once.
+        """Build network and metric for the benchmark's classes and load the weights, once.
 
-        Not before: a run may make its own data, and the data says which classes there are.
+        The constructor cannot: a run may make its own data, which defines the classes.
 
         Raises:
             InputError: the weights are of another network or input; the message says which.
@@ -178,16 +139,16 @@ class Finetune(TrainedModule):
         if hasattr(self, "network"):
             return
         self.task = self.benchmark.task
-        self.network, self.initialization = self._ingredients.network(self.task)
+        self.network, self.initialization = self._build_network(self.task)
         self.metric = self.task.new_metric()
 
     def configure_optimizers(self) -> Any:
-        """The optimiser of what is trained, and its schedule, stepped after every step."""
+        """Optimizer of the trained weights, with its schedule per step."""
         trained = [p for p in self.network.parameters() if p.requires_grad]
         return self.with_schedule(self.optimizer([{"params": trained}]))
 
     def on_train_batch_start(self, batch: LabelledBatch, batch_idx: int) -> None:
-        """Set the momentum of batch norm, where it has a schedule."""
+        """Set the momentum of batch norm if it has a schedule."""
         if self.batch_norm_momentum is None:
             return
         momentum = self.batch_norm_momentum.momentum(self.global_step, self.trainer.max_steps)
@@ -196,7 +157,7 @@ class Finetune(TrainedModule):
                 layer.momentum = momentum
 
     def training_step(self, batch: LabelledBatch, batch_idx: int) -> torch.Tensor:
-        """The loss of one batch."""
+        """Compute the loss of one batch."""
         output = self.loss_of(batch, (self.global_step, batch_idx, self.global_rank))
         self.log_step(output, len(batch))
         self._num_dropped += batch.num_dropped
@@ -205,23 +166,23 @@ class Finetune(TrainedModule):
         return output.loss
 
     def loss_of(self, batch: LabelledBatch, key: tuple[int, ...]) -> LossOutput:
-        """The loss of a batch of clouds; ``key`` and the seed decide what dropout leaves out."""
+        """Compute the loss of a batch; ``key`` and the seed determine dropout."""
         torch.manual_seed(mixed_seed(self.seed, *key))
         return self.task.loss(self.network(batch), batch)
 
     def on_validation_epoch_start(self) -> None:
-        """Forget the validation before."""
+        """Reset the metric, and share the buffers of the first rank."""
         self.metric.reset()
         take_buffers_of_first_rank(self.network)
 
     def calibrated(self) -> AbstractContextManager[None]:
-        """A context in which the network is scored and written."""
+        """Context in which the network is scored and written, with calibrated batch norm."""
         if not self.calibration_batches or self.network.mode != "full":
             return nullcontext()
         return recalibrated_batch_norm(self.network, self._passes(self.data, self.network))
 
     def measure_frozen(self, data: FinetuneDataModule) -> None:
-        """Measure the statistics of a network whose layers are not all trained, for good."""
+        """Measure batch norm's statistics once if the mode freezes layers."""
         if self.calibration_batches and self.network.mode != "full":
             backbone = self.network.backbone
 
@@ -238,7 +199,7 @@ class Finetune(TrainedModule):
             yield partial(run, batch.to(device))
 
     def validation_step(self, batch: LabelledBatch | None, batch_idx: int) -> None:
-        """Count the predictions of one cloud; of none where other ranks have one more."""
+        """Count the predictions of one cloud; None if only other ranks have one left."""
         if batch is None:
             return
         if self.task.predicts == "points":
@@ -249,10 +210,10 @@ class Finetune(TrainedModule):
         self.task.update(self.metric, outputs, batch)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the figures, and tell whether they are the best.
+        """Log the scores, and report whether they are the best.
 
-        A main score of NaN is never better than a number, but better than nothing: a run whose
-        validation cannot be scored keeps its last network as the best one.
+        A main score of NaN is never better than a number. A run whose validation cannot be scored
+        at all keeps its last network as the best one.
         """
         scores = self.task.scores(self.metric)
         self.log_dict({f"validation/{name}": value for name, value in scores.items()})
@@ -271,11 +232,11 @@ class Finetune(TrainedModule):
             self.on_scored(scores, is_best)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Remember what a resumed run compares with."""
+        """Store the best score and the number of dropped clouds."""
         checkpoint["best_score"] = self.best_score
         checkpoint["num_dropped"] = self._num_dropped
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on from what was remembered."""
+        """Restore what :meth:`on_save_checkpoint` stored."""
         self.best_score = checkpoint["best_score"]
         self._num_dropped = checkpoint["num_dropped"]

@@ -1,4 +1,4 @@
-"""The command line of finetuning: before, during, after; and several seeds in one command."""
+"""The command line of finetuning: one run, or one per seed."""
 
 from __future__ import annotations
 
@@ -29,17 +29,18 @@ class FinetuneCLI(RunCLI):
     default_name = "finetune"
 
     def __init__(self, argv: list[str] | None = None) -> None:
-        """Parse ``argv`` (None: the process's) and build data, model and trainer."""
+        """Parse ``argv`` (None: those of the process) and build data, model and trainer."""
         super().__init__(
             Finetune,
             FinetuneDataModule,
             argv,
-            "Finetune a pretrained backbone on a benchmark; --seeds 0,1,2 for several runs.",
+            "Finetune a pretrained backbone on a benchmark. --seeds 0,1,2 makes one run per seed, "
+            "and a table of their mean and standard deviation.",
             {"val_check_interval": 500},  # as the released ScanNet script
         )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Tie what must agree: the benchmark, the network's input, and the absent output layer."""
+        """Link benchmark and network input; the backbone has no output layer."""
         super().add_arguments_to_parser(parser)
         backbone = "model.backbone.init_args"
         parser.link_arguments("data.features", f"{backbone}.in_channels", compute_fn=num_channels)
@@ -50,12 +51,12 @@ class FinetuneCLI(RunCLI):
             )
 
     def check_data(self) -> None:
-        """List the clouds, and build the network for their classes."""
+        """List the clouds, then build the network for their classes."""
         super().check_data()
         self.model.configure_model()
 
     def train(self) -> int:
-        """Train, keep the best and the last network, and score the best."""
+        """Train, write the best and the last network, and score the best."""
         self.model.on_scored = self._save
         if self.trainer.is_global_zero:
             self._say_initialization()
@@ -82,7 +83,7 @@ class FinetuneCLI(RunCLI):
         write_json(self.folder / INITIALIZATION, report.to_json())
 
     def _save(self, scores: dict[str, float], is_best: bool) -> None:
-        """Write the network as it was scored, and again where it is the best so far."""
+        """Write the network as it was scored, also as the best if it is."""
         if not self.trainer.is_global_zero or self.trainer.sanity_checking:
             return
         for name in (LAST, BEST) if is_best else (LAST,):
@@ -110,26 +111,26 @@ class FinetuneCLI(RunCLI):
 
 
 def run_command_line(argv: list[str] | None) -> int:
-    """One run, or one for each of ``--seeds`` and a table of their mean and spread."""
+    """Make one run, or one per seed and a table of their mean and standard deviation."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     seeds, rest = take_seeds(arguments)
     if seeds is not None and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise InputError(
-            "--seeds starts its runs itself; under torchrun or the like give one "
-            "--seed_everything a command"
+            "--seeds starts its runs itself and cannot run under torchrun; give one "
+            "--seed_everything per command"
         )
     return FinetuneCLI(rest).run() if seeds is None else run_seeds(seeds, rest)
 
 
 def _no_output(_: object) -> None:
-    """The head takes the place of the backbone's output layer."""
+    """The head replaces the backbone's output layer."""
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; see ``tools/finetune.py --help``.
 
     Args:
-        argv: Arguments of the command; None takes those of the process.
+        argv: Arguments; None for those of the process.
 
     Returns:
         The exit status.

@@ -1,36 +1,44 @@
-"""A backbone and a head, and which of their weights are trained."""
+"""Networks: a backbone with a head, and which of their weights are trained."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
 from torch import nn
 
-from downstream.heads import Head
+from downstream.heads import Head, HeadCallable
+from downstream.initialization import InitializationReport, load_into_backbone
+from downstream.tasks import Task
 from downstream.types import LabelledBatch
 from pointcontrast.backbones import Backbone
 from pointcontrast.data.blocks import overlapping_blocks
+from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.errors import InputError
+from pointcontrast.weights.kernel_order import KernelOrder
+from pointcontrast.weights.pretrained import local_weights
 
 Mode = Literal["full", "decoder", "linear"]
+SCRATCH = "scratch"
+"""In place of pretrained weights: fresh ones."""
 
 
 class Network(nn.Module):
-    """What finetuning trains and evaluation runs.
+    """Backbone and head: what finetuning trains and evaluation runs.
 
     Modes:
-        ``full`` trains every weight. ``decoder`` leaves the encoder as it is, ``linear`` all of
-        the backbone. Layers that are left alone stay in evaluation mode: their batch norm keeps
-        the statistics that they came with.
+        ``full`` trains every weight, ``decoder`` freezes the encoder, ``linear`` freezes the whole
+        backbone. In every mode, layers behind the levels that the head reads are frozen. Frozen
+        layers stay in evaluation mode: their batch norm keeps its statistics.
     """
 
     def __init__(self, backbone: Backbone, head: Head, mode: Mode = "full") -> None:
-        """Put the two together.
+        """Join a backbone and a head.
 
         Raises:
-            InputError: the backbone has an output layer of its own, or no known encoder; or an
-                unknown mode.
+            InputError: the backbone has an output layer or does not define its encoder, or the
+                mode is unknown.
         """
         super().__init__()
         if backbone.out_channels is not None:
@@ -47,19 +55,19 @@ class Network(nn.Module):
         self.train()
 
     def forward(self, batch: LabelledBatch) -> Any:
-        """What the head puts out: logits (M, K) or (B, K), or proposals of boxes."""
+        """Output of the head: logits (M, K) or (B, K), or proposals of boxes."""
         x = self.backbone.engine.sparse_tensor(batch.coordinates, batch.features)
         return self.head(self.backbone.forward_levels(x), batch)
 
     def forward_in_blocks(
         self, batch: LabelledBatch, max_voxels: int, overlap: int
     ) -> torch.Tensor:
-        """Logits (M, K) of one cloud's voxels, without gradients; in blocks where it is large.
+        """Compute the logits (M, K) of one cloud's voxels, in blocks if it is large.
 
         Args:
-            batch: of one sample, for a head with a row for each voxel.
-            max_voxels: a cloud with more is seen in overlapping blocks.
-            overlap: voxels that a block sees around the part that it decides on.
+            batch: Batch of one sample, for a head with a row per voxel.
+            max_voxels: Voxels above which a cloud is computed in overlapping blocks.
+            overlap: Width of the context around each block, voxels.
 
         Raises:
             InputError: see :func:`pointcontrast.data.blocks.overlapping_blocks`.
@@ -77,11 +85,60 @@ class Network(nn.Module):
         return torch.cat(logits)[torch.cat(decided).argsort()]
 
     def train(self, mode: bool = True) -> Network:
-        """Training mode for what is trained, evaluation mode for what is not."""
+        """Set trained layers to training mode; frozen ones stay in evaluation mode."""
         super().train(mode)
         for module in self._frozen:
             module.eval()
         return self
+
+
+def build_network(
+    task: Task,
+    *,
+    backbone: Backbone,
+    head: HeadCallable,
+    mode: Mode,
+    weights: str,
+    network_input: NetworkInput,
+    accept_differences: Sequence[str] = (),
+    kernel_order: KernelOrder = "auto",
+) -> tuple[Network, InitializationReport | None]:
+    """Build the network for a task, and load pretrained weights into its backbone.
+
+    Args:
+        task: Task, which determines the number of outputs.
+        backbone: Backbone with fresh weights.
+        head: Constructor of the head.
+        mode: Weights to train.
+        weights: ``scratch``, a path or an address.
+        network_input: Input of the network.
+        accept_differences: See :func:`downstream.initialization.load_into_backbone`.
+        kernel_order: See :func:`downstream.initialization.load_into_backbone`.
+
+    Returns:
+        The network, and the report of its initialization; None from scratch.
+
+    Raises:
+        InputError: the weights are of another network or input, or the head does not predict
+            what the task needs.
+    """
+    report = None
+    if weights != SCRATCH:
+        report = load_into_backbone(
+            backbone,
+            local_weights(weights),
+            network_input=network_input,
+            accept_differences=accept_differences,
+            kernel_order=kernel_order,
+        )
+    built = head(backbone.level_channels, task.num_outputs)
+    if built.predicts != task.predicts:
+        raise InputError(
+            f"model.head {type(built).__name__} predicts {built.predicts}, the benchmark needs "
+            f"{task.predicts}: use LinearHead or HierarchicalHead for points, PoolingHead for "
+            "clouds, VoteNet for boxes (downstream.heads)"
+        )
+    return Network(backbone, built, mode), report
 
 
 def _frozen_modules(backbone: Backbone, mode: str) -> list[nn.Module]:

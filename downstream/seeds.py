@@ -1,4 +1,4 @@
-"""Several seeds in one command: a process each, and a table of mean and spread."""
+"""Several seeds in one command: one process per seed, and a table of mean and deviation."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ TABLE = "seeds.txt"
 
 
 def take_seeds(argv: list[str]) -> tuple[list[int] | None, list[str]]:
-    """Take ``--seeds 0,1,2`` out of the arguments.
+    """Split ``--seeds 0,1,2`` from the other arguments.
 
     Returns:
-        The seeds, or None where there is no such argument, and the arguments without it.
+        The seeds, None without ``--seeds``; and the other arguments.
 
     Raises:
-        InputError: they are not different whole numbers, or ``--seed_everything`` is there too.
+        InputError: the seeds are not different integers, or ``--seed_everything`` is given too.
     """
     rest: list[str] = []
     words: str | None = None
@@ -40,26 +40,26 @@ def take_seeds(argv: list[str]) -> tuple[list[int] | None, list[str]]:
     try:
         seeds = [int(word) for word in words.split(",")]
     except ValueError:
-        raise InputError(f"--seeds {words!r} must be whole numbers, such as 0,1,2") from None
+        raise InputError(f"--seeds {words!r} must be integers, such as 0,1,2") from None
     if len(set(seeds)) < len(seeds):
         raise InputError(f"--seeds {words!r} names a seed twice")
     if any(argument.startswith(("--seed_everything", "--ckpt_path")) for argument in rest):
         raise InputError(
             "--seeds sets --seed_everything and --ckpt_path itself; leave them out. The same "
-            "command with --run_dir goes on with runs that were stopped"
+            "command with --run_dir resumes runs that were stopped"
         )
     return seeds, rest
 
 
 def run_seeds(seeds: list[int], argv: list[str]) -> int:
-    """Run the command once for each seed, and print what they make together.
+    """Run the command once per seed, and print the mean and deviation of the scores.
 
-    A run that is finished is not repeated and one that was stopped goes on, where ``--run_dir``
-    names the same folder again.
+    If ``--run_dir`` names the folder of an earlier command, finished runs are not repeated and
+    stopped runs are resumed.
 
     Args:
-        seeds: one run each, in ``<run_dir>/seed_<seed>``.
-        argv: the command's arguments without seeds.
+        seeds: Seeds; each run goes to ``<run_dir>/seed_<seed>``.
+        argv: Arguments of the command without seeds.
 
     Returns:
         0, or the exit status of the first run that failed.
@@ -75,7 +75,7 @@ def run_seeds(seeds: list[int], argv: list[str]) -> int:
         print(f"seed {seed}: {run}", flush=True)
         status = subprocess.run(command, check=False).returncode
         if status:
-            print(f"seed {seed} ended with status {status}; go on with --run_dir {folder}")
+            print(f"seed {seed} ended with status {status}; resume with --run_dir {folder}")
             return status
     table = mean_std_table([main_figures(read_json(folder / f"seed_{s}" / SCORES)) for s in seeds])
     with atomic_file(folder / TABLE) as partial:
@@ -85,7 +85,7 @@ def run_seeds(seeds: list[int], argv: list[str]) -> int:
 
 
 def _take_run_dir(argv: list[str]) -> tuple[Path, list[str]]:
-    """The folder of all seeds, and the arguments without it."""
+    """Folder of all seeds, and the arguments without it."""
     rest: list[str] = []
     folder: str | None = None
     name: str | None = None
@@ -109,7 +109,7 @@ def _take_run_dir(argv: list[str]) -> tuple[Path, list[str]]:
 
 
 def _name_in(config: Path) -> str | None:
-    """The experiment's name in a configuration; one that cannot be read is the runs' to judge."""
+    """Name of the experiment in a configuration; None if it cannot be read, which runs report."""
     try:
         value = yaml.safe_load(config.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from downstream.benchmarks import Benchmark, ScanNet
+from downstream.predictions import Format
 from downstream.predictions.box_picture import show_boxes, write_boxes_ply
 from downstream.predictions.files import (
     write_prediction_ply,
@@ -20,9 +20,6 @@ from pointcontrast.errors import InputError
 
 SHOWN_SCORE = 0.5
 """Of boxes that are drawn or written; average precision counts those of smaller scores too."""
-
-Format = Literal["ply", "png", "window", "scannet"]
-FORMATS: tuple[Format, ...] = ("ply", "png", "window", "scannet")
 
 
 class PredictionWriter:
