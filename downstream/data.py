@@ -1,22 +1,22 @@
-"""A benchmark as batches: the LightningDataModule of finetuning."""
+"""The clouds of a benchmark as samples and batches: dataset and data module of finetuning."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from torch.utils.data import DataLoader
+import numpy as np
+from torch.utils.data import DataLoader, Dataset
 
 from downstream.augmentation.recipes import Augmentation, SceneAugmentation
 from downstream.benchmarks import Benchmark, DetectionBenchmark
 from downstream.benchmarks.labelled_scenes import SceneBenchmark
-from downstream.collate import collate_samples
-from downstream.dataset import CloudDataset
-from downstream.label_lists.boxes import BoxList, read_box_list
-from downstream.label_lists.points import PointList, read_point_list
+from downstream.label_lists.boxes import BoxList, keep_boxes, read_box_list
+from downstream.label_lists.points import PointList, keep_annotated, read_point_list
 from downstream.label_lists.scenes import choose_scenes, read_scene_list
-from downstream.samples import SampleMaker
+from downstream.samples import SampleMaker, collate_samples
 from downstream.types import LabelledBatch, LabelledSample
 from pointcontrast.data.loading import make_loader, summary
 from pointcontrast.data.network_input import FeatureName, NetworkInput
@@ -26,8 +26,63 @@ from pointcontrast.data.streamed_data import StreamedDataModule
 from pointcontrast.errors import InputError
 
 
+class CloudDataset(Dataset[LabelledSample]):
+    """Samples by (epoch, index); a sample depends on these two and the seed only."""
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        names: list[str],
+        maker: SampleMaker,
+        *,
+        seed: int,
+        training: bool,
+        annotated: PointList | None = None,
+        boxed: BoxList | None = None,
+    ) -> None:
+        """Describe the data; files are opened when a sample is first read.
+
+        Args:
+            benchmark: Benchmark that reads the clouds.
+            names: Names of the clouds to serve.
+            maker: Converts clouds to samples.
+            seed: Seed of drawn points and augmentation.
+            training: Draw points and augment; else a cloud always gives the same sample.
+            annotated: Points with labels, by cloud; None for all.
+            boxed: Boxes with labels, by cloud; None for all.
+        """
+        self.benchmark = benchmark
+        self.names = names
+        self.maker = maker
+        self.seed = seed
+        self.training = training
+        self.annotated = annotated
+        self.boxed = boxed
+
+    def __len__(self) -> int:
+        """Number of clouds."""
+        return len(self.names)
+
+    def __getitem__(self, key: SampleKey) -> LabelledSample:
+        """Make the sample ``key = (epoch, index)``."""
+        epoch, index = key
+        name = self.names[index]
+        rng = np.random.default_rng([self.seed, epoch, index]) if self.training else None
+        cloud = self.benchmark.read(name, rng)
+        if self.annotated is not None:
+            if cloud.labels is None:
+                raise InputError(f"{name} has no labels; data.point_list is for labelled scenes")
+            kept = self.annotated.indices(name, num_points=len(cloud), labels=cloud.labels)
+            cloud = replace(cloud, labels=keep_annotated(cloud.labels, kept))
+        if self.boxed is not None:
+            if cloud.boxes is None:
+                raise InputError(f"{name} has no boxes; data.box_list is for scenes with boxes")
+            cloud = keep_boxes(cloud, self.boxed.rows(name, cloud.boxes))
+        return self.maker(cloud, rng)
+
+
 class FinetuneDataModule(StreamedDataModule[CloudDataset, LabelledBatch | None]):
-    """The clouds of a benchmark: augmented to train on, as they are to validate on."""
+    """The clouds of a benchmark, augmented for training and unchanged for validation."""
 
     def __init__(
         self,
@@ -51,22 +106,21 @@ class FinetuneDataModule(StreamedDataModule[CloudDataset, LabelledBatch | None])
         ``downstream/semseg/scripts/train_scannet.sh`` at commit 47e8682).
 
         Args:
-            benchmark: which clouds, with which classes (``downstream.benchmarks``).
-            source: what makes the benchmark's folder where it is not there; None where it must
-                be there.
-            batch_size: clouds a process and step.
-            num_workers: processes that load data; the numbers do not depend on it.
-            voxel_size: edge of a voxel, metres (shapes: of a unit sphere).
-            features: input features: ones (3 channels), color (3), normal (3), height (1).
-            augmentation: of training clouds; null for none.
-            scene_list: train on these clouds alone (``datasets/label_lists.py scenes``).
-            point_list: train on the labels of these points alone (``... points``).
-            box_list: train on these boxes alone (``... boxes``).
-            max_voxels: a batch leaves out clouds that would bring it above this; 0 for no limit.
-                The first cloud always stays.
-            total_batch_size: clouds a step of all processes together, in place of batch_size: the
-                number of processes must divide it.
-            seed: of order and augmentation; set from seed_everything.
+            benchmark: Benchmark (``downstream.benchmarks``).
+            source: Makes the benchmark's folder if it is missing; None if it must exist.
+            batch_size: Clouds per process and step.
+            num_workers: Processes that load data; results do not depend on it.
+            voxel_size: Edge of a voxel, metres (shapes: relative to the unit sphere).
+            features: Input features: ones (3 channels), color (3), normal (3), height (1).
+            augmentation: Augmentation of training clouds; null for none.
+            scene_list: Train on these clouds only (``datasets/label_lists.py scenes``).
+            point_list: Train on the labels of these points only (``... points``).
+            box_list: Train on these boxes only (``... boxes``).
+            max_voxels: Voxels per batch above which further clouds are dropped; 0 for no limit.
+                The first cloud is always kept.
+            total_batch_size: Clouds per step of all processes together, in place of batch_size. It
+                must be divisible by the number of processes.
+            seed: Seed of order and augmentation; set from seed_everything.
         """
         super().__init__(batch_size, total_batch_size, num_workers, seed)
         self.benchmark = benchmark
@@ -87,7 +141,7 @@ class FinetuneDataModule(StreamedDataModule[CloudDataset, LabelledBatch | None])
         self.max_voxels = max_voxels
 
     def prepare_data(self) -> None:
-        """Make the data where a source is given (one process of a node does this)."""
+        """Make the data if a source is given (one process per node does this)."""
         if self.source is not None:
             self.source.prepare(Path(self.benchmark.arguments["root"]))
             self.source = None  # Lightning asks before each of validation and training
@@ -96,7 +150,7 @@ class FinetuneDataModule(StreamedDataModule[CloudDataset, LabelledBatch | None])
         """Choose the clouds.
 
         Raises:
-            InputError: a split without a cloud, or a list that names what is not there.
+            InputError: a split has no cloud, or a list names clouds that do not exist.
         """
         everything = self.benchmark.names("train")
         names: Sequence[str] = everything
@@ -140,7 +194,7 @@ class FinetuneDataModule(StreamedDataModule[CloudDataset, LabelledBatch | None])
         )
 
     def contents(self) -> dict[str, str]:
-        """What ranks must have alike; there after ``setup``."""
+        """Contents that must agree between ranks; available after ``setup``."""
         root = self.benchmark.arguments.get("root")
         return {
             f"the list of training clouds in {root}": summary(self.train_dataset.names),
@@ -150,12 +204,12 @@ class FinetuneDataModule(StreamedDataModule[CloudDataset, LabelledBatch | None])
     def loader(
         self, dataset: CloudDataset, batches: Iterable[list[SampleKey]], num_workers: int
     ) -> DataLoader[LabelledBatch | None]:
-        """A loader of batches of clouds; validation's know no limit of voxels."""
+        """Make a loader of batches; validation has no limit of voxels."""
         max_voxels = self.max_voxels if dataset.training else 0
         collate = partial(_collate, max_voxels=max_voxels)
         return make_loader(dataset, batches, collate, num_workers)
 
 
 def _collate(samples: Sequence[LabelledSample], max_voxels: int) -> LabelledBatch | None:
-    """A batch; None where a rank has no cloud left to validate."""
+    """Make a batch; None if the rank has no cloud left to validate."""
     return collate_samples(samples, max_voxels) if samples else None

@@ -1,4 +1,4 @@
-"""From a cloud to the boxes of its objects."""
+"""Detection of the objects in a cloud."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ from dataclasses import dataclass
 
 import torch
 
-from downstream.collate import collate_samples
 from downstream.network import Network
-from downstream.samples import SampleMaker
+from downstream.samples import SampleMaker, collate_samples
 from downstream.tasks.detection import Detection
 from downstream.types import DetectedBoxes, LabelledCloud
 
 
 @dataclass(frozen=True, kw_only=True)
 class Detector:
-    """Runs a network that detects.
+    """Detects the objects in clouds.
 
     Attributes:
-        network: in evaluation mode, on the device to use.
-        task: turns proposals into detections.
-        maker: makes samples; without augmentation.
+        network: Network in evaluation mode, on the device to use.
+        task: Task that turns proposals into detections.
+        maker: Converts clouds to samples, without augmentation.
     """
 
     network: Network
@@ -29,11 +28,11 @@ class Detector:
 
     @torch.inference_mode()
     def __call__(self, cloud: LabelledCloud) -> DetectedBoxes:
-        """Detect the objects of one cloud, in its frame.
+        """Detect the objects in one cloud, in its frame.
 
         Raises:
-            InputError: the cloud voxelises to nothing, lacks what the features need, or the
-                network's outputs are not finite.
+            InputError: the cloud is empty or lacks what the features need, or an output of the
+                network is not finite.
         """
         device = next(self.network.parameters()).device
         batch = collate_samples([self.maker(cloud, None)]).to(device)

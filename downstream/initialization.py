@@ -1,4 +1,4 @@
-"""Pretrained weights into a backbone, strictly: all of it must come from the file."""
+"""Strict loading of pretrained weights: the file must hold every entry of the backbone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pointcontrast.weights.formats import KernelOrder
 from pointcontrast.weights.known_classes import import_path
 
 DIFFERENCES = ("voxel_size", "features")
-"""In what the pretraining may differ from the run at hand, where that is accepted."""
+"""Differences between pretraining and a run that the run may accept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +27,12 @@ class InitializationReport:
     """What was loaded and what was not.
 
     Attributes:
-        path: the file.
-        source: what it was found to be.
-        num_loaded: entries of the backbone's state dict, all of them.
-        dropped: entries of the file that belong to its output layer or head.
-        differences: what differs and was accepted, in words.
-        not_recorded: what the file does not say.
+        path: File.
+        source: Format and origin of the file.
+        num_loaded: Number of entries of the backbone's state dict, all of which were loaded.
+        dropped: Entries of the file that belong to its output layer or head.
+        differences: Accepted differences, in words.
+        not_recorded: Names of ``DIFFERENCES`` that the file does not record.
     """
 
     path: str
@@ -43,11 +43,11 @@ class InitializationReport:
     not_recorded: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """A plain dictionary."""
+        """Convert to a dictionary of JSON values."""
         return asdict(self)
 
     def __str__(self) -> str:
-        """A few lines for the log."""
+        """Format as a few lines for the log."""
         what = ", ".join(f"{key} {value}" for key, value in self.source.items() if value != "")
         lines = [f"weights: {self.path} ({what})", f"  loaded: {self.num_loaded} entries, all"]
         lines += [f"  not loaded: {', '.join(self.dropped)}"] if self.dropped else []
@@ -68,17 +68,17 @@ def load_into_backbone(
 ) -> InitializationReport:
     """Load pretrained weights.
 
-    The released code keeps what has the same name and shape and says nothing of the rest
-    (PointContrast ``downstream/semseg/lib/utils.py load_state_with_same_shape``), so that a file
-    that matches nothing "loads", and a head of as many classes goes along unseen. Here every entry
-    must be in the file, and the file's output layer is left out whatever its shape.
+    The released code loads the entries of equal name and shape and ignores the rest without a word
+    (PointContrast ``downstream/semseg/lib/utils.py load_state_with_same_shape``): a file that
+    matches nothing "loads", and the head of another task with as many classes is loaded unnoticed.
+    Here the file must hold every entry, and its output layer is not loaded, whatever its shape.
 
     Args:
-        backbone: gets the weights; unchanged after an error.
-        path: a backbone file, a run's folder, a finetuned network, or a ``.pth``.
-        network_input: what the run at hand feeds the network.
-        accept_differences: of ``DIFFERENCES``.
-        kernel_order: of a ``.pth`` file, see ``pointcontrast.weights.foreign``.
+        backbone: Backbone to load into; unchanged after an error.
+        path: Backbone file, run folder, network file, or ``.pth``.
+        network_input: Input of the network in this run.
+        accept_differences: Names of ``DIFFERENCES`` to accept.
+        kernel_order: Order of the kernels of a ``.pth`` file (``pointcontrast.weights.foreign``).
 
     Raises:
         InputError: the file cannot be read, or is of another network or input; the message names
@@ -109,7 +109,7 @@ def load_into_backbone(
 
 
 def _check_architecture(path: Path, backbone: Backbone, metadata: BackboneMetadata) -> None:
-    """Compare what the file says it was built with."""
+    """Compare class and arguments of the file's backbone with this one."""
     own = import_path(type(backbone))
     if metadata.backbone_class != own:
         raise InputError(
@@ -117,23 +117,23 @@ def _check_architecture(path: Path, backbone: Backbone, metadata: BackboneMetada
             "model.backbone to the class that was pretrained"
         )
     for name, value in backbone.arguments.items():
-        theirs = metadata.arguments.get(name, _default(type(backbone), name))
-        if name not in backbone.free_arguments and theirs != value:
+        pretrained = metadata.arguments.get(name, _default(type(backbone), name))
+        if name not in backbone.free_arguments and pretrained != value:
             fix = "data.features" if name == "in_channels" else f"model.backbone.init_args.{name}"
             raise InputError(
-                f"{path} was trained with {name} {theirs}, the run has {value}; set {fix} as it "
+    """Value of an argument that an older file does not name: the default at that time."""
                 "was in pretraining, or take other weights"
             )
 
 
 def _default(kind: type[Backbone], name: str) -> Any:
-    """What an older file means that does not name an argument: it had this value then."""
+    """Value of an argument that an older file does not name: the default, as it was then."""
     parameter = inspect.signature(kind).parameters.get(name)
     return None if parameter is None else parameter.default
 
 
 def _check_shapes(path: Path, backbone: Backbone, state: Mapping[str, torch.Tensor]) -> None:
-    """Every entry of the backbone but the output layer's, and no other, of the same shape."""
+    """Check names and shapes of all entries except those of the output layer."""
     wanted = {k: v for k, v in backbone.state_dict().items() if not backbone.is_output(k)}
     other = [
         f"{name} is {tuple(state[name].shape)} there and {tuple(wanted[name].shape)} here"
@@ -164,13 +164,13 @@ def _check_shapes(path: Path, backbone: Backbone, state: Mapping[str, torch.Tens
 def _check_input(
     path: Path, weights: Weights, network_input: NetworkInput, accepted: Collection[str]
 ) -> tuple[str, ...]:
-    """Compare voxel size and features; returns the differences that are accepted, in words."""
+    """Compare voxel size and features; returns the accepted differences, in words."""
     if weights.metadata is None:
         return ()
-    theirs = weights.metadata.network_input
+    pretrained = weights.metadata.network_input
     found = []
     for name in DIFFERENCES:
-        there, here = getattr(theirs, name), getattr(network_input, name)
+        there, here = getattr(pretrained, name), getattr(network_input, name)
         if there == here:
             continue
         words = f"{name} {_words(there)} in pretraining, {_words(here)} here"

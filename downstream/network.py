@@ -16,7 +16,7 @@ from pointcontrast.backbones import Backbone
 from pointcontrast.data.blocks import overlapping_blocks
 from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.errors import InputError
-from pointcontrast.weights.kernel_order import KernelOrder
+from pointcontrast.weights.formats import KernelOrder
 from pointcontrast.weights.pretrained import local_weights
 
 Mode = Literal["full", "decoder", "linear"]

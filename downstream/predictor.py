@@ -1,4 +1,4 @@
-"""From a cloud to the classes of its voxels and points: blocks, votes, projection."""
+"""Prediction of a cloud: the classes of its voxels and points, in blocks and with votes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from downstream.collate import collate_samples
 from downstream.detector import Detector
 from downstream.network import Network
 from downstream.network_file import FinetunedNetwork
-from downstream.samples import SampleMaker
+from downstream.samples import SampleMaker, collate_samples
 from downstream.tasks import ClassTask, Detection, Task
 from downstream.types import IGNORE, LabelledBatch, LabelledCloud, LabelledVoxels
 from pointcontrast.errors import InputError
@@ -45,21 +44,21 @@ class CloudPrediction:
 
 @dataclass(frozen=True, kw_only=True)
 class Predictor:
-    """Runs a network on clouds of any size.
+    """Predicts the classes of clouds of any size.
 
-    The released evaluation (PointContrast ``downstream/semseg/lib/test.py``) sees a whole scene
-    at once, without augmentation or votes; so does this with ``num_votes`` 1 wherever a cloud
-    has no more than ``max_voxels`` voxels.
+    The released evaluation (PointContrast ``downstream/semseg/lib/test.py``) sees a whole scene at
+    once, without augmentation or votes. This is the same with ``num_votes`` 1 for clouds of at most
+    ``max_voxels`` voxels.
 
     Attributes:
-        network: in evaluation mode, on the device to use.
-        task: gives probabilities.
-        maker: makes samples; without augmentation.
-        max_voxels: a cloud with more goes through the network in overlapping blocks.
-        overlap: metres that a block sees around the part that it decides on.
-        num_votes: Turns about the vertical, evenly through 360 degrees, whose probabilities are
-            summed at the points; 1 is the cloud as it stands.
-        probabilities: Whether predictions have those of the points, which take 4 N K bytes.
+        network: Network in evaluation mode, on the device to use.
+        task: Task that computes probabilities.
+        maker: Converts clouds to samples, without augmentation.
+        max_voxels: Voxels above which a cloud is computed in overlapping blocks.
+        overlap: Context around each block, metres.
+        num_votes: Rotations about the vertical, evenly spaced over 360 degrees, whose probabilities
+            are summed at the points; 1 is the cloud without rotation.
+        probabilities: Whether predictions contain probabilities, which take 4 N K bytes.
     """
 
     network: Network
@@ -126,11 +125,11 @@ class Predictor:
         )
 
     def _mean(self, total: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probabilities from their sums over the votes."""
+        """Mean over the votes of summed probabilities."""
         return (total / self.num_votes).astype(np.float32, copy=False)
 
     def _turned(self, cloud: LabelledCloud) -> list[LabelledCloud]:
-        """The cloud turned about the vertical, all votes but the first."""
+        """Rotated copies of the cloud, for all votes but the first."""
         turned = []
         for vote in range(1, self.num_votes):
             rotation = rotation_about(Z, 2 * np.pi * vote / self.num_votes).astype(np.float32)
@@ -139,7 +138,7 @@ class Predictor:
         return turned
 
     def _probabilities(self, cloud: LabelledCloud, voxels: LabelledVoxels) -> NDArray[np.float32]:
-        """(M, K) of the voxels, or (1, K) of the cloud."""
+        """Compute the probabilities (M, K) of the voxels, or (1, K) of the cloud."""
         batch = self._batch(cloud, voxels)
         if self.task.predicts == "points":
             margin = overlap_in_voxels(self.overlap, self.maker.network_input.voxel_size)
@@ -164,7 +163,7 @@ def make_predictor(
     num_votes: int = 1,
     probabilities: bool = False,
 ) -> Predictor | Detector:
-    """Make what predicts clouds with a finetuned network; no data is read.
+    """Make the predictor of a finetuned network; no data is read.
 
     Args:
         finetuned: Network with its input; it is moved to ``device``.
@@ -197,12 +196,12 @@ def make_predictor(
         )
     assert isinstance(task, Detection)
     if num_votes > 1:
-        raise InputError("--votes sums up probabilities of classes; boxes have none to sum")
+        raise InputError("--votes sums probabilities of classes; boxes have none to sum")
     return Detector(network=network, task=task, maker=maker)
 
 
 def overlap_in_voxels(overlap: float, voxel_size: float) -> int:
-    """The voxels that an overlap in metres takes."""
+    """Convert an overlap from metres to voxels, rounded up."""
     return math.ceil(overlap / voxel_size)
 
 
@@ -213,7 +212,7 @@ def _labels(labels: NDArray[np.int32] | None, count: int) -> NDArray[np.int64]:
 def _mean_rows(
     values: NDArray[np.float32], groups: NDArray[np.int64], num_groups: int
 ) -> NDArray[np.float64]:
-    """The means (G, K) of the rows of ``values`` (N, K) by group; every group has a row."""
+    """Means (G, K) of the rows of ``values`` (N, K) by group; every group has a row."""
     counts = np.bincount(groups, minlength=num_groups)
     sums = [np.bincount(groups, column, num_groups) for column in values.T]
     return np.stack(sums, axis=1) / counts[:, None]

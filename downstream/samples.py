@@ -1,16 +1,20 @@
-"""From a labelled cloud to what the network eats: augment, voxelise, compute the features."""
+"""From labelled clouds to the network's input: augmentation, voxels, features, batches."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from downstream.augmentation.recipes import Augmentation
 from downstream.types import (
     IGNORE,
     UNANNOTATED,
+    LabelledBatch,
     LabelledCloud,
     LabelledSample,
     LabelledVoxels,
@@ -27,19 +31,19 @@ from pointcontrast.voxelize import merge_labels, voxelize_frames, voxelize_with_
 
 @dataclass(frozen=True)
 class SampleMaker:
-    """Makes samples of clouds.
+    """Converts clouds to samples.
 
-    Voxels are floor(points / voxel_size) in the benchmark's own frame of reference, and are then
-    counted from the smallest along each axis, as in PointContrast
-    ``downstream/semseg/lib/voxelizer.py``: which points share a voxel depends on where the cloud
-    stands in its frame, as in the published results, but no network sees how far from the origin
-    that is. The first point of a voxel gives its colour and normal; its label is that of
-    :func:`pointcontrast.voxelize.merge_labels`, in which unannotated points have no say.
+    Voxels are floor(points / voxel_size) in the frame of the benchmark, minus the smallest along
+    each axis, as in PointContrast ``downstream/semseg/lib/voxelizer.py``. Which points share a
+    voxel depends on the position of the cloud in its frame, as in the published results, but the
+    network does not see the distance to the origin. Colour and normal of a voxel are those of its
+    first point; its label is that of :func:`pointcontrast.voxelize.merge_labels`, which ignores
+    points without annotation.
 
     Attributes:
-        network_input: what the backbone was pretrained on. Its voxel size and features count
-            here; its rotation, colour jitter and noise are pretraining's.
-        augmentation: None for none.
+        network_input: Input of the network: voxel size and features. Its rotation, colour jitter
+            and noise apply to pretraining only.
+        augmentation: Augmentation of training samples; None for none.
     """
 
     network_input: NetworkInput
@@ -49,14 +53,14 @@ class SampleMaker:
         """Make the sample of one cloud.
 
         Args:
-            cloud: not changed.
-            rng: source of the augmentation's draws; None for no augmentation, as in evaluation.
+            cloud: Cloud; it is not changed.
+            rng: Source of randomness for augmentation; None for no augmentation, as in evaluation.
 
         Returns:
-            The sample; the same for the same cloud and generator.
+            The sample, a function of cloud and generator.
 
         Raises:
-            InputError: as of :meth:`voxels`; or what the augmentation refuses.
+            InputError: as in :meth:`voxels`, or the augmentation refuses the cloud.
         """
         if rng is None or self.augmentation is None:
             voxels, _ = self.voxels(cloud)
@@ -66,7 +70,7 @@ class SampleMaker:
         return self.sample(cloud, voxels)
 
     def sample(self, cloud: LabelledCloud, voxels: LabelledVoxels) -> LabelledSample:
-        """The sample of a cloud's voxels, with what is known of the whole."""
+        """Make the sample from a cloud's voxels."""
         count, labels, box_rows = len(voxels), voxels.labels, voxels.box_rows
         return LabelledSample(
             name=cloud.name,
@@ -80,24 +84,23 @@ class SampleMaker:
         )
 
     def voxels(self, cloud: LabelledCloud) -> tuple[LabelledVoxels, NDArray[np.int64]]:
-        """The voxels of a cloud as it is, and the one that each point is in.
+        """Voxelise a cloud without augmentation.
 
         Args:
-            cloud: not changed. Where it has time, each frame is voxelised on its own.
+            cloud: Cloud; it is not changed. If it has time, each frame is voxelised on its own.
 
         Returns:
-            The voxels, and (N,) int64 rows of them.
+            The voxels, and (N,) int64 row of the voxel of each point.
 
         Raises:
-            InputError: there is no point, one is not finite, the voxels cannot be numbered, or
-                colours or normals that the features need are not there; the message names the
-                cloud.
+            InputError: the cloud is empty, a point is not finite, the voxels cannot be numbered, or
+                colours or normals that the features need are missing; the message names the cloud.
         """
         self._check(cloud)
         return self._voxelize(_with_heights(cloud))
 
     def features(self, voxels: LabelledVoxels) -> NDArray[np.float32]:
-        """The network's input features of some voxels, (M, C) float32."""
+        """Compute the input features (M, C) float32 of voxels."""
         names = self.network_input.features
         colors = voxels.colors if "color" in names else None
         return input_features(
@@ -111,7 +114,7 @@ class SampleMaker:
     def _augmented_voxels(
         self, cloud: LabelledCloud, augmentation: Augmentation, rng: np.random.Generator
     ) -> tuple[LabelledVoxels, NDArray[np.float32] | None]:
-        """The voxels of the cloud as it is changed, and its boxes."""
+        """Voxelise the augmented cloud; returns its voxels and its boxes."""
         self._check(cloud)
         if cloud.boxes is not None and not augmentation.moves_boxes:
             raise InputError(
@@ -124,8 +127,8 @@ class SampleMaker:
             raise InputError(f"{cloud.name}: {error}") from error
         if changed.heights is None:
             raise TypeError(
-                f"{type(augmentation).__name__}.before_voxels must return what "
-                "dataclasses.replace or indexing makes of the cloud that it is given"
+                f"{type(augmentation).__name__}.before_voxels must return a cloud made "
+                "from its argument by dataclasses.replace or indexing"
             )
         self._check(changed)
         voxels, _ = self._voxelize(changed)
@@ -173,5 +176,59 @@ class SampleMaker:
 
 
 def _with_heights(cloud: LabelledCloud) -> LabelledCloud:
-    """The cloud, knowing how high its points are before they are augmented."""
+    """Add the heights of the points before augmentation."""
     return replace(cloud, heights=cloud.points[:, 2] - np.float32(cloud.floor_height))
+
+
+def collate_samples(samples: Sequence[LabelledSample], max_voxels: int = 0) -> LabelledBatch:
+    """Concatenate samples to a batch; the batch index becomes column 0 of the coordinates.
+
+    A sample that would exceed ``max_voxels`` is dropped and counted, as by ``limit_numpoints`` of
+    SpatioTemporalSegmentation and PointContrast
+    (``downstream/semseg/lib/transforms.py cfl_collate_fn_factory``).
+
+    Deviations: the first sample is always kept, where the authors' code makes an empty batch and
+    fails; samples after a dropped one are kept if they fit.
+
+    Args:
+        samples: At least one sample, all with the same dimensions and channels.
+        max_voxels: Maximum number of voxels; 0 for no limit.
+
+    Returns:
+        Batch of at least one sample.
+    """
+    kept: list[LabelledSample] = []
+    num_voxels = 0
+    for sample in samples:
+        if not kept or not max_voxels or num_voxels + len(sample) <= max_voxels:
+            kept.append(sample)
+            num_voxels += len(sample)
+    offsets = (0, *accumulate(len(sample) for sample in kept))
+    coordinates = np.empty((num_voxels, 1 + kept[0].coordinates.shape[1]), np.int32)
+    coordinates[:, 0] = np.repeat(np.arange(len(kept)), np.diff(offsets))
+    np.concatenate([sample.coordinates for sample in kept], out=coordinates[:, 1:])
+
+    def joined(name: str) -> torch.Tensor:
+        return torch.from_numpy(np.concatenate([getattr(sample, name) for sample in kept]))
+
+    return LabelledBatch(
+        names=tuple(sample.name for sample in kept),
+        coordinates=torch.from_numpy(coordinates),
+        points=joined("points"),
+        features=joined("features"),
+        labels=joined("labels").long(),
+        categories=torch.tensor([sample.category for sample in kept], dtype=torch.int64),
+        boxes=_padded([sample.boxes for sample in kept]),
+        box_rows=joined("box_rows"),
+        offsets=offsets,
+        num_dropped=len(samples) - len(kept),
+    )
+
+
+def _padded(boxes: list[NDArray[np.float32]]) -> torch.Tensor:
+    """Pad the boxes of B samples to (B, K, 8); padding has class ``IGNORE`` and is 0 otherwise."""
+    padded = np.zeros((len(boxes), max(map(len, boxes)), 8), np.float32)
+    padded[..., 7] = IGNORE
+    for row, some in zip(padded, boxes, strict=True):
+        row[: len(some)] = some
+    return torch.from_numpy(padded)

@@ -1,13 +1,13 @@
-"""The dataclasses that cross module borders in finetuning and evaluation.
+"""Dataclasses that modules of finetuning and evaluation exchange.
 
-The legend of arrays is that of :mod:`pointcontrast.types`. Beyond it:
-    labels       (N,) int32 rows of the benchmark's class names, ``IGNORE`` where there is none;
-                 of points also ``UNANNOTATED``
+The legend of arrays is that of :mod:`pointcontrast.types`, and:
+    labels       (N,) int32 rows of the benchmark's class names, ``IGNORE`` for none; of points
+                 also ``UNANNOTATED``
     logits       (M, K) float32, M voxels or B samples, K classes
     boxes        (K, 8) float32, columns ``pointcontrast.labelled_scene_checks.BOX_COLUMNS``: centre
-                 and full sizes in metres, yaw in radians, class; padded rows have class ``IGNORE``
-    box_rows     (N, 3) int32 rows of ``boxes`` that a point votes for; -1 where there is none. A
-                 point in one box has it three times, one in two or more has different ones.
+                 and full sizes in metres, yaw in radians, class; padding has class ``IGNORE``
+    box_rows     (N, 3) int32 rows of ``boxes`` that a point votes for; -1 for none. A point in one
+                 box has it three times, a point in several has different ones.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ if TYPE_CHECKING:  # lists of labels need no PyTorch
     import torch
 
 IGNORE = -1
-"""The label of what is neither trained on nor scored."""
+"""Label of what is neither trained on nor scored."""
 
 UNANNOTATED = -2
-"""The label of a point that nobody annotated where few points are: nothing is known of it."""
+"""Label of a point without annotation in a scene with few annotated points."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledCloud:
-    """One scene, frame, clip or shape as a benchmark hands it out. N points, z up.
+    """One scene, frame, clip or shape of a benchmark. N points, z up.
 
     Attributes:
-        name: which one, unique in its benchmark; a path with ``/``.
-        points: (N, 3) float32 metres (a shape: units of its own size), z up.
-        colors: (N, 3) float32 RGB in 0..255, or None. Float: augmentations change them.
+        name: Name, unique in its benchmark; a path with ``/``.
+        points: (N, 3) float32 metres (shapes: a unit of their own), z up.
+        colors: (N, 3) float32 RGB in 0..255, or None. Float, since augmentation changes them.
         normals: (N, 3) float32 unit vectors, or None.
-        labels: (N,) int32 classes of the points; None where they are not known, or where only
-            the whole has a class.
-        category: the class of the whole (shapes); None for scenes.
-        time: (N,) int32 number of the frame within a clip; None where there is one frame.
-        floor_height: z of the floor, metres.
-        heights: (N,) float32 metres above the floor, from before any augmentation; None where
-            nothing has been augmented, and ``points`` have them.
-        boxes: (K, 8) float32 of the objects; None where they are not known or not asked for.
-        box_rows: (N, 3) int32 rows of ``boxes``; None as those.
+        labels: (N,) int32 classes of the points; None if they are unknown, or if only the whole
+            has a class.
+        category: Class of the whole (shapes); None for scenes.
+        time: (N,) int32 frame number within a clip; None for a single frame.
+        floor_height: Height z of the floor, metres.
+        heights: (N,) float32 metres above the floor before augmentation; None if the cloud is not
+            augmented, and ``points`` hold them.
+        boxes: (K, 8) float32 boxes of the objects; None if they are unknown or not needed.
+        box_rows: (N, 3) int32 rows of ``boxes``; None likewise.
     """
 
     name: str
@@ -61,28 +61,27 @@ class LabelledCloud:
     box_rows: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
-        """The number of points."""
+        """Number of points."""
         return len(self.points)
 
     def __getitem__(self, rows: NDArray[Any] | slice) -> LabelledCloud:
-        """The points at ``rows`` (indices, a mask or a slice) with all that is known of them."""
+        """Select points (indices, a mask or a slice) with all their attributes."""
         names = ("points", "colors", "normals", "labels", "time", "heights", "box_rows")
         return replace(self, **_rows_of(self, names, rows))
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledVoxels:
-    """The voxels of one cloud, before their input features are computed. M voxels.
+    """Voxels of one cloud, before their input features are computed. M voxels.
 
     Attributes:
-        coordinates: (M, D) int32 unique rows: voxel indices, with the frame number last where the
+        coordinates: (M, D) int32 unique rows: voxel indices, followed by the frame number if the
             cloud has time (D = 4).
         points: (M, 3) float32 metres, the point kept for each voxel, in the frame of the boxes.
         colors: (M, 3) float32 RGB in 0..255 of that point, or None.
-        normals: (M, 3) float32, turned with the cloud, or None.
-        heights: (M,) float32 metres above the floor, before any augmentation.
-        labels: (M,) int32, ``IGNORE`` where the points of the voxel disagree; None as in the
-            cloud.
+        normals: (M, 3) float32 normals of that point, or None.
+        heights: (M,) float32 metres above the floor before augmentation.
+        labels: (M,) int32, ``IGNORE`` if the points of the voxel disagree; None as in the cloud.
         box_rows: (M, 3) int32 of that point; None as in the cloud.
     """
 
@@ -95,27 +94,27 @@ class LabelledVoxels:
     box_rows: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
-        """The number of voxels."""
+        """Number of voxels."""
         return len(self.coordinates)
 
     def __getitem__(self, rows: NDArray[Any] | slice) -> LabelledVoxels:
-        """The voxels at ``rows``."""
+        """Select voxels."""
         names = ("coordinates", "points", "heights", "colors", "normals", "labels", "box_rows")
         return replace(self, **_rows_of(self, names, rows))
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledSample:
-    """What the network eats of one cloud, and what is true of it. M voxels, N points.
+    """Input of the network for one cloud, and its ground truth. M voxels.
 
     Attributes:
-        name: of the cloud.
+        name: Name of the cloud.
         coordinates: (M, D) int32, unique rows.
         points: (M, 3) float32 metres, the point kept for each voxel, in the frame of the boxes.
-        features: (M, C) float32.
-        labels: (M,) int32 of the voxels; all ``IGNORE`` where nothing is known.
-        category: of the whole, ``IGNORE`` for scenes.
-        boxes: (K, 8) float32; no row where nothing is known.
+        features: (M, C) float32 input features.
+        labels: (M,) int32 labels of the voxels; all ``IGNORE`` if they are unknown.
+        category: Class of the whole; ``IGNORE`` for scenes.
+        boxes: (K, 8) float32; K is 0 if boxes are unknown.
         box_rows: (M, 3) int32 of the voxels' points.
     """
 
@@ -129,7 +128,7 @@ class LabelledSample:
     box_rows: NDArray[np.int32]
 
     def __len__(self) -> int:
-        """The number of voxels."""
+        """Number of voxels."""
         return len(self.coordinates)
 
 
@@ -139,19 +138,20 @@ _OF_SAMPLES = ("categories", "boxes")
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledBatch:
-    """Several samples, one after another.
+    """Batch of B samples, one after another.
 
     Attributes:
-        names: of the B clouds.
+        names: Names of the clouds.
         coordinates: (M, 1+D) int32, batch index first.
         points: (M, 3) float32 metres, each sample in the frame of its boxes.
-        features: (M, C) float32.
+        features: (M, C) float32 input features.
         labels: (M,) int64.
         categories: (B,) int64.
-        boxes: (B, K, 8) float32, K of the sample that has most; then rows of class ``IGNORE``.
+        boxes: (B, K, 8) float32, padded to the largest number of boxes K by rows of class
+            ``IGNORE``.
         box_rows: (M, 3) int32 rows of the sample's boxes, -1 for none.
-        offsets: B+1 row numbers: sample b owns rows ``offsets[b]:offsets[b + 1]``.
-        num_dropped: samples left out because the batch would hold too many voxels.
+        offsets: B+1 row offsets: sample b has rows ``offsets[b]:offsets[b + 1]``.
+        num_dropped: Number of samples dropped because the batch would hold too many voxels.
     """
 
     names: tuple[str, ...]
@@ -166,11 +166,11 @@ class LabelledBatch:
     num_dropped: int = 0
 
     def __len__(self) -> int:
-        """The number of samples."""
+        """Number of samples."""
         return len(self.names)
 
     def part(self, rows: torch.Tensor) -> LabelledBatch:
-        """The voxels at ``rows`` (K,) int64 of a batch of one sample."""
+        """Select voxels ``rows`` (K,) int64 of a batch of one sample."""
         assert len(self) == 1
         return replace(
             self,
@@ -179,7 +179,7 @@ class LabelledBatch:
         )
 
     def to(self, device: torch.device | str) -> LabelledBatch:
-        """The same batch with its tensors on ``device``."""
+        """Copy the batch to a device."""
         return replace(
             self,
             **{name: getattr(self, name).to(device) for name in (*_OF_VOXELS, *_OF_SAMPLES)},
@@ -188,11 +188,11 @@ class LabelledBatch:
 
 @dataclass(frozen=True, kw_only=True)
 class DetectedBoxes:
-    """What is detected in one cloud. P boxes, by no order.
+    """Detections in one cloud. P boxes, in no order.
 
     Attributes:
         boxes: (P, 7) float32, the first seven columns of boxes, in the frame of the cloud.
-        classes: (P,) int64.
+        classes: (P,) int64 classes.
         scores: (P,) float32 confidences, 0..1.
     """
 
@@ -201,31 +201,31 @@ class DetectedBoxes:
     scores: NDArray[np.float32]
 
     def __len__(self) -> int:
-        """The number of boxes."""
+        """Number of boxes."""
         return len(self.boxes)
 
     def __getitem__(self, rows: NDArray[Any] | slice) -> DetectedBoxes:
-        """The boxes at ``rows``."""
+        """Select boxes."""
         return DetectedBoxes(
             boxes=self.boxes[rows], classes=self.classes[rows], scores=self.scores[rows]
         )
 
 
 def _rows_of(value: Any, names: tuple[str, ...], rows: Any) -> dict[str, Any]:
-    """The named arrays of ``value`` at ``rows``; what is None stays None."""
+    """Select ``rows`` of the named arrays of ``value``; None stays None."""
     arrays = {name: getattr(value, name) for name in names}
     return {name: None if array is None else array[rows] for name, array in arrays.items()}
 
 
 @dataclass(frozen=True)
 class Proposals:
-    """What the head puts out. B samples, S seeds, P proposals, K numbers each.
+    """Output of a head that detects. B samples, S seeds, P proposals, K outputs each.
 
     Attributes:
         seeds: (B, S) int64 rows of the batch's voxels.
-        votes: (B, S, 3) float32 metres, where each seed sees the centre of its object.
-        centers: (B, P, 3) float32 metres, the votes that clusters are made about.
-        outputs: (B, P, K) what :class:`downstream.tasks.box_coding.BoxCoding` reads.
+        votes: (B, S, 3) float32 metres, each seed's estimate of the centre of its object.
+        centers: (B, P, 3) float32 metres, the votes at the centres of clusters.
+        outputs: (B, P, K) outputs that :class:`downstream.tasks.box_coding.BoxCoding` decodes.
     """
 
     seeds: torch.Tensor

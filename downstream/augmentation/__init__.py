@@ -1,7 +1,7 @@
-"""Random changes of labelled clouds and of boxes.
+"""Augmentation of labelled clouds and of their boxes.
 
-``recipes`` holds the recipes, which a configuration names; ``points`` and ``elastic_distortion``
-are the functions they call; ``boxes`` is the recipe of detection.
+``recipes`` holds the augmentations that a configuration names, ``boxes`` that of detection.
+``points`` and ``elastic_distortion`` are the functions they call.
 """
 
 from downstream.augmentation.boxes import BoxAugmentation

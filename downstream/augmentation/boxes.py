@@ -1,4 +1,4 @@
-"""Random changes of clouds whose objects have boxes: what turns a point turns its box."""
+"""Augmentation of clouds with boxes: points and boxes are transformed together."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ Z = np.array([0.0, 0.0, 1.0])
 
 @dataclass(frozen=True, kw_only=True)
 class BoxAugmentation(Augmentation):
-    """Flips, a turn about the vertical and a scale; the defaults are VoteNet's for SUN RGB-D.
+    """Flips, rotation about the vertical and scale; defaults are those of VoteNet for SUN RGB-D.
 
     Sources: PointContrast ``downstream/votenet_det_new/datasets/{sunrgbd,scannet}/..dataset.py``,
     the same as VoteNet's. ScanNet there: ``flip_probabilities: [0.5, 0.5]``,
-    ``max_turn: 0.0873`` (5 degrees), ``scale: [1.0, 1.0]``. Sizes grow with the points; the turned
-    boxes of a benchmark without headings are enclosed again by :class:`downstream.tasks.box_coding.
-    BoxCoding`, as VoteNet does.
+    ``max_turn: 0.0873`` (5 degrees), ``scale: [1.0, 1.0]``. Sizes scale with the points. For a
+    benchmark without headings :class:`downstream.tasks.box_coding.BoxCoding` encloses rotated
+    boxes again, as VoteNet does.
 
     Attributes:
-        flip_probabilities: of mirroring x, and y.
-        max_turn: bound of the rotation about z, radians.
-        scale: the smallest and the largest factor of all lengths.
+        flip_probabilities: Probabilities of mirroring x and y.
+        max_turn: Bound of the rotation about z, radians.
+        scale: Smallest and largest scale factor.
     """
 
     moves_boxes: ClassVar[bool] = True
@@ -52,12 +52,12 @@ class BoxAugmentation(Augmentation):
         check_scale(self.scale)
 
     def before_voxels(self, cloud: LabelledCloud, rng: np.random.Generator) -> LabelledCloud:
-        """Flips, turn and scale of points, normals and boxes."""
+        """Flip, rotate and scale points, normals and boxes."""
         flipped = [rng.random() < probability for probability in self.flip_probabilities]
         signs = np.array([-1.0 if flip else 1.0 for flip in (*flipped, False)])
         angle = rng.uniform(-self.max_turn, self.max_turn)
         scale = rng.uniform(*self.scale)
-        turn = rotation_about(Z, angle) * signs  # mirrored first
+        turn = rotation_about(Z, angle) * signs  # mirror first
         matrix = turn.astype(np.float32)
         changed = replace(
             cloud,
@@ -70,12 +70,12 @@ class BoxAugmentation(Augmentation):
         boxes[:, :3] = scale * boxes[:, :3] @ turn.T
         boxes[:, 3:6] *= scale
         yaw = boxes[:, 6]
-        # A mirrored box is its own mirror image: only where its front points to changes
+        # A box is its own mirror image: only its heading changes
         yaw = np.pi - yaw if flipped[0] else yaw
         yaw = -yaw if flipped[1] else yaw
         boxes[:, 6] = (yaw + angle + np.pi) % (2 * np.pi) - np.pi
         return replace(changed, boxes=boxes.astype(np.float32))
 
     def after_voxels(self, voxels: LabelledVoxels, rng: np.random.Generator) -> LabelledVoxels:
-        """The voxels as they are."""
+        """Return the voxels unchanged."""
         return voxels

@@ -1,4 +1,4 @@
-"""Elastic distortion: a smooth random field that bends a scene."""
+"""Elastic distortion by a smooth random field."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ from torch.nn.functional import grid_sample
 from pointcontrast.errors import InputError
 
 MAX_ELASTIC_CELLS = 2**25
-"""Points of the grid of noise, 400 MB: 100 x 100 x 26 m in steps of 0.2 m."""
+"""Maximum size of the noise grid, 400 MB: 100 x 100 x 26 m at a granularity of 0.2 m."""
 
 
 def elastic_distortion(
     points: NDArray[np.float32], rng: np.random.Generator, granularity: float, magnitude: float
 ) -> NDArray[np.float32]:
-    """Bend a scene: add a smooth random field to its points.
+    """Add a smooth random field to the points of a scene.
 
-    As PointContrast ``downstream/semseg/lib/transforms.py ElasticDistortion``: on a grid of steps
-    of that granularity, from one step below the smallest coordinates to one or two above the
-    largest, standard Gaussian noise for each direction, averaged over 3 grid points along x, y
-    and z, twice, with zeros beyond the border; between grid points it is linear.
+    As PointContrast ``downstream/semseg/lib/transforms.py ElasticDistortion``: standard Gaussian
+    noise for each direction on a grid, from one step below the smallest coordinates to one or two
+    above the largest, is averaged twice over 3 grid points along x, y and z, with zeros beyond the
+    border, and interpolated linearly.
 
     Deviations: float32 where the authors interpolate in float64, a difference of micrometres; a
-    scene too wide for the grid is an error, not gigabytes.
+    scene too wide for the grid is an error instead of gigabytes of noise.
 
     Args:
         points: (N, 3) finite, N >= 1, metres.
-        rng: the source of randomness.
-        granularity: step of the grid, metres.
-        magnitude: what the averaged noise is multiplied with, metres. That noise has a standard
-            deviation of 0.11 inside the grid, so 0.4 moves points by 4 cm or so.
+        rng: Source of randomness.
+        granularity: Step of the grid, metres.
+        magnitude: Factor of the averaged noise, metres. The averaged noise has a standard deviation
+            of 0.11 inside the grid, so 0.4 moves points by about 4 cm.
 
     Returns:
-        (N, 3) float32, in memory a row a coordinate.
+        (N, 3) float32, in memory one row per coordinate.
 
     Raises:
         InputError: the grid would have more than ``MAX_ELASTIC_CELLS`` points.
     """
-    columns = np.ascontiguousarray(points.T)  # (3, N): NumPy is quicker along long rows
+    columns = np.ascontiguousarray(points.T)  # (3, N): NumPy is faster along long rows
     steps = columns - columns.min(axis=1, keepdims=True)
     steps /= np.float32(granularity)
     size = np.floor(steps.max(axis=1, keepdims=True)) + 3  # of the grid: x, y, z
     if np.prod(size, dtype=np.float64) > MAX_ELASTIC_CELLS:
         raise InputError(
-            f"elastic distortion in steps of {granularity} m needs a grid of "
-            f"{' x '.join(str(int(number)) for number in size.flat)} points, too many; look for "
-            "an outlier among the points, or take a coarser granularity"
+            f"elastic distortion with a granularity of {granularity} m needs a grid of "
+            f"{' x '.join(str(int(number)) for number in size.flat)} points, too many; remove "
+            "outliers among the points, or raise the granularity"
         )
     x, y, z = size.astype(np.int64).ravel().tolist()
     noise = rng.standard_normal((3, z, y, x), dtype=np.float32)

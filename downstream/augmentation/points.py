@@ -1,7 +1,7 @@
-"""Random changes of labelled clouds: pure functions of the data and a generator.
+"""Augmentation functions of finetuning: pure functions of the data and a generator.
 
-What only finetuning uses; what it shares with pretraining is in :mod:`pointcontrast.data.augment`
-and :mod:`pointcontrast.data.augment_colors`. No function changes its arguments.
+Those shared with pretraining are in :mod:`pointcontrast.data.augment` and
+:mod:`pointcontrast.data.augment_colors`. No function changes its arguments.
 """
 
 from __future__ import annotations
@@ -18,19 +18,18 @@ from pointcontrast.geometry import rotation_about
 def rotation_in_random_order(
     rng: np.random.Generator, max_tilt: float, max_turn: float
 ) -> NDArray[np.float64]:
-    """Rotations about x, y and z, one after another in a random order.
+    """Draw rotations about x, y and z, and multiply them in a random order.
 
-    As PointContrast ``downstream/semseg/lib/voxelizer.py get_transformation_matrix``: three
-    uniform angles, and their matrices multiplied in an order drawn anew, so that no axis is
-    always the first.
+    As PointContrast ``downstream/semseg/lib/voxelizer.py get_transformation_matrix``: three uniform
+    angles, and a random order of their matrices.
 
     Args:
-        rng: the source of randomness.
-        max_tilt: bound of the angles about x and y, radians.
-        max_turn: bound of the angle about z, radians.
+        rng: Source of randomness.
+        max_tilt: Bound of the angles about x and y, radians.
+        max_turn: Bound of the angle about z, radians.
 
     Returns:
-        (3, 3) float64.
+        (3, 3) float64 rotation.
     """
     angles = rng.uniform(-1, 1, 3) * (max_tilt, max_tilt, max_turn)
     about = [rotation_about(axis, angle) for axis, angle in zip(np.eye(3), angles, strict=True)]
@@ -44,25 +43,25 @@ def crop_mask(
     limit: float,
     translation_ratio: Sequence[float],
 ) -> NDArray[np.bool_]:
-    """A box at about the middle of a scene that is too large.
+    """Draw a crop near the middle of a scene that is too large.
 
-    As PointContrast ``downstream/semseg/lib/voxelizer.py clip`` with a number: a scene smaller
-    than the limit along all axes stays whole; of another, what is within +-limit of the centre
-    of its bounding box stays, the centre having moved along each axis by a share of the box's
-    size. The lower end belongs to the crop, the upper does not.
+    As PointContrast ``downstream/semseg/lib/voxelizer.py clip`` with a number: a scene smaller than
+    the limit along all axes is not cropped. Otherwise the crop reaches +-limit from the centre of
+    the bounding box, moved along each axis by a random fraction of the box's size. The lower
+    boundary is inclusive, the upper exclusive.
 
-    Deviation: where that box holds no point (a ring of corridors), the scene stays whole, as in
-    SpatioTemporalSegmentation ``lib/voxelizer.py``; there the authors' code stops.
+    Deviation: a scene is not cropped if the crop contains no point (a ring of corridors), as in
+    SpatioTemporalSegmentation ``lib/voxelizer.py``; PointContrast's code fails then.
 
     Args:
         points: (N, 3) finite, N >= 1, metres.
-        rng: the source of randomness; the share of each axis is uniform in +-its bound. It is
-            drawn even where nothing is cut.
-        limit: half the edge of the crop, metres.
-        translation_ratio: 3 bounds, x, y and z.
+        rng: Source of randomness; the fractions are uniform within their bounds, and drawn even if
+            nothing is cropped.
+        limit: Half the edge of the crop, metres.
+        translation_ratio: Bounds of the fractions along x, y and z.
 
     Returns:
-        (N,) which points stay, at least one.
+        (N,) mask of the points in the crop, at least one.
     """
     columns = np.ascontiguousarray(points.T)
     low = columns.min(axis=1).astype(np.float64)
@@ -78,20 +77,18 @@ def crop_mask(
 
 
 def dropout_rows(num_rows: int, rng: np.random.Generator, ratio: float) -> NDArray[np.int64]:
-    """The rows that stay when a share of them is left out at random.
+    """Draw the rows to keep when a fraction is dropped at random.
 
-    As PointContrast ``downstream/semseg/lib/transforms.py RandomDropout``: int(n * (1 - ratio))
-    of n stay.
-
-    Deviations: they keep their order, and one stays at least.
+    As PointContrast ``downstream/semseg/lib/transforms.py RandomDropout``: int(n * (1 - ratio)) of
+    n rows are kept. Deviations: rows keep their order, and at least one is kept.
 
     Args:
-        num_rows: n, at least 1.
-        rng: the source of randomness.
-        ratio: the share that goes, 0 to 1.
+        num_rows: Number of rows n, at least 1.
+        rng: Source of randomness.
+        ratio: Fraction to drop, 0 to 1.
 
     Returns:
-        (K,) int64, rising.
+        (K,) int64 rows, ascending.
     """
     num_kept = max(int(num_rows * (1 - ratio)), 1)
     stays = np.ones(num_rows, dtype=bool)
@@ -105,17 +102,16 @@ def flip_horizontally(
     """Mirror coordinates along every axis but z, each with some probability.
 
     As PointContrast ``downstream/semseg/lib/transforms.py RandomHorizontalFlip``: c becomes
-    max(c) - c. As there, a clip may also run backwards: its fourth axis, the frame, is one of
-    those that are mirrored.
+    max(c) - c. As there, the frames of a clip may be mirrored too, so that it runs backwards.
 
     Args:
         coordinates: (N, 3), or (N, 4) with the frame number last; integers or metres.
-        rng: the source of randomness.
-        probability: of each axis.
+        rng: Source of randomness.
+        probability: Probability of mirroring each axis.
 
     Returns:
-        (N, D) in the dtype given, and (3,) float32 what normals are to be multiplied with, -1
-        along the axes that were mirrored and 1 along others.
+        (N, D) coordinates of the same dtype, and (3,) float32 factors of normals: -1 along mirrored
+        axes, 1 along others.
     """
     flipped, signs = coordinates.copy(), np.ones(3, np.float32)
     for axis in [axis for axis in range(coordinates.shape[1]) if axis != 2]:
@@ -133,21 +129,21 @@ def stretch(
     low: float,
     high: float,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Scale each axis by a factor of its own, uniform between two bounds.
+    """Scale each axis by its own factor, uniform between two bounds.
 
     As torch-points3d ``torch_points3d/core/data_transform/transforms.py RandomScaleAnisotropic``:
-    normals are divided by the factors and made unit again, which keeps them at right angles to
-    the surface.
+    normals are divided by the factors and normalised, which keeps them perpendicular to the
+    surface.
 
     Args:
         points: (N, 3).
-        normals: (N, 3) unit vectors or 0 0 0, which stays; or None.
-        rng: the source of randomness.
-        low: the smallest factor, above 0.
-        high: the largest.
+        normals: (N, 3) unit vectors, or 0 0 0, which is kept; or None.
+        rng: Source of randomness.
+        low: Smallest factor, above 0.
+        high: Largest factor.
 
     Returns:
-        The points and normals, float32.
+        Points and normals, float32.
     """
     factors = rng.uniform(low, high, 3).astype(np.float32)
     if normals is not None:
@@ -162,14 +158,14 @@ def jitter_points(
 ) -> NDArray[np.float32]:
     """Add Gaussian noise to each coordinate.
 
-    As torch-points3d ``torch_points3d/core/data_transform/transforms.py RandomNoise``, which has
+    As torch-points3d ``torch_points3d/core/data_transform/transforms.py RandomNoise``, which takes
     0.01 and 0.05 for shapes scaled to +-1.
 
     Args:
         points: (N, 3).
-        rng: the source of randomness.
-        standard_deviation: of the noise, in the unit of the points.
-        clip: the noise's largest absolute value.
+        rng: Source of randomness.
+        standard_deviation: Standard deviation of the noise, in the unit of the points.
+        clip: Largest absolute value of the noise.
 
     Returns:
         (N, 3) float32.

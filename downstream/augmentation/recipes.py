@@ -1,9 +1,8 @@
-"""How a labelled cloud is changed at random before the network sees it in finetuning.
+"""Augmentations of labelled clouds in finetuning: order, probabilities and values.
 
-The steps are pure functions of :mod:`downstream.augmentation.points`,
-:mod:`downstream.augmentation.elastic_distortion` and :mod:`pointcontrast.data.augment_colors`; here
-are their order, probabilities and values. An augmentation is named in a YAML by its class path; a
-new one derives from :class:`Augmentation`.
+The functions are in :mod:`downstream.augmentation.points`,
+:mod:`downstream.augmentation.elastic_distortion` and :mod:`pointcontrast.data.augment_colors`. A
+configuration names an augmentation by its class path; a new one derives from :class:`Augmentation`.
 """
 
 from __future__ import annotations
@@ -32,72 +31,74 @@ from pointcontrast.errors import InputError
 
 
 class Augmentation(ABC):
-    """Random changes of one sample, in two parts: of its points, and of its voxels.
+    """Augmentation of one sample, first of its points, then of its voxels.
 
-    Every draw comes from the generator given, so that a sample is a function of its seed. What
-    is returned is made of what was given by ``dataclasses.replace`` and by indexing: both keep
-    what else is known of the points. Arrays are never changed in place.
+    Every random number comes from the given generator, so that a sample is a function of its seed.
+    Results must be made from the arguments by ``dataclasses.replace`` or indexing, which keep the
+    other attributes of the points. Arrays are never changed in place.
 
     Attributes:
-        moves_boxes: whether a cloud's boxes are changed with its points. Others refuse such clouds.
+        moves_boxes: Whether boxes are transformed with the points. If not, clouds with boxes are
+            refused.
     """
 
     moves_boxes: ClassVar[bool] = False
 
     @abstractmethod
     def before_voxels(self, cloud: LabelledCloud, rng: np.random.Generator) -> LabelledCloud:
-        """The cloud with its points changed, and perhaps fewer of them.
+        """Augment the points of a cloud; some may be dropped.
 
         Args:
-            cloud: at least one point, all finite.
-            rng: the source of randomness.
+            cloud: Cloud of at least one point, all finite.
+            rng: Source of randomness.
         """
 
     @abstractmethod
     def after_voxels(self, voxels: LabelledVoxels, rng: np.random.Generator) -> LabelledVoxels:
-        """The voxels with their coordinates and colours changed, and perhaps fewer of them.
+        """Augment coordinates and colours of voxels; some may be dropped.
 
         Args:
-            voxels: at least one.
-            rng: the source of randomness.
+            voxels: At least one voxel.
+            rng: Source of randomness.
         """
 
 
 @dataclass(frozen=True, kw_only=True)
 class SceneAugmentation(Augmentation):
-    """What the authors do to rooms and streets; the defaults are their recipe for ScanNet.
+    """Augmentation of rooms and streets; the defaults are PointContrast's recipe for ScanNet.
 
-    In this order: elastic distortion, crop, rotation and scale; then, of the voxels, dropout,
-    flips, automatic contrast, shift and noise of colours, shift of coordinates. Sources:
+    The order is elastic distortion, crop, rotation and scale of the points; then dropout, flips,
+    automatic contrast, shift and noise of colours, and shift of coordinates of the voxels. Sources:
     PointContrast ``downstream/semseg/lib/{dataset,voxelizer,transforms,train}.py``,
     ``lib/datasets/{scannet,stanford}.py``. S3DIS there: ``elastic: []``, ``max_tilt: 0.0982``
     (pi/32), ``clip: 4.0``, ``color_translation: 0.05``, ``color_jitter: 0.005``. Synthia4D in
     SpatioTemporalSegmentation ``lib/datasets/synthia.py``: ``elastic: []``, ``max_tilt: 0``,
     ``clip: 18.0``, ``translation_ratio: [0.1, 0.1, 0]``.
 
-    Deviations: the shift of coordinates is drawn for each sample, not for each batch; all frames
-    of a clip are bent and cropped as one, where there each frame has its own crop; normals turn
-    and flip with the points, but elastic distortion leaves them.
+    Deviations: the shift of coordinates is drawn per sample, not per batch; all frames of a clip
+    share one distortion and one crop, where PointContrast crops each frame on its own; normals
+    rotate and flip with the points, but elastic distortion does not change them.
 
     Attributes:
-        elastic: pairs of granularity and magnitude, metres; [] or null for no distortion.
-        elastic_probability: of all of ``elastic`` together.
-        max_tilt: bound of the rotations about x and y, radians.
-        max_turn: bound of the rotation about z, radians.
-        scale: the smallest and the largest factor of all lengths.
-        clip: half the edge of the crop of a larger scene, metres; null for no crop.
-        translation_ratio: how far along x, y and z the middle of the crop may be from the
-            scene's, as shares of the scene's size.
-        dropout: the share of voxels left out.
-        dropout_probability: of leaving out any.
-        flip_probability: of flips at all; then each axis but z is flipped or not, evenly.
-        auto_contrast_probability: of stretching the range of each channel.
-        color_translation: largest shift of a channel, as a share of 255.
-        color_translation_probability: of shifting them.
-        color_jitter: standard deviation of the noise on colours, as a share of 255.
-        color_jitter_probability: of adding it.
-        max_shift: voxel coordinates move along x, y and z by a number of voxels below this; 0
-            for none. The network's coarser grids then lie otherwise in the scene each time.
+        elastic: Pairs of granularity and magnitude, metres; [] or null for no distortion.
+        elastic_probability: Probability of applying all of ``elastic``.
+        max_tilt: Bound of the rotations about x and y, radians.
+        max_turn: Bound of the rotation about z, radians.
+        scale: Smallest and largest scale factor.
+        clip: Half the edge of the crop of a larger scene, metres; null for no crop.
+        translation_ratio: Bounds of the offset of the crop's centre from the scene's along x, y and
+            z, as fractions of the scene's size.
+        dropout: Fraction of voxels to drop.
+        dropout_probability: Probability of dropping any.
+        flip_probability: Probability of flips; then each axis but z is flipped with probability
+            0.5.
+        auto_contrast_probability: Probability of stretching the range of each channel.
+        color_translation: Largest shift of a channel, as a fraction of 255.
+        color_translation_probability: Probability of the shift.
+        color_jitter: Standard deviation of the noise on colours, as a fraction of 255.
+        color_jitter_probability: Probability of the noise.
+        max_shift: Bound, exclusive, of the shift of voxel coordinates along x, y and z; 0 for none.
+            It varies the position of the coarser grids in the scene.
     """
 
     elastic: Sequence[tuple[float, float]] | None = ((0.2, 0.4), (0.8, 1.6))
@@ -141,7 +142,7 @@ class SceneAugmentation(Augmentation):
             raise InputError(f"translation_ratio {ratios} must be 3 numbers, each at least 0")
 
     def before_voxels(self, cloud: LabelledCloud, rng: np.random.Generator) -> LabelledCloud:
-        """Elastic distortion, crop, rotation and scale."""
+        """Apply elastic distortion, crop, rotation and scale."""
         if self.elastic and rng.random() < self.elastic_probability:
             points = cloud.points
             for granularity, magnitude in self.elastic:
@@ -153,7 +154,7 @@ class SceneAugmentation(Augmentation):
         return _turn(cloud, rotation, rng.uniform(*self.scale))
 
     def after_voxels(self, voxels: LabelledVoxels, rng: np.random.Generator) -> LabelledVoxels:
-        """Dropout, flips, the changes of colours, and the shift of coordinates."""
+        """Apply dropout, flips, changes of colours, and the shift of coordinates."""
         if rng.random() < self.dropout_probability:
             voxels = voxels[dropout_rows(len(voxels), rng, self.dropout)]
         if rng.random() < self.flip_probability:
@@ -182,17 +183,17 @@ class SceneAugmentation(Augmentation):
 
 @dataclass(frozen=True, kw_only=True)
 class ShapeAugmentation(Augmentation):
-    """For single shapes: noise on coordinates, then a scale for each axis, then a turn.
+    """Augmentation of single shapes: noise on coordinates, scale per axis, rotation.
 
     The authors published no code for ShapeNet. The defaults are those of torch-points3d
-    ``conf/data/segmentation/shapenet.yaml``, for shapes scaled to about +-1. All shapes of
-    ShapeNet stand and face the same way, so there is no turn unless one is asked for.
+    ``conf/data/segmentation/shapenet.yaml``, for shapes scaled to about +-1. All shapes of ShapeNet
+    have the same orientation, so there is no rotation by default.
 
     Attributes:
-        noise: standard deviation of the noise, in the unit of the points.
-        noise_clip: its largest absolute value.
-        scale: the smallest and the largest factor along an axis.
-        max_turn: bound of the rotation about z, radians.
+        noise: Standard deviation of the noise, in the unit of the points.
+        noise_clip: Largest absolute value of the noise.
+        scale: Smallest and largest factor along an axis.
+        max_turn: Bound of the rotation about z, radians.
     """
 
     noise: float = 0.01
@@ -210,29 +211,29 @@ class ShapeAugmentation(Augmentation):
         check_scale(self.scale)
 
     def before_voxels(self, cloud: LabelledCloud, rng: np.random.Generator) -> LabelledCloud:
-        """Noise, scale and turn."""
+        """Apply noise, scale and rotation."""
         points = jitter_points(cloud.points, rng, self.noise, self.noise_clip)
         points, normals = stretch(points, cloud.normals, rng, *self.scale)
         rotation = rotation_in_random_order(rng, 0.0, self.max_turn)
         return _turn(replace(cloud, points=points, normals=normals), rotation)
 
     def after_voxels(self, voxels: LabelledVoxels, rng: np.random.Generator) -> LabelledVoxels:
-        """The voxels as they are."""
+        """Return the voxels unchanged."""
         return voxels
 
 
 def _turn(cloud: LabelledCloud, rotation: NDArray[np.float64], scale: float = 1.0) -> LabelledCloud:
-    """The points turned about the origin and scaled, the normals turned."""
+    """Rotate the points about the origin and scale them; rotate the normals."""
     normals = cloud.normals
     return replace(
         cloud,
-        points=((scale * rotation).astype(np.float32) @ cloud.points.T).T,  # quicker than (N, 3)
+        points=((scale * rotation).astype(np.float32) @ cloud.points.T).T,  # faster than (N, 3)
         normals=None if normals is None else (rotation.astype(np.float32) @ normals.T).T,
     )
 
 
 def check_range(owner: object, names: Sequence[str], words: str, highest: float) -> None:
-    """Refuse what is negative, above ``highest``, infinite or not a number."""
+    """Check that attributes are within 0..``highest`` and finite."""
     for name in names:
         value = getattr(owner, name)
         if not 0 <= value <= highest or value == math.inf:
@@ -240,6 +241,6 @@ def check_range(owner: object, names: Sequence[str], words: str, highest: float)
 
 
 def check_scale(scale: tuple[float, float]) -> None:
-    """Refuse what is not a smallest and a largest factor."""
+    """Check that ``scale`` is a smallest and a largest factor."""
     if len(scale) != 2 or not 0 < scale[0] <= scale[1] < math.inf:
         raise InputError(f"scale {scale} must be two factors above 0, the smaller first")

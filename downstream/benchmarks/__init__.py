@@ -1,4 +1,8 @@
-"""The benchmarks: one file each. A configuration names one under ``data.benchmark``."""
+"""Benchmarks: datasets with their metric. A configuration names one under ``data.benchmark``.
+
+``benchmark`` is the contract; ``cloud_preparation`` says how points of a scan become a cloud.
+``labelled_scenes``, ``detection`` and ``shapes`` are what the benchmarks derive from.
+"""
 
 from downstream.benchmarks.benchmark import Benchmark, Split
 from downstream.benchmarks.detection import DetectionBenchmark, DetectionScenes

@@ -1,4 +1,4 @@
-"""What every benchmark offers: which clouds, with which classes, scored how."""
+"""The contract of benchmarks."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 class Benchmark(ABC):
-    """Clouds by name, in three splits. One file and one class a benchmark.
+    """A dataset with its metric: clouds by name, in three splits.
 
     Attributes:
-        arguments: what the constructor was given: enough to open the same benchmark again.
-        class_names: what predictions mean, in the order of the rows of logits.
-        final_split: where the benchmark's published figures are measured.
-        world_from_camera: (4, 4) where each cloud is what one sensor saw, for pictures: the
-            sensor's pose in the frame of the cloud, x right, y down, z forward; else None.
+        arguments: Arguments of the constructor, enough to open the same benchmark again.
+        class_names: Names of the classes, in the order of the logits.
+        final_split: Split on which published scores are measured.
+        world_from_camera: (4, 4) pose of the sensor in the frame of the cloud (x right, y down, z
+            forward) if each cloud is the view of one sensor, for pictures; else None.
     """
 
     class_names: tuple[str, ...]
@@ -32,44 +32,44 @@ class Benchmark(ABC):
     world_from_camera: NDArray[np.float64] | None = None
 
     def __init__(self, **arguments: Any) -> None:
-        """Remember the arguments."""
+        """Store the arguments."""
         self.arguments = arguments
 
     def saved_arguments(self) -> dict[str, Any]:
-        """The arguments, with what gives a network's outputs their meaning; JSON values."""
+        """Arguments for a network's file, JSON values, with those measured on the data."""
         return self.arguments
 
     @property
     @abstractmethod
     def task(self) -> Task:
-        """Loss, prediction and figures."""
+        """Task: loss, prediction and scores."""
 
     @property
     def preparation(self) -> CloudPreparation:
-        """What is done to the points of a scan; by default nothing."""
+        """Preparation of the points of a scan; by default there is none."""
         return CloudPreparation()
 
     @abstractmethod
     def names(self, split: Split) -> list[str]:
-        """The clouds of a split, sorted.
+        """List the clouds of a split, sorted.
 
         Raises:
-            InputError: there is none, or the data is not there.
+            InputError: the split has no cloud, or the data is missing.
         """
 
     @abstractmethod
     def read(self, name: str, rng: np.random.Generator | None = None) -> LabelledCloud:
-        """One cloud.
+        """Read one cloud.
 
         Args:
-            name: of :meth:`names`.
-            rng: where training may see another part of it each time, such as a sample of its
-                points; None for all of it.
+            name: Name from :meth:`names`.
+            rng: Source of randomness for training, which may see a random part of the cloud each
+                time; None for evaluation.
 
         Raises:
-            InputError: a file is missing or wrong, or its classes are not the benchmark's.
+            InputError: a file is missing or damaged, or its classes are not the benchmark's.
         """
 
     def fold(self) -> str | None:
-        """Which part of a cross-validation this is; None where there is no such thing."""
+        """Name of the fold of a cross-validation; None if there are no folds."""
         return None

@@ -1,4 +1,4 @@
-"""Detection of objects in labelled scenes: what SUN RGB-D, ScanNet and one's own rooms share."""
+"""Detection of objects in labelled scenes, for SUN RGB-D, ScanNet and other scenes."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import LabelledScene, read_labelled_scene
 
 Settings = DetectionSettings | Mapping[str, Any]
-"""The second as a file of a network holds them."""
+"""Settings, or a mapping of them as network files hold it."""
 
 
 class DetectionBenchmark(Benchmark):
     """Labelled scenes whose boxes are detected.
 
-    A cloud has ``num_points`` of a scene's points, drawn anew each time to train on, and always
-    the same to validate and test on. (VoteNet draws anew there too, and its figures differ by half
-    a point from one evaluation to the next.)
+    A cloud has ``num_points`` random points of a scene: others each time in training, always the
+    same in validation and test. (VoteNet draws others there too, and its scores vary by half a
+    point between evaluations.)
     """
 
     def __init__(
@@ -45,16 +45,16 @@ class DetectionBenchmark(Benchmark):
         """Detect in the scenes of another benchmark.
 
         Args:
-            scenes: gives the folder and the splits.
-            num_points: of a cloud; a scene with fewer gives all.
-            num_heading_bins: 1 where boxes are aligned with the axes.
-            mean_sizes: (C, 3) metres, full; None: those that the converter wrote, or else of the
-                boxes of the training scenes.
-            settings: how proposals become detections.
-            arguments: what else the subclass was given.
+            scenes: Benchmark with the folder and the splits.
+            num_points: Points per cloud; a scene with fewer gives all.
+            num_heading_bins: Bins of headings; 1 for axis-aligned boxes.
+            mean_sizes: (C, 3) full mean sizes, metres; None for those that the converter wrote, or
+                else those of the boxes of the training scenes.
+            settings: Post-processing and scoring.
+            arguments: Further arguments of the subclass.
 
         Raises:
-            InputError: a number is below 1, or a setting is not known.
+            InputError: a number is below 1, or a setting is unknown.
         """
         if num_points < 1 or num_heading_bins < 1:
             raise InputError(
@@ -77,32 +77,32 @@ class DetectionBenchmark(Benchmark):
 
     @property
     def preparation(self) -> CloudPreparation:
-        """Some of the points are drawn."""
+        """Draw ``num_points`` random points."""
         return CloudPreparation(num_points=self.num_points)
 
     @property
     def task(self) -> Detection:
-        """Boxes, coded relative to the mean sizes."""
+        """Detection of boxes coded relative to the mean sizes."""
         if self._task is None:
             coding = BoxCoding(self.mean_sizes(), self.num_heading_bins)
             self._task = Detection(self.class_names, coding, self.settings)
         return self._task
 
     def saved_arguments(self) -> dict[str, Any]:
-        """With the mean sizes: on other data the network's outputs still mean the same."""
+        """Arguments with the mean sizes, so that outputs mean the same on other data."""
         return {**self.arguments, "mean_sizes": self.mean_sizes()}
 
     def names(self, split: Split) -> list[str]:
-        """The scenes of a split."""
+        """List the scenes of a split."""
         return self.scenes.names(split)
 
     def read(self, name: str, rng: np.random.Generator | None = None) -> LabelledCloud:
-        """Some points of one scene, stood upright, with their boxes."""
+        """Read random points of one scene, rotated upright, with their boxes."""
         scene = self._scene(name)
         if scene.boxes is None and rng is not None:
             raise InputError(
-                f"{self.scenes.root / name} has no boxes to train on; convert it again with what "
-                "they are made of, or leave it out (data.scene_list)"
+                f"{self.scenes.root / name} has no boxes to train on; convert it again with its "
+                "objects, or leave it out (data.scene_list)"
             )
         draw = scan_generator(name) if rng is None else rng
         scene = _at_rows(scene, drawn_rows(len(scene), self.num_points, draw))
@@ -113,12 +113,12 @@ class DetectionBenchmark(Benchmark):
         return replace(cloud, boxes=boxes, box_rows=_votes(scene, boxes, kept))
 
     def boxes(self, name: str) -> NDArray[np.float32]:
-        """(K, 8) of a scene, of the benchmark's classes; none where they are not known."""
+        """Read the boxes (K, 8) of the benchmark's classes in a scene; none if it has none."""
         scene = self._scene(name)
         return np.empty((0, 8), np.float32) if scene.boxes is None else self._own(scene)[0]
 
     def mean_sizes(self) -> list[list[float]]:
-        """(C, 3) metres, full: what sizes are coded relative to."""
+        """Full mean sizes (C, 3), metres, that box sizes are coded relative to."""
         if self._mean_sizes is None:
             path = self.scenes.root / STATISTICS
             if path.exists():
@@ -134,12 +134,12 @@ class DetectionBenchmark(Benchmark):
         if scene.boxes is not None and scene.up_axis != "z":
             raise InputError(
                 f"{self.scenes.root / name}: boxes stand on the xy plane, but its up_axis is "
-                f"{scene.up_axis!r}; turn the scene so that z is up"
+                f"{scene.up_axis!r}; rotate the scene so that z is up"
             )
         return scene
 
     def _own(self, scene: LabelledScene) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The boxes of the benchmark's classes, with its class rows, and their rows."""
+        """Boxes of the benchmark's classes, with its class numbers, and their rows."""
         assert scene.boxes is not None
         missing = [name for name in self.class_names if name not in scene.class_names]
         if missing:
@@ -156,7 +156,7 @@ class DetectionBenchmark(Benchmark):
 
 
 class DetectionScenes(DetectionBenchmark):
-    """Boxes of any labelled scenes: one's own, or generated rooms."""
+    """Detection in any labelled scenes, such as generated rooms."""
 
     def __init__(
         self,
@@ -173,15 +173,16 @@ class DetectionScenes(DetectionBenchmark):
         """Detect objects of some classes.
 
         Args:
-            root: folder of labelled scenes.
-            classes: of the scenes' classes, those to detect; None for all.
-            validation_fraction: see ``LabelledScenes``, as the lists.
-            validation_list: of the scenes that validate.
-            test_list: of the scenes that test.
-            num_points: of a cloud, drawn at random.
-            num_heading_bins: of the boxes' headings; 1 where all are aligned with the axes.
-            mean_sizes: of the classes, metres; None measures them on the training scenes.
-            detection: how proposals become detections, and are scored.
+            root: Folder of labelled scenes.
+            classes: Classes to detect; None for all of the scenes.
+            validation_fraction: See ``LabelledScenes``.
+            validation_list: See ``LabelledScenes``.
+            test_list: See ``LabelledScenes``.
+            num_points: Points per cloud, drawn at random.
+            num_heading_bins: Bins of headings; 1 if all boxes are axis-aligned.
+            mean_sizes: (C, 3) full mean sizes of the classes, metres; None measures them on the
+                training scenes.
+            detection: Post-processing and scoring.
         """
         scenes = LabelledScenes(root, validation_fraction, validation_list, test_list)
         super().__init__(
@@ -198,12 +199,12 @@ class DetectionScenes(DetectionBenchmark):
 
     @property
     def class_names(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Those asked for, or all of the first scene."""
+        """Classes to detect; by default those of the first scene."""
         return self.scenes.class_names if self.classes is None else tuple(self.classes)
 
 
 def _at_rows(scene: LabelledScene, rows: NDArray[np.int64] | slice) -> LabelledScene:
-    """The scene with some of its points."""
+    """Select the points at ``rows`` of a scene."""
     return replace(
         scene, **{name: a[rows] for name, a in scene.arrays().items() if name != "boxes"}
     )
@@ -212,9 +213,9 @@ def _at_rows(scene: LabelledScene, rows: NDArray[np.int64] | slice) -> LabelledS
 def _votes(
     scene: LabelledScene, boxes: NDArray[np.float32], kept: NDArray[np.int64]
 ) -> NDArray[np.int32]:
-    """(N, 3) rows of ``boxes``: by the objects that points belong to where these are known."""
+    """Rows (N, 3) of ``boxes`` that points vote for, by their objects if these are known."""
     if scene.instance is None or scene.box_instances is None:
         return box_rows(scene.coord, boxes)
     rows = np.full(max(scene.instance.max(), scene.box_instances.max(initial=-1)) + 2, -1, np.int32)
-    rows[scene.box_instances[kept]] = np.arange(len(kept))  # the last entry is that of id -1
+    rows[scene.box_instances[kept]] = np.arange(len(kept))  # the last entry is for id -1
     return np.repeat(rows[scene.instance][:, None], NUM_VOTES, axis=1)

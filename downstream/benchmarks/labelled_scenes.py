@@ -1,4 +1,4 @@
-"""Semantic segmentation of labelled scenes: what S3DIS, ScanNet and one's own rooms share."""
+"""Semantic segmentation of labelled scenes, for S3DIS, ScanNet and other scenes."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ Z = np.array([0.0, 0.0, 1.0])
 
 
 class SceneBenchmark(Benchmark):
-    """Scenes in folders below ``root``; a cloud's name is its folder's path from there."""
+    """Labelled scenes in folders below ``root``; a cloud is named by its folder's path."""
 
     def __init__(self, root: str, **arguments: Any) -> None:
-        """Read from ``root``, a folder that a script of ``datasets/`` made."""
+        """Read from ``root``, a folder made by a script of ``datasets/``."""
         super().__init__(root=root, **arguments)
         self.root = Path(root)
 
     @property
     def task(self) -> Segmentation:
-        """A class for every voxel."""
+        """Segmentation into the benchmark's classes."""
         return Segmentation(self.class_names)
 
     @abstractmethod
@@ -39,14 +39,14 @@ class SceneBenchmark(Benchmark):
         """See :class:`Benchmark`."""
 
     def read(self, name: str, rng: np.random.Generator | None = None) -> LabelledCloud:
-        """One scene, stood upright."""
+        """Read one scene, rotated upright."""
         folder = self.root / name
         scene = read_labelled_scene(folder, check_values=False)
         self.check_classes(scene, folder)
         return upright_cloud(scene, name)
 
     def check_classes(self, scene: LabelledScene, folder: Path) -> None:
-        """A label must mean in every scene what it means in the benchmark.
+        """Check that the scene has the classes of the benchmark.
 
         Raises:
             InputError: the scene has other classes.
@@ -60,7 +60,7 @@ class SceneBenchmark(Benchmark):
 
 
 class LabelledScenes(SceneBenchmark):
-    """Any labelled scenes of one set of classes: one's own, or generated rooms."""
+    """Any labelled scenes with one list of classes, such as generated rooms."""
 
     def __init__(
         self,
@@ -72,11 +72,11 @@ class LabelledScenes(SceneBenchmark):
         """Split the scenes.
 
         Args:
-            root: folder of labelled scenes.
-            validation_fraction: the last scenes in the order of their names, this part of all
-                (at least one), validate; the others (at least one) train.
-            validation_list: a scene list of those that validate, in place of the fraction.
-            test_list: a scene list of those that test; without one, those that validate do.
+            root: Folder of labelled scenes.
+            validation_fraction: Fraction of the scenes to validate on, at least one: the last in
+                the order of their names. The others, at least one, are trained on.
+            validation_list: Scene list to validate on, in place of the fraction.
+            test_list: Scene list to test on; None for the validation scenes.
         """
         super().__init__(
             root,
@@ -102,7 +102,7 @@ class LabelledScenes(SceneBenchmark):
         return names
 
     def names(self, split: Split) -> list[str]:
-        """The scenes of a split."""
+        """List the scenes of a split."""
         everything = self._all()
         test = self._listed(self.test_list)
         validation = self._listed(self.validation_list)
@@ -136,7 +136,7 @@ class LabelledScenes(SceneBenchmark):
 
 
 def upright_cloud(scene: LabelledScene, name: str) -> LabelledCloud:
-    """A labelled scene as a cloud whose z is up."""
+    """Convert a labelled scene to a cloud, rotated so that z is up."""
     points, normals = np.asarray(scene.coord), scene.normal
     if scene.up_axis != "z":
         rotation = rotation_between(scene.up, Z).astype(np.float32)
@@ -153,10 +153,10 @@ def upright_cloud(scene: LabelledScene, name: str) -> LabelledCloud:
 
 
 def existing_folders(root: Path, names: list[str], what: str) -> list[str]:
-    """Those of ``names`` that are folders below ``root``.
+    """Select the ``names`` that are folders of labelled scenes below ``root``.
 
     Raises:
-        InputError: none is.
+        InputError: ``root`` is no folder, or holds none of them.
     """
     if not root.is_dir():
         raise InputError(f"{root} is not a folder; make it with the dataset's script in datasets/")

@@ -1,4 +1,4 @@
-"""S3DIS: 13 classes, six areas of rooms; one area is tested, the others train."""
+"""S3DIS: segmentation of rooms, 13 classes; one of six areas is tested, the others train."""
 
 from __future__ import annotations
 
@@ -14,22 +14,21 @@ class S3DIS(SceneBenchmark):
     """Folders ``<root>/Area_5/office_1`` of ``datasets/s3dis.py rooms``.
 
     Validation and test are the same rooms, as in the released code (PointContrast
-    ``downstream/semseg/lib/datasets/stanford.py``): the best
-    checkpoint is picked on what it is then scored by. Six-fold figures come from six runs, one
-    per ``test_area``, evaluated together.
+    ``downstream/semseg/lib/datasets/stanford.py``): the best network is selected on the rooms that
+    score it. Six-fold scores need six runs, one per ``test_area``, evaluated together.
     """
 
     class_names = CLASS_NAMES
 
     def __init__(self, root: str, test_area: int = 5) -> None:
-        """Test on ``test_area`` (1 to 6), train on the others that are there."""
+        """Test on ``test_area`` (1 to 6), and train on the other areas that exist."""
         super().__init__(root, test_area=test_area)
         if test_area not in AREAS:
             raise InputError(f"test_area {test_area} must be one of {AREAS}")
         self.test_area = test_area
 
     def names(self, split: Split) -> list[str]:
-        """Rooms, such as ``Area_5/office_1``."""
+        """List rooms, such as ``Area_5/office_1``."""
         rooms = [
             folder.relative_to(self.root).as_posix() for folder in find_labelled_scenes(self.root)
         ]
@@ -44,5 +43,5 @@ class S3DIS(SceneBenchmark):
         return chosen
 
     def fold(self) -> str:
-        """The tested area."""
+        """Name of the tested area."""
         return f"area {self.test_area}"

@@ -19,8 +19,8 @@ from downstream.tasks.detection import DetectionSettings
 class ScanNet(SceneBenchmark):
     """Folders ``<root>/scene0000_00`` of ``datasets/scannet.py scenes``.
 
-    The figures that papers give are those of the validation split: the test labels are hidden,
-    and a test submission is scored by the benchmark's server.
+    Papers report scores of the validation split: the test labels are hidden, and the benchmark's
+    server scores submissions.
     """
 
     class_names = CLASS_NAMES
@@ -30,22 +30,22 @@ class ScanNet(SceneBenchmark):
         """Read scenes from ``root``.
 
         Args:
-            root: folder of labelled scenes.
-            splits: folder of ``scannetv2_train.txt``, ``_val`` and ``_test``; None takes the
-                official ones, ``datasets/splits``.
+            root: Folder of labelled scenes.
+            splits: Folder of ``scannetv2_train.txt``, ``_val`` and ``_test``; None for the official
+                ones in ``datasets/splits``.
         """
         super().__init__(root, splits=splits)
         self.splits = splits
 
     def names(self, split: Split) -> list[str]:
-        """The scans of the official split that are there."""
+        """List the scans of the official split that exist."""
         folder = split_folder() if self.splits is None else Path(self.splits)
         ids = read_split(folder, "val" if split == "validation" else split)
         return existing_folders(self.root, sorted(ids), f"scans of the {split} split")
 
 
 class ScanNetDetection(DetectionBenchmark):
-    """The same folders, converted with their objects. Boxes are aligned with the scan's axes."""
+    """Detection in the same folders, converted with objects. Boxes are axis-aligned."""
 
     class_names = DETECTION_CLASS_NAMES
     final_split: Split = "validation"
@@ -61,11 +61,11 @@ class ScanNetDetection(DetectionBenchmark):
         """Read scenes from ``root``.
 
         Args:
-            root: folder of labelled scenes.
-            splits: see :class:`ScanNet`.
-            num_points: of a cloud, drawn at random.
-            mean_sizes: of the classes, metres; None measures them on the training scans.
-            detection: how proposals become detections, and are scored.
+            root: Folder of labelled scenes.
+            splits: See :class:`ScanNet`.
+            num_points: Points per cloud, drawn at random.
+            mean_sizes: (C, 3) full mean sizes, metres; None measures them on the training scans.
+            detection: Post-processing and scoring.
         """
         super().__init__(
             ScanNet(root, splits),

@@ -1,4 +1,4 @@
-"""ShapeNetPart: 16 categories of shapes, 50 parts; the category of a shape is given."""
+"""ShapeNetPart: segmentation into 50 parts, 16 categories; a shape's category is given."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from downstream.tasks import PartSegmentation
 class ShapeNetPart(ShapeBenchmark):
     """Shape sets of ``datasets/shapenetpart.py shapes``.
 
-    Training takes 2048 points of a shape (as the paper), evaluation all that it has.
+    Training sees 2048 points per shape, as the paper; evaluation sees all.
     """
 
     def __init__(self, root: str, num_points: int = 2048) -> None:
-        """Read from ``root``; train on ``num_points`` points of a shape (0: all)."""
+        """Read from ``root``; train on ``num_points`` random points per shape (0: all)."""
         super().__init__(root, num_points)
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The 50 parts."""
+        """Names of the 50 parts."""
         return next(iter(self.sets.values())).part_names
 
     @cached_property
     def task(self) -> PartSegmentation:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """A part for every voxel."""
+        """Segmentation into parts."""
         names = next(iter(self.sets.values())).category_names
         return PartSegmentation(PARTS_OF_CATEGORY, names)

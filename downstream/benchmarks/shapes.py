@@ -1,4 +1,4 @@
-"""What ShapeNetPart and ShapeNet share: shapes from shape sets, of unit size, standing upright."""
+"""Shapes from shape sets, of unit size and upright, for ShapeNetPart and ShapeNet."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from pointcontrast.labelled_scene import UP_AXES
 
 
 class ShapeBenchmark(Benchmark):
-    """Shapes of the shape sets below ``root``; a cloud's name is ``<set>/<id>``."""
+    """Shapes of the shape sets below ``root``; a cloud is named ``<set>/<id>``."""
 
     def __init__(self, root: str, num_points: int, **arguments: Any) -> None:
-        """Read from ``root``, and train on ``num_points`` points of a shape (0: all)."""
+        """Read from ``root``, and train on ``num_points`` random points per shape (0: all)."""
         super().__init__(root=root, num_points=num_points, **arguments)
         if num_points < 0:
             raise InputError(f"num_points {num_points} must not be negative")
@@ -37,17 +37,17 @@ class ShapeBenchmark(Benchmark):
 
     @property
     def preparation(self) -> CloudPreparation:
-        """Shapes are scaled to the unit sphere; evaluation sees all their points."""
+        """Scale to the unit sphere; evaluation sees all points."""
         return CloudPreparation(unit_sphere=True)
 
     @cached_property
     def sets(self) -> dict[str, ShapeSet]:
-        """The shape sets by their folders' names; memory-mapped."""
+        """Shape sets by the names of their folders, memory-mapped."""
         return {folder.name: read_shape_set(folder) for folder in find_shape_sets(self.root)}
 
     @cached_property
     def _places(self) -> dict[str, tuple[str, int]]:
-        """Name of a shape -> its set and number there."""
+        """Set of each shape and its number there, by the shape's name."""
         return {
             f"{folder}/{shape_id}": (folder, index)
             for folder, shapes in self.sets.items()
@@ -55,30 +55,30 @@ class ShapeBenchmark(Benchmark):
         }
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a worker process gets: it maps the files itself."""
+        """State for worker processes, which map the files themselves."""
         return {k: v for k, v in self.__dict__.items() if k not in ("sets", "_places")}
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The categories."""
+        """Names of the categories."""
         return next(iter(self.sets.values())).category_names
 
     def names(self, split: Split) -> list[str]:
-        """The shapes of the release's own split."""
+        """List the shapes of the release's own split."""
         chosen = sorted(read_splits(self.root)[split])
         if not chosen:
             raise InputError(f"{self.root} has no shape in the {split} split")
         return chosen
 
     def category(self, name: str) -> int:
-        """The category of a shape, a row of the category names."""
+        """Category of a shape, a row of the category names."""
         return self.sets[self._places[name][0]].category
 
     def shape(self, name: str) -> tuple[Shape, ShapeSet]:
-        """A shape and the set that it is from.
+        """Read a shape, and the set that it is from.
 
         Raises:
-            InputError: no set holds it.
+            InputError: no set holds the shape.
         """
         if name not in self._places:
             raise InputError(f"{self.root} holds no shape {name!r}; convert the release again")
@@ -86,9 +86,9 @@ class ShapeBenchmark(Benchmark):
         return self.sets[folder].shape(index), self.sets[folder]
 
     def read(self, name: str, rng: np.random.Generator | None = None) -> LabelledCloud:
-        """One shape, centred on its mean, its farthest point at distance 1, z up.
+        """Read one shape, moved to mean 0, scaled to largest norm 1, z up.
 
-        With ``rng`` a sample of ``num_points`` of its points, all of them where it has fewer.
+        With ``rng``, ``num_points`` random points of it, or all if it has fewer.
         """
         shape, shapes = self.shape(name)
         rotation = rotation_between(UP_AXES[shapes.up_axis], Z).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Where the official splits lie that come with the repository."""
+"""Folder of the official splits in the repository."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from pathlib import Path
 
 
 def split_folder() -> Path:
-    """``datasets/splits`` of the repository that this module is part of."""
+    """Path of ``datasets/splits`` in the repository that this module is part of."""
     return Path(__file__).resolve().parents[2] / "datasets" / "splits"

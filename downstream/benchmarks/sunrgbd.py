@@ -1,4 +1,4 @@
-"""SUN RGB-D: 10,335 RGB-D images, boxes of 10 classes with headings."""
+"""SUN RGB-D: detection in 10,335 RGB-D images, boxes of 10 classes with headings."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class SUNRGBD(DetectionBenchmark):
         """Read scenes from ``root``.
 
         Args:
-            root: folder of labelled scenes.
-            num_points: of a cloud, drawn at random.
-            mean_sizes: of the classes, metres; None takes those that the converter measured.
-            detection: how proposals become detections, and are scored.
+            root: Folder of labelled scenes.
+            num_points: Points per cloud, drawn at random.
+            mean_sizes: (C, 3) full mean sizes, metres; None for those that the converter measured.
+            detection: Post-processing and scoring.
         """
         super().__init__(
             _Images(root),
@@ -48,12 +48,12 @@ class SUNRGBD(DetectionBenchmark):
 
 
 class _Images(SceneBenchmark):
-    """The images of each split, from the lists that the converter wrote."""
+    """Images of each split, from the lists that the converter wrote."""
 
     class_names = CLASS_NAMES
 
     def names(self, split: Split) -> list[str]:
-        """Of the official split; test is validation."""
+        """List the images of the official split; test is validation."""
         name = "train" if split == "train" else "validation"
         listed = read_scene_list(self.root / f"{name}.txt")
         return existing_folders(self.root, sorted(listed), f"images of the {split} split")

@@ -1,4 +1,4 @@
-"""Synthia4D: street scenes over time, 12 classes; single frames or clips of several."""
+"""Synthia4D: segmentation of street scenes over time, 12 classes; single frames or clips."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from pointcontrast.errors import InputError
 class Synthia4D(SceneBenchmark):
     """Folders ``<root>/<sequence>/<frame>`` of ``datasets/synthia4d.py frames``.
 
-    With ``frames_per_clip`` 1 a cloud is a frame, as in the paper (3D kernels, nothing over
-    time). With more it is a clip, for a backbone of dimension 4: every ``frame_step``-th frame of
-    a stretch of a sequence. Clips share no frame, so that each is scored once.
+    With ``frames_per_clip`` 1 a cloud is a frame, as in the paper (3D kernels, no time). With more
+    it is a clip for a backbone of dimension 4: every ``frame_step``-th frame of a part of a
+    sequence. Clips share no frame, so that each frame is scored once.
     """
 
     class_names = CLASS_NAMES
@@ -38,13 +38,13 @@ class Synthia4D(SceneBenchmark):
         """Read frames from ``root``.
 
         Args:
-            root: folder of labelled scenes.
-            frames_per_clip: how many frames of a sequence make one cloud.
-            frame_step: from one frame of a clip to the next.
-            evaluation_crop: what is evaluated lies within so many metres of the middle of the
-                cloud along each axis; 0 for all of it (``TEST_CLIP_BOUND`` of
-                SpatioTemporalSegmentation ``lib/datasets/synthia.py``).
-            split_file: None takes the official one, ``datasets/splits/synthia4d_cvpr19.json``.
+            root: Folder of labelled scenes.
+            frames_per_clip: Frames per cloud.
+            frame_step: Step between the frames of a clip.
+            evaluation_crop: Half the edge, metres, of the crop about the cloud's centre that is
+                evaluated; 0 for no crop (``TEST_CLIP_BOUND`` of SpatioTemporalSegmentation
+                ``lib/datasets/synthia.py``).
+            split_file: Split; None for the official ``datasets/splits/synthia4d_cvpr19.json``.
         """
         super().__init__(
             root,
@@ -67,11 +67,11 @@ class Synthia4D(SceneBenchmark):
 
     @property
     def preparation(self) -> CloudPreparation:
-        """Clips have time."""
+        """Clips have frame numbers."""
         return CloudPreparation(has_time=self.frames_per_clip > 1)
 
     def names(self, split: Split) -> list[str]:
-        """Frames, such as ``SYNTHIA-SEQS-05-FOG/000010``; a clip has the name of its first."""
+        """List frames, such as ``SYNTHIA-SEQS-05-FOG/000010``; a clip is named by its first."""
         path = self.split_file or split_folder() / "synthia4d_cvpr19.json"
         listed = [
             f"{sequence}/{frame}"
@@ -94,10 +94,10 @@ class Synthia4D(SceneBenchmark):
         return [clip[0] for clip in clips]
 
     def read(self, name: str, rng: np.random.Generator | None = None) -> LabelledCloud:
-        """One frame, or one clip with the number of the frame as time."""
+        """Read one frame, or one clip with frame numbers as time."""
         cloud = super().read(name, rng) if self.frames_per_clip == 1 else self._clip(name, rng)
         if rng is not None or not self.evaluation_crop:
-            return cloud  # training has the crop of its augmentation
+            return cloud  # the augmentation of training crops
         low, high = cloud.points.min(axis=0), cloud.points.max(axis=0)
         away = np.abs(cloud.points - (low + high) / 2)
         return cloud[(away <= self.evaluation_crop).all(axis=1)]

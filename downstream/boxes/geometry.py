@@ -1,7 +1,7 @@
-"""Boxes that stand upright: corners, what lies in them, how they overlap, which to keep.
+"""Geometry of upright boxes: corners, points inside, overlaps, non-maximum suppression.
 
-The columns are those of ``pointcontrast.labelled_scene_checks.BOX_COLUMNS``: centre, full sizes,
-yaw, and any after these seven are not looked at. Metres and radians; all in NumPy and float64.
+Columns are those of ``pointcontrast.labelled_scene_checks.BOX_COLUMNS``: centre, full sizes, yaw;
+further columns are ignored. Metres and radians, NumPy, float64.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ EDGES = np.array([
     (4, 5), (5, 6), (6, 7), (7, 4),
     (0, 4), (1, 5), (2, 6), (3, 7),
 ])  # fmt: skip
-"""(12, 2) rows of :func:`corners` that are joined."""
+"""(12, 2) rows of :func:`corners` that an edge joins."""
 
-_PAIRS_AT_ONCE = 1 << 16  # bounds the memory of the overlaps to some 100 MB
+_PAIRS_AT_ONCE = 1 << 16  # bounds the memory of overlaps to about 100 MB
 
 
 def corners(boxes: ArrayLike) -> Array:
-    """(K, 8, 3) metres: the four of the bottom counter-clockwise from above, then the four above.
+    """Compute the corners (K, 8, 3), metres.
 
-    The second and the third of each are those of the front, where the box's own x is largest.
+    The four of the bottom come first, counter-clockwise seen from above, then the four of the top.
+    The second and third of each four are the front, where the box's own x is largest.
     """
     found = _checked(boxes)
     local = _SIGNS * found[:, None, 3:6] / 2
@@ -36,7 +37,7 @@ def corners(boxes: ArrayLike) -> Array:
 
 
 def points_in_boxes(points: ArrayLike, boxes: ArrayLike) -> NDArray[np.bool_]:
-    """(N, K): which of the points (N, 3) lies in which of the boxes; faces belong to a box."""
+    """Mask (N, K) of the points (N, 3) inside each box, including its faces."""
     places, found = np.asarray(points, dtype=np.float64), _checked(boxes)
     inside = np.empty((len(places), len(found)), dtype=bool)
     for column, box in enumerate(found):
@@ -52,7 +53,7 @@ def points_in_boxes(points: ArrayLike, boxes: ArrayLike) -> NDArray[np.bool_]:
 
 
 def enclosing_boxes(boxes: ArrayLike) -> Array:
-    """(K, 7): about each box the smallest that is aligned with the axes."""
+    """Compute the smallest axis-aligned box (K, 7) around each box."""
     found = _checked(boxes)[:, :7].copy()
     cosine, sine = np.abs(np.cos(found[:, 6])), np.abs(np.sin(found[:, 6]))
     x, y = found[:, 3].copy(), found[:, 4].copy()
@@ -61,16 +62,14 @@ def enclosing_boxes(boxes: ArrayLike) -> Array:
 
 
 def iou(boxes0: ArrayLike, boxes1: ArrayLike) -> Array:
-    """(N, M): the volume that two boxes share over the volume that they fill together.
-
-    0 where a box has no volume.
+    """Compute the intersection over union (N, M) of rotated boxes; 0 if a box has no volume.
 
     Raises:
         ValueError: a box is not finite, or has a negative size.
     """
     first, second = _checked(boxes0), _checked(boxes1)
     height = _shared_intervals(first, second, 2)
-    # Only what meets as aligned boxes can meet
+    # Boxes can only meet if their enclosing axis-aligned boxes do
     outer0, outer1 = enclosing_boxes(first), enclosing_boxes(second)
     meets = (_shared_intervals(outer0, outer1, 0) > 0) & (_shared_intervals(outer0, outer1, 1) > 0)
     rows, columns = np.nonzero(meets & (height > 0))
@@ -82,7 +81,7 @@ def iou(boxes0: ArrayLike, boxes1: ArrayLike) -> Array:
 
 
 def iou_axis_aligned(boxes0: ArrayLike, boxes1: ArrayLike) -> Array:
-    """(N, M): :func:`iou` of the aligned boxes about each, as VoteNet suppresses by."""
+    """Compute :func:`iou` (N, M) of the enclosing axis-aligned boxes, as VoteNet suppresses by."""
     first, second = enclosing_boxes(boxes0), enclosing_boxes(boxes1)
     sides = [_shared_intervals(first, second, axis) for axis in range(3)]
     return _over_union(sides[0] * sides[1] * sides[2], first, second)
@@ -96,24 +95,23 @@ def suppress(
     threshold: float = 0.25,
     oriented: bool = False,
 ) -> NDArray[np.int64]:
-    """Non-maximum suppression: from the highest score on, boxes that overlap none kept before.
+    """Non-maximum suppression: by descending score, keep boxes that overlap no kept box.
 
-    VoteNet's rule (facebookresearch/votenet ``utils/nms.py nms_3d_faster_samecls``): IoU of the
-    aligned boxes about each.
+    VoteNet's rule (facebookresearch/votenet ``utils/nms.py nms_3d_faster_samecls``): the IoU of
+    the enclosing axis-aligned boxes.
 
     Args:
         boxes: (P, >= 7).
-        scores: (P,); of equal ones the first box counts as higher.
-        classes: (P,); only boxes of one class suppress each other. None: all do.
+        scores: (P,); ties are broken by the order of the boxes.
+        classes: (P,); only boxes of the same class suppress each other. None: all do.
         threshold: IoU above which a box is suppressed.
-        oriented: the boxes as they are turned.
+        oriented: Take the IoU of the rotated boxes.
 
     Returns:
-        (Q,) int64 rows, by falling score.
+        (Q,) int64 rows, by descending score.
 
     Raises:
-        ValueError: a box is none, a score is not finite, or there is not one score and one class
-            for each box.
+        ValueError: a box is invalid, a score is not finite, or the lengths differ.
     """
     found, values = _checked(boxes), np.asarray(scores, dtype=np.float64)
     groups = np.zeros(len(found)) if classes is None else np.asarray(classes)
@@ -133,7 +131,7 @@ def suppress(
 
 
 def _unrivalled(rivals: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(P,) of rows in their order, those that are no rivals (P, P) of one kept before."""
+    """Mask (P,) of the rows that are, in order, no rivals (P, P) of a kept row."""
     kept = np.ones(len(rivals), dtype=bool)
     for row in range(len(rivals)):
         if kept[row]:
@@ -148,12 +146,12 @@ def _checked(boxes: ArrayLike) -> Array:
     broken = ~np.isfinite(found[:, :7]).all(axis=1) | (found[:, 3:6] < 0).any(axis=1)
     if broken.any():
         row = int(np.argmax(broken))
-        raise ValueError(f"box {row} is no box: {found[row, :7].tolist()}")
+        raise ValueError(f"box {row} is invalid: {found[row, :7].tolist()}")
     return found
 
 
 def _shared_intervals(boxes0: Array, boxes1: Array, axis: int) -> Array:
-    """(N, M) length that two boxes share along an axis that both are aligned with."""
+    """Length (N, M) of the intersection along an axis with which both boxes are aligned."""
     low0, high0 = (boxes0[:, axis] + sign * boxes0[:, 3 + axis] / 2 for sign in (-1, 1))
     low1, high1 = (boxes1[:, axis] + sign * boxes1[:, 3 + axis] / 2 for sign in (-1, 1))
     shared = np.minimum(high0[:, None], high1) - np.maximum(low0[:, None], low1)
@@ -161,13 +159,13 @@ def _shared_intervals(boxes0: Array, boxes1: Array, axis: int) -> Array:
 
 
 def _shared_areas(boxes0: Array, boxes1: Array) -> Array:
-    """(L,) area that rectangles share, seen from above, pair by pair.
+    """Area (L,) of the intersection of rectangles seen from above, pair by pair.
 
-    In the frame of the second, the outline of the first is pushed onto the second wherever it is
-    outside (each coordinate is clamped). No point of the outline passes through the inside of the
-    second on its way; so the pushed outline winds around exactly what the two share, and the area
-    that it encloses is theirs. An edge is cut where it meets the lines of the second's sides, so
-    that its pushed form is made of straight pieces.
+    In the frame of the second rectangle, the outline of the first is projected onto the second
+    wherever it is outside, by clamping each coordinate. On its way no point of the outline passes
+    through the inside of the second. The projected outline therefore encloses exactly the
+    intersection. Edges are cut at the lines of the second's sides, so that their projections are
+    straight pieces.
     """
     turn = boxes0[:, 6] - boxes1[:, 6]
     gap = boxes0[:, :2] - boxes1[:, :2]

@@ -1,4 +1,4 @@
-"""How many boxes of each class there are, and their mean sizes."""
+"""Numbers of boxes by class, and their mean sizes."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from pointcontrast.files import read_json, write_json
 from pointcontrast.labelled_scene import read_labelled_scene
 
 STATISTICS = "box_statistics.json"
-"""In the folder of the scenes."""
+"""File in the folder of the scenes."""
 
 FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class BoxStatistics:
-    """Of the boxes of some scenes.
+    """Statistics of the boxes of labelled scenes.
 
     Attributes:
-        class_names: C of them.
-        num_boxes: of each class.
-        mean_sizes: (C, 3) float64 metres, full; of a class without a box the mean over all.
-        num_scenes: looked at.
+        class_names: Names of the C classes.
+        num_boxes: Number of boxes of each class.
+        mean_sizes: (C, 3) float64 full mean sizes, metres; for a class without a box the mean over
+            all boxes.
+        num_scenes: Number of scenes measured.
     """
 
     class_names: tuple[str, ...]
@@ -36,10 +37,10 @@ class BoxStatistics:
     num_scenes: int
 
     def of_classes(self, class_names: Sequence[str]) -> NDArray[np.float64]:
-        """(C, 3) mean sizes of some of the classes.
+        """Select the mean sizes (C, 3) of some classes.
 
         Raises:
-            InputError: one is not among them.
+            InputError: a class is unknown.
         """
         for name in class_names:
             if name not in self.class_names:
@@ -51,11 +52,11 @@ class BoxStatistics:
 
 
 def measure_boxes(folders: Iterable[Path], class_names: Sequence[str]) -> BoxStatistics:
-    """Look at the boxes of labelled scenes.
+    """Measure the boxes of labelled scenes.
 
     Args:
-        folders: of the scenes; their boxes of other classes are passed over.
-        class_names: those to measure.
+        folders: Folders of the scenes.
+        class_names: Classes to measure; boxes of other classes are ignored.
 
     Raises:
         InputError: a scene cannot be read, or none has a box of these classes.
@@ -87,7 +88,7 @@ def measure_boxes(folders: Iterable[Path], class_names: Sequence[str]) -> BoxSta
 
 
 def write_box_statistics(path: Path, statistics: BoxStatistics) -> None:
-    """Write them as JSON, atomically."""
+    """Write statistics as JSON, atomically."""
     write_json(
         path,
         {
@@ -107,10 +108,10 @@ def write_box_statistics(path: Path, statistics: BoxStatistics) -> None:
 
 
 def read_box_statistics(path: Path) -> BoxStatistics:
-    """Read them back.
+    """Read statistics.
 
     Raises:
-        InputError: the file is missing, of another version, or not as it was written.
+        InputError: the file is missing, damaged or of another version.
     """
     content = read_json(path)
     version = content.get("format_version") if isinstance(content, dict) else None

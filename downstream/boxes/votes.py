@@ -1,4 +1,4 @@
-"""Which boxes a point votes for, where only boxes say what belongs to an object."""
+"""Boxes that points vote for, if only boxes say which points belong to an object."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from numpy.typing import ArrayLike, NDArray
 from downstream.boxes.geometry import points_in_boxes
 
 NUM_VOTES = 3
-"""Boxes that a point may vote for (VoteNet's ``GT_VOTE_FACTOR``)."""
+"""Maximum number of boxes per point (``GT_VOTE_FACTOR`` of VoteNet)."""
 
 
 def box_rows(points: ArrayLike, boxes: ArrayLike) -> NDArray[np.int32]:
-    """The boxes that each point lies in.
+    """Find up to three boxes that contain each point.
 
-    facebookresearch/votenet ``sunrgbd/sunrgbd_data.py extract_sunrgbd_data``: the first box that
-    holds a point fills all three places, the second takes the second place, the third and each
-    later one the third.
+    As in facebookresearch/votenet ``sunrgbd/sunrgbd_data.py extract_sunrgbd_data``: the first box
+    that contains a point fills all three columns, the second replaces the second column, the third
+    and each later one the third.
 
     Args:
         points: (N, 3) metres.
         boxes: (K, >= 7), in the frame of the points.
 
     Returns:
-        (N, 3) int32 rows of ``boxes``; -1 throughout where a point is in none.
+        (N, 3) int32 rows of ``boxes``; all -1 for a point in no box.
     """
     inside = points_in_boxes(points, boxes)
     rows = np.full((len(inside), NUM_VOTES), -1, np.int32)

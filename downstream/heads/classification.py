@@ -1,4 +1,4 @@
-"""Heads with a row of logits for each cloud."""
+"""Heads with one row of logits per cloud."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ PooledLevel = Literal["encoder", "decoder"]
 class PoolingHead(Head):
     """Mean and maximum over a cloud's voxels, then one linear layer.
 
-    No protocol was published. ``encoder`` pools the coarsest level, as sparse
-    classification networks do, and trains no decoder; ``decoder`` pools the
-    last level, so that all that was pretrained takes part. The default is ``decoder``: the
-    contrastive loss acted on that level alone.
+    No protocol was published. ``encoder`` pools the coarsest level, as sparse classification
+    networks do, and leaves the decoder untrained. ``decoder`` pools the last level and uses all
+    pretrained weights. The default is ``decoder``: the contrastive loss acts on that level only.
     """
 
     predicts = "clouds"
@@ -37,10 +36,13 @@ class PoolingHead(Head):
         """Map twice the channels of the pooled level to ``num_outputs``.
 
         Args:
-            level_channels: of the backbone's levels.
-            num_outputs: classes.
-            level: which one is pooled.
-            dropout: probability of leaving out each pooled channel in training.
+            level_channels: Channels of the backbone's levels.
+            num_outputs: Number of classes.
+            level: Level to pool.
+            dropout: Probability of zeroing each pooled channel in training.
+
+        Raises:
+            InputError: the level is unknown, or dropout is not in [0, 1).
         """
         super().__init__(level=level, dropout=dropout)
         if level not in ("encoder", "decoder"):
@@ -53,7 +55,7 @@ class PoolingHead(Head):
         self.linear = nn.Linear(2 * level_channels[row], num_outputs)
 
     def forward(self, levels: list[SparseTensor], batch: LabelledBatch) -> torch.Tensor:
-        """(B, K)."""
+        """Compute the logits (B, K)."""
         assert self.levels_read is not None
         level = levels[self.levels_read[0]]
         samples = level.coordinates[:, 0].long()
@@ -65,8 +67,8 @@ def pooled(features: torch.Tensor, samples: torch.Tensor, num_samples: int) -> t
 
     Args:
         features: (M, C).
-        samples: (M,) int64 which of the B samples each row belongs to; each has a row.
-        num_samples: B.
+        samples: (M,) int64 batch index of each row; every sample has a row.
+        num_samples: Number of samples B.
 
     Returns:
         (B, 2C): the means, then the maxima.

@@ -1,4 +1,4 @@
-"""What turns a backbone's levels into logits."""
+"""The contract of heads."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from downstream.types import LabelledBatch
 from pointcontrast.sparse import SparseTensor
 
 Predicts = Literal["points", "clouds", "boxes"]
-"""A row of logits for each voxel (and so for its points), for each cloud, or proposals of boxes."""
+"""Kind of output: logits per voxel (and so per point), logits per cloud, or proposals of boxes."""
 
 
 class Head(nn.Module, ABC):
-    """The part of a network that belongs to one benchmark; never loaded from a pretrained file.
+    """The part of a network for one task. Pretrained files never provide its weights.
 
     Attributes:
         predicts: Kind of output.
@@ -30,24 +30,24 @@ class Head(nn.Module, ABC):
     levels_read: tuple[int, ...] | None = None
 
     def __init__(self, **arguments: Any) -> None:
-        """Remember the arguments."""
+        """Store the arguments."""
         super().__init__()
         self.arguments = arguments
 
     @abstractmethod
     def forward(self, levels: list[SparseTensor], batch: LabelledBatch) -> Any:
-        """What the benchmark's task reads.
+        """Compute the output that the task reads.
 
         Args:
-            levels: of ``Backbone.forward_levels``, coarsest first; the last has a row for each
-                voxel of the input.
-            batch: the M voxels of B clouds that the levels are of.
+            levels: Levels of ``Backbone.forward_levels``, coarsest first; the last has one row
+                per voxel of the input.
+            batch: Batch that the levels were computed from: M voxels of B clouds.
 
         Returns:
-            Logits (M, K) for the voxels or (B, K) for the clouds; or
+            Logits (M, K) of the voxels or (B, K) of the clouds; or
             :class:`downstream.types.Proposals`.
         """
 
 
 HeadCallable = Callable[[Sequence[int], int], Head]
-"""Takes the channels of the levels and K. A configuration gives the class and the rest."""
+"""From the channels of the levels and K to a head; a configuration gives class and arguments."""

@@ -1,4 +1,4 @@
-"""The compiled operations on sets of points, where they could be built, through ctypes.
+"""Compiled operations on point sets, if they were built, through ctypes.
 
 ``pointcontrast/csrc/{farthest_points,point_sets}.cpp``, in the library of
 :mod:`pointcontrast.compiled.points`. :mod:`downstream.heads.point_sets` asks here first and has
@@ -30,7 +30,7 @@ _left_out = ContextVar("left_out", default=False)
 
 @contextmanager
 def without_set_kernels() -> Iterator[None]:
-    """Leave them out for a while: for comparisons."""
+    """Disable the kernels within the context, for comparisons."""
     token = _left_out.set(True)
     try:
         yield
@@ -39,7 +39,7 @@ def without_set_kernels() -> Iterator[None]:
 
 
 def set_kernels() -> ctypes.CDLL | None:
-    """The library, or None where it was not built, is older than this file or is left out."""
+    """Load the library; None if it was not built, is older than this file or is disabled."""
     return None if _left_out.get() else _load()
 
 
@@ -66,7 +66,7 @@ def _load() -> ctypes.CDLL | None:
 def farthest_points(
     library: ctypes.CDLL, points: NDArray[np.float32], offsets: tuple[int, ...], num: int
 ) -> NDArray[np.int64]:
-    """Rows (B, num) of finite points (N, 3), no cloud of which is empty."""
+    """Farthest-point sampling: rows (B, num) of finite points (N, 3); no cloud is empty."""
     bounds = list(pairwise(offsets))
     chosen = np.empty((len(bounds), num), np.int64)
 
@@ -135,7 +135,7 @@ def three_nearest(
 
 
 def _for_each_cloud(work: Callable[[int], None], num_clouds: int) -> None:
-    """On the threads that torch may use; the kernels run without Python's lock."""
+    """Run on the threads that torch may use; the kernels release Python's lock."""
     num_threads = min(torch.get_num_threads(), num_clouds)
     if num_threads <= 1:
         for cloud in range(num_clouds):

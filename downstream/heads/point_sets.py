@@ -1,8 +1,8 @@
-"""Operations on sets of points that VoteNet is made of, on any device, without a CUDA build.
+"""Operations on point sets for VoteNet, on any device, without a CUDA build.
 
 Sampling, grouping and interpolation of PointNet++ (facebookresearch/votenet ``pointnet2/_ext_src``,
-which needs a CUDA compiler). Everything is PyTorch; on the CPU what searches is compiled where it
-could be (:mod:`downstream.heads.point_set_kernels`). Squared distances are
+which needs a CUDA compiler), written in PyTorch. On the CPU, searches use compiled kernels if they
+were built (:mod:`downstream.heads.point_set_kernels`). Squared distances are
 ``(dx*dx + dy*dy) + dz*dz`` in float32, every operation rounded, and ties go to the lowest row, so
 that all forms, devices and numbers of threads find the same rows.
 """
@@ -19,22 +19,22 @@ import torch.nn.functional as F
 from downstream.heads import point_set_kernels
 
 MAX_PAIRS = 1 << 24
-"""Distances that are held at once without kernels: 64 MB of float32, a few times that in all."""
+"""Distances in memory at once without kernels: 64 MB of float32, a few times that in total."""
 
 
 def farthest_points(points: torch.Tensor, offsets: tuple[int, ...], num: int) -> torch.Tensor:
-    """Farthest-point sampling: from each cloud, points far from one another.
+    """Farthest-point sampling of each cloud.
 
-    The first point of the cloud, then always the one whose nearest chosen point is farthest, of
-    several the first. No row is chosen twice while there are others; a cloud with fewer than
-    ``num`` points gives its rows again from the start, in the order chosen. Deviation from the CUDA
-    kernel: that one takes a chosen point again where all others coincide with chosen ones, and
-    passes over points within 3 cm of the origin.
+    The first chosen point is the first of the cloud. Each next one is the point whose nearest
+    chosen point is farthest; ties go to the lowest row. No row is chosen twice while others are
+    left; a cloud with fewer than ``num`` points repeats its rows in the order chosen. Deviation
+    from the CUDA kernel: that kernel chooses a point again if all others coincide with chosen
+    ones, and ignores points within 3 cm of the origin.
 
     Args:
-        points: (N, 3) metres, of B clouds one after another; taken as float32.
-        offsets: B+1 row numbers: cloud b owns rows ``offsets[b]:offsets[b + 1]``.
-        num: S >= 1, points a cloud.
+        points: (N, 3) metres, B clouds one after another; converted to float32.
+        offsets: B+1 row offsets: cloud b has rows ``offsets[b]:offsets[b + 1]``.
+        num: Number of points S >= 1 per cloud.
 
     Returns:
         (B, S) int64 rows of ``points``.
@@ -59,18 +59,18 @@ def farthest_points(points: torch.Tensor, offsets: tuple[int, ...], num: int) ->
 def ball_query(
     points: torch.Tensor, centers: torch.Tensor, radius: float, num: int
 ) -> torch.Tensor:
-    """For each centre some points nearer than ``radius``.
+    """Find points closer than ``radius`` to each centre.
 
-    The first ``num`` in the order of rows; where there are fewer, the first again for the rest, as
-    the CUDA kernel has it (``ball_query_gpu.cu``). Where there is none, row 0; a centre that is one
-    of the points always finds that one.
+    These are the first ``num`` in the order of rows. If there are fewer, the first fills the rest,
+    as in the CUDA kernel (``ball_query_gpu.cu``); if there is none, row 0 does. A centre that is
+    one of the points always finds that point.
 
     Args:
         points: (B, N, 3), N >= 1. NaN is near nothing.
         centers: (B, M, 3) of the same dtype.
-        radius: in the unit of the points; points at this distance do not count. Squared in the
-            dtype of the points, as there.
-        num: K >= 1.
+        radius: Radius in the unit of the points, exclusive. Squared in the dtype of the points,
+            as in the CUDA kernel.
+        num: Number of points K >= 1 per centre.
 
     Returns:
         (B, M, K) int64 rows 0..N-1.
@@ -85,23 +85,25 @@ def ball_query(
 
 
 def group(features: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-    """Features (B, N, C) at rows (B, M, K): (B, M, K, C), with gradients.
+    """Gather features (B, N, C) at rows (B, M, K): (B, M, K, C), differentiable.
 
-    Gradients of a row that stands several times are added in one order, whatever the threads.
+    Gradients of a repeated row are added in a fixed order for any number of threads.
     """
     num_clouds, num_rows, num_channels = features.shape
     starts = torch.arange(num_clouds, device=rows.device) * num_rows
-    # the backward pass of plain indexing adds in any order where there are several threads
+    # the backward pass of plain indexing adds in any order with several threads
     return F.embedding(rows + starts[:, None, None], features.reshape(-1, num_channels))
 
 
 def three_nearest(points: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """For each point the three nearest of ``known``, the nearest first, of several the first.
+    """Find the three points of ``known`` nearest to each point, nearest first.
+
+    Ties go to the lowest row.
 
     Args:
         points: (B, N, 3) finite.
-        known: (B, M, 3) finite, of the same dtype, M >= 1. Where there are fewer than three the
-            nearest fills in.
+        known: (B, M, 3) finite, of the same dtype, M >= 1. If there are fewer than three, the
+            nearest is repeated.
 
     Returns:
         Squared distances (B, N, 3), without gradients, and (B, N, 3) int64 rows of ``known``.
@@ -116,9 +118,9 @@ def three_nearest(points: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tens
 
 
 def interpolate(features: torch.Tensor, rows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Weighted sums (B, N, C) of features (B, M, C) at rows (B, N, K), with gradients.
+    """Compute weighted sums (B, N, C) of features (B, M, C) at rows (B, N, K); differentiable.
 
-    PointNet++'s weights (B, N, K) are ``1 / (distance + 1e-8)``, divided by their sum.
+    The weights (B, N, K) of PointNet++ are ``1 / (distance + 1e-8)``, divided by their sum.
     """
     return (group(features, rows) * weights[..., None]).sum(dim=2)
 
@@ -129,31 +131,31 @@ def _require_finite(are_finite: bool) -> None:
 
 
 def _kernels(*tensors: torch.Tensor) -> ctypes.CDLL | None:
-    """The compiled operations, if they are there and can take these."""
+    """Compiled operations, if they were built and support these tensors."""
     if any(x.device.type != "cpu" or x.dtype != torch.float32 for x in tensors):
         return None
     return point_set_kernels.set_kernels()
 
 
 def _squares(points: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-    """(B, N, M) squared distances of (B, N, 3) and (B, M, 3), summed in the order of the axes."""
+    """Squared distances (B, N, M) of (B, N, 3) and (B, M, 3), summed in the order of the axes."""
     x, y, z = ((points[:, :, None, d] - others[:, None, :, d]).square_() for d in range(3))
     return x.add_(y).add_(z)
 
 
 def _num_at_once(others: torch.Tensor) -> int:
-    """Points of each cloud whose distances to all ``others`` may be held at once."""
+    """Number of points per cloud whose distances to all ``others`` fit in memory at once."""
     return max(1, MAX_PAIRS // (others.shape[0] * others.shape[1]))
 
 
 def _farthest_in_torch(points: torch.Tensor, offsets: tuple[int, ...], num: int) -> torch.Tensor:
-    """All clouds at once, a step a sample: what a GPU does, and a CPU without the kernel."""
+    """Sample all clouds at once, one step per point: on GPUs, and on CPUs without the kernel."""
     largest = max(stop - start for start, stop in pairwise(offsets))
     bounds = torch.tensor(offsets, device=points.device)
     starts, sizes = bounds[:-1], bounds.diff()
     numbers = torch.arange(largest, device=points.device)
     there = numbers < sizes[:, None]
-    # padding is the first point again, in later rows: all others come before it
+    # Padding repeats the first point in later rows, so that all others are chosen before it
     padded = points[torch.where(there, starts[:, None] + numbers, starts[:, None])]
     axes = [axis.contiguous() for axis in padded.unbind(dim=-1)]
     nearest = torch.full_like(axes[0], torch.inf)
@@ -163,7 +165,7 @@ def _farthest_in_torch(points: torch.Tensor, offsets: tuple[int, ...], num: int)
         chosen.append(row)
         x, y, z = ((axis - axis.gather(1, row)).square_() for axis in axes)
         nearest = torch.minimum(nearest, x.add_(y).add_(z)).scatter_(1, row, -1.0)
-        row = nearest.argmax(dim=1, keepdim=True)  # the first of several, it says
+        row = nearest.argmax(dim=1, keepdim=True)  # of equal values, argmax gives the first
     places = torch.arange(num, device=points.device) % sizes[:, None]
     return starts[:, None] + torch.cat(chosen, dim=1).gather(1, places)
 

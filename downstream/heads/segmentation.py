@@ -1,4 +1,4 @@
-"""Heads with a row of logits for each voxel."""
+"""Heads with one row of logits per voxel."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pointcontrast.sparse import SparseTensor
 class LinearHead(Head):
     """One linear layer on the last level.
 
-    It is the released networks' 1x1 output convolution with bias, drawn from the same
-    distribution: uniform within 1/sqrt(channels) (``final`` in PointContrast
+    This is the 1x1 output convolution with bias of the released networks, initialised from the
+    same distribution: uniform within 1/sqrt(channels) (``final`` in PointContrast
     ``downstream/semseg/models/res16unet.py``).
     """
 
@@ -28,17 +28,17 @@ class LinearHead(Head):
         self.linear = nn.Linear(level_channels[-1], num_outputs)
 
     def forward(self, levels: list[SparseTensor], batch: LabelledBatch) -> torch.Tensor:
-        """(M, K)."""
+        """Compute the logits (M, K)."""
         return self.linear(levels[-1].features)
 
 
 class HierarchicalHead(Head):
-    """One linear layer on all levels at once, each brought to the finest by its cells.
+    """One linear layer on the concatenated levels, each upsampled to the finest.
 
-    For linear probing: which features are probed changes the figure two- to threefold
+    For linear probing: the choice of features changes the score two- to threefold
     (arXiv 2504.06719, table 1, against the probes of Sonata). Follow-up work interpolates coarse
-    levels trilinearly; here a voxel takes the features of the cell that it lies in, which needs
-    no neighbour to be occupied.
+    levels trilinearly. Here a voxel takes the features of the coarse cell that contains it, which
+    does not depend on occupied neighbours.
     """
 
     def __init__(self, level_channels: Sequence[int], num_outputs: int) -> None:
@@ -47,7 +47,7 @@ class HierarchicalHead(Head):
         self.linear = nn.Linear(sum(level_channels), num_outputs)
 
     def forward(self, levels: list[SparseTensor], batch: LabelledBatch) -> torch.Tensor:
-        """(M, K)."""
+        """Compute the logits (M, K)."""
         finest = levels[-1].coordinates
         columns = [
             level.features[rows_of_cells(finest, level.coordinates, level.stride)]
@@ -59,12 +59,12 @@ class HierarchicalHead(Head):
 def rows_of_cells(
     coordinates: torch.Tensor, cells: torch.Tensor, stride: Sequence[int]
 ) -> torch.Tensor:
-    """For each voxel the row of the cell that it lies in.
+    """Find the coarse cell that contains each voxel.
 
     Args:
         coordinates: (M, 1+D) int32 voxels, batch index first.
-        cells: (C, 1+D) int32 occupied cells, multiples of the stride; each voxel lies in one.
-        stride: D integers.
+        cells: (C, 1+D) int32 occupied cells, multiples of the stride; every voxel lies in one.
+        stride: Stride of the cells, D integers.
 
     Returns:
         (M,) int64 rows of ``cells``.
@@ -73,7 +73,7 @@ def rows_of_cells(
     wanted = torch.div(coordinates, steps, rounding_mode="floor") * steps
     lowest = cells.amin(dim=0).long()
     extent = cells.amax(dim=0).long() - lowest + 1
-    # Lexicographic numbers: column j counts in steps of all later columns' sizes
+    # Lexicographic keys: the place value of a column is the product of the later columns' sizes
     place = torch.flip(torch.cumprod(torch.flip(extent, [0]), 0), [0]).roll(-1)
     place[-1] = 1
     keys = ((cells.long() - lowest) * place).sum(dim=1)

@@ -1,8 +1,8 @@
-"""VoteNet's head: seeds vote for the centres of objects, and clusters of votes propose boxes.
+"""The head of VoteNet: seeds vote for object centres, clusters of votes propose boxes.
 
-Qi et al., Deep Hough Voting for 3D Object Detection in Point Clouds, ICCV 2019; its code is
-facebookresearch/votenet ``models/{voting_module,proposal_module}.py``, and PointContrast's use of
-it on a sparse U-Net ``downstream/votenet_det_new``.
+Qi et al., Deep Hough Voting for 3D Object Detection in Point Clouds, ICCV 2019. Its code is
+facebookresearch/votenet ``models/{voting_module,proposal_module}.py``; PointContrast applies it to
+a sparse U-Net in ``downstream/votenet_det_new``.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ SeedLevels = Literal["finest", "all"]
 
 
 class VoteNet(Head):
-    """Seeds, votes, clusters, proposals, on the features of any backbone.
+    """Seeds, votes, clusters and proposals on the features of any backbone.
 
-    The released networks end in a layer of 256 outputs, never loaded from a pretrained file; here
-    that layer is the first of the head, and is computed at the seeds alone.
+    The released networks end in a layer of 256 outputs, which no pretrained file provides. Here
+    that layer is the first of the head, computed only at the seeds.
 
-    Deviations: layers before batch norm have no bias (batch norm takes it out again); a cloud with
+    Deviations: layers before batch norm have no bias, which batch norm would cancel; a cloud with
     fewer voxels than seeds repeats them.
     """
 
@@ -59,23 +59,23 @@ class VoteNet(Head):
         """Build the layers; defaults are the released values.
 
         Args:
-            level_channels: of the backbone's levels.
-            num_outputs: K, numbers a proposal.
-            num_seeds: voxels that vote, chosen farthest from one another.
-            num_proposals: clusters, chosen likewise among the votes.
-            radius: of a cluster, metres.
-            num_samples: votes taken from a cluster.
-            channels: of the features of seeds and votes.
-            hidden_channels: of the layers that make proposals.
-            seed_levels: finest: the seeds have the features of their voxels; all: beside them
-                those of all coarser levels, interpolated from the three nearest cells. The second
-                is for linear probing (as ``HierarchicalHead``).
-            proposal_gradient: the part of the proposals' gradients that goes on into votes and
-                features, 0..1; 1 as released. A proposal on an object is rare at first, and in
-                small batches its gradients drown those of the votes.
+            level_channels: Channels of the backbone's levels.
+            num_outputs: Number of outputs K per proposal.
+            num_seeds: Number of voxels that vote, chosen by farthest-point sampling.
+            num_proposals: Number of clusters, chosen likewise among the votes.
+            radius: Radius of a cluster, metres.
+            num_samples: Number of votes taken from a cluster.
+            channels: Channels of the features of seeds and votes.
+            hidden_channels: Channels of the layers that make proposals.
+            seed_levels: Features of the seeds. ``finest``: those of their voxels; ``all``: also
+                those of all coarser levels, interpolated from the three nearest cells, for linear
+                probing (as ``HierarchicalHead``).
+            proposal_gradient: Factor of the proposals' gradients with respect to votes and
+                features, 0..1; 1 as released. Few proposals hit an object at first, and in small
+                batches their gradients drown those of the votes.
 
         Raises:
-            InputError: a number is below 1.
+            InputError: a value is out of range; the message names it.
         """
         super().__init__(
             num_seeds=num_seeds,
@@ -111,7 +111,7 @@ class VoteNet(Head):
         widths = (3 + channels, hidden_channels, hidden_channels, hidden_channels)
         self.clustering = nn.Sequential(*(_layer(a, b) for a, b in pairwise(widths)))
         for layer in self.clustering.modules():
-            if isinstance(layer, nn.Linear):  # as PointNet++'s shared layers are
+            if isinstance(layer, nn.Linear):  # as the shared layers of PointNet++
                 nn.init.kaiming_normal_(layer.weight)
         self.proposing = nn.Sequential(
             _layer(hidden_channels, hidden_channels),
@@ -120,10 +120,10 @@ class VoteNet(Head):
         )
 
     def forward(self, levels: list[SparseTensor], batch: LabelledBatch) -> Proposals:
-        """Proposals for each sample, in the frame of its points.
+        """Compute the proposals of each sample, in the frame of its points.
 
         Raises:
-            InputError: the votes are not finite: the weights or the training are broken.
+            InputError: a vote is NaN or infinite: damaged weights, or training that diverged.
         """
         seeds = farthest_points(batch.points, batch.offsets, self.num_seeds)
         features = self.project(self._seed_features(levels, seeds))
@@ -154,7 +154,7 @@ class VoteNet(Head):
         return Proposals(seeds, votes, centers, _per_row(self.proposing, clusters).float())
 
     def _seed_features(self, levels: list[SparseTensor], seeds: torch.Tensor) -> torch.Tensor:
-        """(B, S, C) of the seeds, of the finest level or of all."""
+        """Features (B, S, C) of the seeds, from the finest level or from all."""
         finest = levels[-1]
         columns = [finest.features[seeds]]
         for level in levels[:-1] if self.all_levels else []:
@@ -173,17 +173,17 @@ class VoteNet(Head):
 
 
 def _layer(in_channels: int, out_channels: int) -> nn.Sequential:
-    """A linear layer, batch norm and a rectifier, on rows."""
+    """Linear layer, batch norm and ReLU on rows."""
     return nn.Sequential(
         nn.Linear(in_channels, out_channels, bias=False), nn.BatchNorm1d(out_channels), nn.ReLU()
     )
 
 
 def _damped(x: torch.Tensor, share: float) -> torch.Tensor:
-    """The same values, with a share of the gradient."""
+    """Return the same values with the gradient scaled by ``share``."""
     return x if share == 1 else share * x + (1 - share) * x.detach()
 
 
 def _per_row(layers: nn.Sequential, x: torch.Tensor) -> torch.Tensor:
-    """Apply layers for rows (N, C) to (..., C)."""
+    """Apply layers that take rows (N, C) to (..., C)."""
     return layers(x.flatten(end_dim=-2)).unflatten(0, x.shape[:-1])

@@ -1,4 +1,4 @@
-"""The figures of classification, with the rare classes apart."""
+"""Scores of classification, with those of rare classes."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from downstream.metrics.confusion import segmentation_scores
 from pointcontrast.errors import InputError
 
 TAIL_SHARE = 3
-"""One class in so many belongs to the tail."""
+"""One class in three belongs to the tail."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassificationScores:
-    """Figures of one confusion matrix of whole shapes, 0..1.
+    """Scores of one confusion matrix of whole shapes, 0..1.
 
     Attributes:
-        overall_accuracy: the share of shapes that is right.
-        mean_accuracy: the mean over the classes that occur.
-        tail_accuracy: the share of the shapes of tail classes that is right; NaN where no such
-            shape occurs.
-        accuracy: (C,) float64 of each class; NaN where it does not occur.
-        tail: rows of the tail classes, rising.
+        overall_accuracy: Fraction of shapes that are correct.
+        mean_accuracy: Mean over the classes that occur.
+        tail_accuracy: Fraction of the shapes of tail classes that are correct; NaN if there are
+            none.
+        accuracy: (C,) float64 accuracy of each class; NaN for a class that does not occur.
+        tail: Rows of the tail classes, ascending.
     """
 
     overall_accuracy: float
@@ -37,20 +37,20 @@ class ClassificationScores:
 
 
 def tail_classes(num_training: Sequence[int], *, fewer_than: int | None = None) -> tuple[int, ...]:
-    """The classes with the fewest shapes to train on.
+    """Find the classes with the fewest training shapes.
 
-    The paper reports the accuracy on the least represented classes and no source says which they
-    are. A third is what this project takes: on ShapeNet it is many enough to be
-    measured, and it needs no number that depends on the size of the dataset.
+    The paper reports the accuracy on the least represented classes and no source defines them.
+    This project takes a third: on ShapeNet that is enough shapes to measure, and it depends on no
+    number tied to the size of the dataset.
 
     Args:
-        num_training: shapes of each class in the whole training split, also where fewer are
-            trained on, so that the figures of different shares of it compare.
-        fewer_than: all classes with fewer shapes than this. None: the rarest third, rounded down
-            but at least one class, of equals the first.
+        num_training: Shapes of each class in the whole training split, even if fewer are trained
+            on, so that scores for different fractions of it compare.
+        fewer_than: Take all classes with fewer shapes than this. None for the rarest third,
+            rounded down but at least one class; ties go to the first.
 
     Returns:
-        Their rows, rising.
+        Rows of the tail classes, ascending.
 
     Raises:
         InputError: no class has fewer shapes than ``fewer_than``.
@@ -70,16 +70,16 @@ def tail_classes(num_training: Sequence[int], *, fewer_than: int | None = None) 
 def classification_scores(
     matrix: torch.Tensor, num_training: Sequence[int], *, fewer_than: int | None = None
 ) -> ClassificationScores:
-    """The figures of a confusion matrix (C, C), rows truth.
+    """Compute the scores of a confusion matrix.
 
     Args:
-        matrix: counts of shapes.
-        num_training: see :func:`tail_classes`.
-        fewer_than: see :func:`tail_classes`.
+        matrix: (C, C) counts of shapes, rows ground truth.
+        num_training: See :func:`tail_classes`.
+        fewer_than: See :func:`tail_classes`.
 
     Raises:
-        InputError: nothing was counted, there is not one number of training shapes for each
-            class, or no class is in the tail.
+        InputError: the matrix is empty, ``num_training`` does not have one number per class, or no
+            class is in the tail.
     """
     if len(num_training) != len(matrix):
         raise InputError(

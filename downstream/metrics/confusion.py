@@ -1,4 +1,4 @@
-"""The confusion matrix, and the figures of semantic segmentation that are made of it."""
+"""The confusion matrix, and the scores of semantic segmentation computed from it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pointcontrast.errors import InputError
 
 
 class ConfusionMatrix(Metric):
-    """Counts of (truth, prediction); exact over batches and ranks of any size.
+    """Counts of (ground truth, prediction), exact over batches and ranks of any size.
 
-    Whole numbers are summed, so neither the order nor the split of the data changes a figure.
-    torchmetrics' own IoU gives 0 to a class that does not occur, which lowers the mean; its
-    matrix is what this one is tested against.
+    The counts are integers, so neither the order nor the split of the data changes a score. The
+    IoU of torchmetrics is 0 for a class that does not occur, which lowers the mean; this matrix is
+    tested against that of torchmetrics.
     """
 
     full_state_update = False
@@ -26,24 +26,22 @@ class ConfusionMatrix(Metric):
     matrix: torch.Tensor
 
     def __init__(self, num_classes: int) -> None:
-        """Start with nothing counted."""
+        """Start with zero counts."""
         super().__init__()
         self.num_classes = num_classes
         zeros = torch.zeros(num_classes, num_classes, dtype=torch.int64)
         self.add_state("matrix", zeros, dist_reduce_fx="sum")
 
     def update(self, predictions: torch.Tensor, labels: torch.Tensor) -> None:
-        """Count.
+        """Count predictions.
 
         Args:
-            predictions: (N,) whole numbers, rows of the classes. Where the label is ``IGNORE``
-                they may be anything.
-            labels: (N,) rows of the classes, or ``IGNORE``: not counted.
+            predictions: (N,) integers, predicted classes; any value where the label is ``IGNORE``.
+            labels: (N,) integers, classes; ``IGNORE`` is not counted.
 
         Raises:
             InputError: a label is no class.
-            ValueError: a prediction is no class, the two differ in shape, or they are not whole
-                numbers.
+            ValueError: a prediction is no class, the shapes differ, or the values are not integers.
         """
         check_pair(predictions, labels)
         labels = labels.long()  # a uint8 of 255 equals -1
@@ -62,27 +60,27 @@ class ConfusionMatrix(Metric):
         self.matrix += cells.reshape(self.num_classes, self.num_classes)
 
     def compute(self) -> torch.Tensor:
-        """(C, C) int64, rows truth, columns prediction."""
+        """Return the counts (C, C) int64, rows ground truth, columns predictions."""
         return self.matrix
 
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentationScores:
-    """Figures of one confusion matrix, 0..1.
+    """Scores of one confusion matrix, 0..1.
 
-    As the released evaluation has them (PointContrast ``downstream/semseg/lib/test.py``, and
-    ``fast_hist`` and ``per_class_iu`` of ``lib/utils.py``): one matrix over the whole dataset,
-    what has no label left out of it, means over the classes that have a figure. A class that is
-    predicted somewhere and true nowhere thus counts with IoU 0.
+    Defined as in the released evaluation (PointContrast ``downstream/semseg/lib/test.py``, and
+    ``fast_hist`` and ``per_class_iu`` of ``lib/utils.py``): one matrix over the whole dataset
+    without unlabelled points, and means over the classes that have a score. A class that is
+    predicted but never occurs therefore counts with IoU 0.
 
     Attributes:
-        iou: (C,) float64, tp / (truth + prediction - tp); NaN where a class is neither there nor
-            predicted.
-        accuracy: (C,) float64, the share of a class that is found; NaN where it is not there.
-        mean_iou: over the classes that have one.
-        mean_accuracy: over the classes that have one.
-        overall_accuracy: the share of all that is right.
-        absent: rows of the classes without IoU, rising: the means leave them out.
+        iou: (C,) float64, tp / (truth + prediction - tp); NaN for a class that neither occurs nor
+            is predicted.
+        accuracy: (C,) float64, fraction of the class that is found; NaN if it does not occur.
+        mean_iou: Mean over the classes with an IoU.
+        mean_accuracy: Mean over the classes with an accuracy.
+        overall_accuracy: Fraction of all points that are correct.
+        absent: Rows of the classes without IoU, ascending; the means leave them out.
     """
 
     iou: NDArray[np.float64]
@@ -94,10 +92,10 @@ class SegmentationScores:
 
 
 def segmentation_scores(matrix: torch.Tensor) -> SegmentationScores:
-    """The figures of a confusion matrix (C, C), rows truth.
+    """Compute the scores of a confusion matrix (C, C), rows ground truth.
 
     Raises:
-        InputError: nothing was counted.
+        InputError: the matrix is empty.
     """
     counts = matrix.cpu().numpy().astype(np.float64)
     if not counts.sum():
@@ -116,10 +114,10 @@ def segmentation_scores(matrix: torch.Tensor) -> SegmentationScores:
 
 
 def check_pair(predictions: torch.Tensor, labels: torch.Tensor) -> None:
-    """Refuse predictions and labels that are not two (N,) lists of whole numbers.
+    """Check that predictions and labels are both (N,) integers.
 
     Raises:
-        ValueError: they are not.
+        ValueError: the shapes differ, or a dtype is floating point.
     """
     if predictions.shape != labels.shape or labels.ndim != 1:
         raise ValueError(
@@ -128,11 +126,11 @@ def check_pair(predictions: torch.Tensor, labels: torch.Tensor) -> None:
         )
     for name, values in (("predictions", predictions), ("labels", labels)):
         if values.is_floating_point():
-            raise ValueError(f"{name} are {values.dtype}, not whole numbers; take the argmax")
+            raise ValueError(f"{name} are {values.dtype}, not integers; take the argmax")
 
 
 def _first_outside(values: torch.Tensor, num_classes: int) -> int | None:
-    """The first value that is not 0..num_classes-1; None where all are."""
+    """Find the first value outside 0..num_classes-1; None if there is none."""
     if not len(values):
         return None
     low, high = values.aminmax()

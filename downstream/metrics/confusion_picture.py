@@ -15,26 +15,26 @@ from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file
 
 _MOST_WITH_NUMBERS = 25
-_ABSENT = "0.85"  # grey: there is nothing to share out
+_ABSENT = "0.85"  # grey
 _BAR = "#4a90c2"
 
 
 def draw_confusion(
     path: Path, matrix: torch.Tensor, class_names: Sequence[str], title: str
 ) -> None:
-    """Draw where each class goes, in per cent of what is true, with its IoU beside.
+    """Draw a confusion matrix in percent of the ground truth, with the IoU of each class.
 
-    A row is grey where the class does not occur. Shares from half a per cent are written into
-    the matrix where there are at most 25 classes.
+    The row of a class that does not occur is grey. With at most 25 classes, values of 0.5 % and
+    more are written into the matrix.
 
     Args:
-        path: the PNG; its folder is made.
-        matrix: (C, C) counts, rows truth.
-        class_names: C names.
-        title: above the picture.
+        path: PNG to write; its folder is made.
+        matrix: (C, C) counts, rows ground truth.
+        class_names: Names of the C classes.
+        title: Title of the picture.
 
     Raises:
-        InputError: nothing was counted, or there is not a name for each class.
+        InputError: the matrix is empty, or the number of names is not C.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -54,16 +54,16 @@ def draw_confusion(
     image = _draw_shares(axes, shares, class_names, font)
     _draw_iou(axes, scores.iou, font)
     axes.set_title(f"{title}\nmean IoU {100 * scores.mean_iou:.1f} %", fontsize=10)
-    figure.colorbar(image, ax=axes, label="% of what is true", shrink=0.7)
+    figure.colorbar(image, ax=axes, label="% of ground truth", shrink=0.7)
     with atomic_file(path) as partial:
-        # the square leaves room on two sides or lacks it, whatever the figure's shape is
+        # The matrix stays square, whatever the shape of the figure: crop what it leaves
         figure.savefig(partial, format="png", bbox_inches="tight", pad_inches=0.1)
 
 
 def _draw_shares(
     axes: Any, shares: NDArray[np.float64], class_names: Sequence[str], font: int
 ) -> Any:
-    """The matrix (C, C) of per cent, rows truth; NaN is grey."""
+    """Draw the matrix (C, C) of percentages, rows ground truth; NaN is grey."""
     size = len(class_names)
     axes.set_facecolor(_ABSENT)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
@@ -81,8 +81,8 @@ def _draw_shares(
 
 
 def _draw_iou(matrix_axes: Any, iou: NDArray[np.float64], font: int) -> None:
-    """A bar for the IoU of each class (C,), with the number in per cent; a dash for NaN."""
-    # within the matrix' axes: beside them it would not shrink with the square that they keep
+    """Draw a bar and the percentage for the IoU of each class (C,); a dash for NaN."""
+    # Inside the axes of the matrix: outside, it would not shrink with the square
     axes = matrix_axes.inset_axes((1.02, 0, 0.14, 1), sharey=matrix_axes)
     rows, percent = np.arange(len(iou)), 100 * iou
     axes.barh(rows, np.full(len(iou), 100.0), height=0.8, color="0.93")

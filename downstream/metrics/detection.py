@@ -21,15 +21,15 @@ Interpolation = Literal["all_point", "11_point"]
 
 @dataclass(frozen=True, kw_only=True)
 class DetectionScores:
-    """Figures at T thresholds of IoU for C classes, 0..1.
+    """Scores at T thresholds of IoU for C classes, 0..1.
 
     Attributes:
-        thresholds: of IoU.
+        thresholds: Thresholds of IoU.
         average_precision: (T, C) float64; NaN for a class without a box.
-        recall: (T, C) float64 of all detections; NaN likewise.
-        mean_average_precision: (T,) over the classes that have boxes; NaN where none has.
+        recall: (T, C) float64 recall of all detections; NaN likewise.
+        mean_average_precision: (T,) means over the classes that have boxes; NaN if none has.
         mean_recall: (T,) likewise.
-        num_truth: (C,) int64 boxes.
+        num_truth: (C,) int64 numbers of ground-truth boxes.
     """
 
     thresholds: tuple[float, ...]
@@ -41,26 +41,26 @@ class DetectionScores:
 
 
 class AveragePrecision(Metric):
-    """Detections matched with boxes by the rule of VOC, exact over batches and ranks of any size.
+    """Average precision with the matching of VOC, exact over batches and ranks of any size.
 
-    In a scene and class, from the highest score on, each detection is held against the box that it
-    overlaps most: found, if that is more than the threshold and no detection found the box before
-    (facebookresearch/votenet ``utils/eval_det.py``). A match depends on its own scene alone, so
-    that only a class, a score and a mark a threshold are kept of each detection.
+    In each scene and class, detections are visited by descending score. A detection matches the
+    box that it overlaps most if the IoU is above the threshold and no earlier detection matched
+    that box (facebookresearch/votenet ``utils/eval_det.py``). Matches depend on one scene only, so
+    the state of a detection is its class, its score and one mark per threshold.
 
-    Deviation: detections of one score are taken together, so that neither the order of scenes nor
-    the number of ranks changes a figure; the reference's order among them is left to chance.
+    Deviation: detections of equal score are taken together, so that neither the order of scenes nor
+    the number of ranks changes a score; in the reference their order is arbitrary.
 
-    Deviation: a class without a box has no figure and is left out of the means. The reference
-    leaves it out only where nothing detects it; else its recall is 0/0, and so its average
-    precision and the mean over the classes are NaN (``eval_det``; ``models/ap_helper.py
-    compute_metrics`` takes the mean).
+    Deviation: a class without a box has no score and is left out of the means. The reference leaves
+    it out only if nothing detects it; otherwise its recall is 0/0, and its average precision and
+    the mean over the classes are NaN (``eval_det``; ``models/ap_helper.py compute_metrics`` takes
+    the mean).
     """
 
     full_state_update = False
     higher_is_better = None
     detections: list[torch.Tensor]
-    """Rows of class, score and marks, flat and of one type: so can a rank without any join in."""
+    """Rows of class, score and marks, flat and of one dtype, so that a rank may have none."""
     num_truth: torch.Tensor
 
     def __init__(
@@ -71,14 +71,14 @@ class AveragePrecision(Metric):
         *,
         oriented: bool = True,
     ) -> None:
-        """Start with nothing counted.
+        """Start without detections.
 
         Args:
-            num_classes: C.
-            thresholds: of IoU; a match is above.
-            interpolation: all_point: the area under the precision, made falling; 11_point: the mean
-                of its values at recalls 0, 0.1, ... 1 (VOC 2007).
-            oriented: IoU of the boxes as they are turned; false: as if their yaw were 0.
+            num_classes: Number of classes C.
+            thresholds: Thresholds of IoU; a match is above.
+            interpolation: ``all_point`` for the area under the monotone precision-recall curve,
+                ``11_point`` for the mean of its values at recalls 0, 0.1, ... 1 (VOC 2007).
+            oriented: Take the IoU of rotated boxes; false ignores their yaw.
 
         Raises:
             InputError: an unknown interpolation.
@@ -101,12 +101,12 @@ class AveragePrecision(Metric):
 
         Args:
             detected: P detections.
-            boxes: (K, 8) what is there.
+            boxes: (K, 8) ground-truth boxes.
 
         Raises:
-            InputError: a true box is of no class.
-            ValueError: a detection is of no class, either has values that are not finite or a
-                negative size, or shapes do not fit.
+            InputError: a ground-truth box has an unknown class.
+            ValueError: a detection has an unknown class, a box has a value that is not finite or a
+                negative size, or the shapes do not fit.
         """
         _check(detected, boxes, self.num_classes)
         truth = boxes[:, 7].astype(np.int64)
@@ -125,7 +125,10 @@ class AveragePrecision(Metric):
         self.detections.append(torch.from_numpy(rows).flatten().to(self.num_truth.device))
 
     def compute(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """(T, C) float64 average precision and recall, NaN without a box, and (C,) boxes."""
+        """Compute average precision and recall (T, C) float64, and the numbers of boxes (C,).
+
+        A class without a box has NaN.
+        """
         num_thresholds = len(self.thresholds)
         found = np.empty((0, 2 + num_thresholds), np.float32)
         if len(self.detections):
@@ -149,9 +152,12 @@ class AveragePrecision(Metric):
 
 
 def detection_scores(metric: Metric) -> DetectionScores:
-    """The figures of an :class:`AveragePrecision`, over all ranks."""
+    """Compute the scores of an :class:`AveragePrecision` over all ranks."""
     assert isinstance(metric, AveragePrecision)
-    shape = (len(metric.thresholds), metric.num_classes)  # torchmetrics takes axes of one away
+    shape = (
+        len(metric.thresholds),
+        metric.num_classes,
+    )  # torchmetrics squeezes results of one element
     precision, recall, num_truth = (value.numpy() for value in metric.compute())
     precision, recall = precision.reshape(shape), recall.reshape(shape)
     num_truth = num_truth.reshape(-1)
@@ -173,23 +179,25 @@ def average_precision(
     num_truth: int,
     interpolation: Interpolation = "all_point",
 ) -> tuple[float, float]:
-    """Average precision and recall of one class.
+    """Compute average precision and recall of one class.
 
     Args:
-        scores: (D,) of the detections.
-        marks: (D,) which of them found a box.
-        num_truth: boxes there are, at least one.
-        interpolation: see :class:`AveragePrecision`.
+        scores: (D,) scores of the detections.
+        marks: (D,) bool, whether a detection matched a box.
+        num_truth: Number of ground-truth boxes, at least one.
+        interpolation: See :class:`AveragePrecision`.
     """
     if not len(scores):
         return 0.0, 0.0
     order = np.argsort(-scores, kind="stable")
-    last = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)  # of each score
+    last = np.append(
+        np.flatnonzero(np.diff(scores[order])), len(scores) - 1
+    )  # the last detection of each score
     found = np.cumsum(marks[order])[last]
     recall, precision = found / num_truth, found / (last + 1)
     falling = np.maximum.accumulate(precision[::-1])[::-1]
     if interpolation == "11_point":
-        # ten times the recall is compared: 0.3 is not 3 * 0.1 in floating point
+        # Ten times the recall: in floating point 0.3 is not 3 * 0.1
         steps = np.searchsorted(10 * recall, np.arange(11) - 1e-9)
         return float(np.append(falling, 0.0)[steps].sum() / 11), float(recall[-1])
     area = np.sum(np.diff(recall, prepend=0.0) * falling)
@@ -197,7 +205,7 @@ def average_precision(
 
 
 def _matches(overlap: NDArray[np.float64], thresholds: Sequence[float]) -> NDArray[np.bool_]:
-    """(D, T) which of D detections, by falling score, find one of the boxes that they overlap."""
+    """Marks (D, T) of the D detections, by descending score, that match a box they overlap."""
     best = overlap.argmax(axis=1)
     amount = overlap[np.arange(len(best)), best]
     marks = np.zeros((len(best), len(thresholds)), dtype=bool)

@@ -1,4 +1,4 @@
-"""The figures of ShapeNetPart."""
+"""Scores of part segmentation, as for ShapeNetPart."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ from downstream.types import IGNORE
 from pointcontrast.errors import InputError
 
 STEPS = 1 << 44
-"""Of 1 in the sums of :class:`PartIoU`; int64 then holds half a million shapes a category."""
+"""Steps per 1 in the sums of :class:`PartIoU`; int64 holds half a million shapes per category."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PartScores:
-    """Figures over shapes, 0..1. G categories.
+    """Scores over shapes, 0..1. G categories.
 
     Attributes:
-        instance_mean_iou: the mean over all shapes.
-        category_mean_iou: the mean over the categories that have shapes, of the means over the
-            shapes of each.
-        per_category: (G,) float64 means over the shapes of each category; NaN where it has none.
-        num_shapes: (G,) int64 shapes of each category.
-        absent: rows of the categories without shapes, rising: the mean leaves them out.
+        instance_mean_iou: Mean over all shapes.
+        category_mean_iou: Mean of ``per_category`` over the categories that have shapes.
+        per_category: (G,) float64 means over the shapes of each category; NaN if it has none.
+        num_shapes: (G,) int64 numbers of shapes of each category.
+        absent: Rows of the categories without shapes, ascending; the mean leaves them out.
     """
 
     instance_mean_iou: float
@@ -39,14 +38,14 @@ class PartScores:
 
 
 class PartIoU(Metric):
-    """The mean IoU of each shape over its category's parts, summed by category.
+    """Mean IoU of each shape over the parts of its category, summed by category.
 
-    A part that is neither there nor predicted counts 1, as everyone's figures have it (Pointcept
-    ``pointcept/engines/test.py`` ``PartSegTester``). There a category without shapes
+    A part that neither occurs nor is predicted counts 1, as is usual (Pointcept
+    ``pointcept/engines/test.py`` ``PartSegTester``). Deviation: there a category without shapes
     counts 0 in the mean over categories; here it is left out.
 
-    Sums are whole numbers: a shape's mean IoU counts in steps of 2^-44. So neither the order nor
-    the split of the shapes changes a figure, and no device needs float64, which MPS lacks.
+    The sums are integers in steps of 2^-44. Neither the order nor the split of the shapes changes
+    a score, and no device needs float64, which MPS lacks.
     """
 
     full_state_update = False
@@ -55,7 +54,7 @@ class PartIoU(Metric):
     count: torch.Tensor
 
     def __init__(self, parts_of_category: Sequence[Sequence[int]]) -> None:
-        """Take the parts that shapes of each category may have, rows of one list of parts."""
+        """Start without shapes; parts of a category are rows of one list of parts."""
         super().__init__()
         self.parts_of_category = [list(parts) for parts in parts_of_category]
         zeros = torch.zeros(len(parts_of_category), dtype=torch.int64)
@@ -66,14 +65,14 @@ class PartIoU(Metric):
         """Count one shape.
 
         Args:
-            predictions: (N,) parts. One of another category is a wrong prediction, no more.
-            labels: (N,) parts of the category, or ``IGNORE``: not counted. A shape with nothing
-                else is left out.
-            category: of the shape.
+            predictions: (N,) predicted parts; a part of another category is a wrong prediction.
+            labels: (N,) parts of the category; ``IGNORE`` is not counted. A shape without any
+                other label is left out.
+            category: Category of the shape.
 
         Raises:
-            InputError: there is no such category, or it has no such part.
-            ValueError: predictions and labels are not both (N,) whole numbers.
+            InputError: the category is unknown, or has no such part.
+            ValueError: predictions and labels are not both (N,) integers.
         """
         check_pair(predictions, labels)
         if not 0 <= category < len(self.parts_of_category):
@@ -101,12 +100,12 @@ class PartIoU(Metric):
         self.count[category] += 1
 
     def compute(self) -> torch.Tensor:
-        """(2, G) int64: for each category the sum of its shapes' mean IoU, in steps, and count."""
+        """Return (2, G) int64: sums of the shapes' mean IoU in steps, and numbers of shapes."""
         return torch.stack([self.total, self.count])
 
 
 def part_scores(sums: torch.Tensor) -> PartScores:
-    """The figures of the sums (2, G) of :class:`PartIoU`.
+    """Compute the scores from the sums (2, G) of :class:`PartIoU`.
 
     Raises:
         InputError: no shape was counted.

@@ -1,4 +1,4 @@
-"""Figures as text: tables for the end of a run."""
+"""Scores as text tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pointcontrast.errors import InputError
 def format_segmentation(
     voxel: SegmentationScores, point: SegmentationScores | None, class_names: Sequence[str]
 ) -> str:
-    """Voxels and points side by side: the figures, then the IoU of each class."""
+    """Format scores of voxels and points side by side, then the IoU of each class."""
     columns = [voxel] if point is None else [voxel, point]
     width = max(24, *(len(name) + 2 for name in class_names))
     lines = [
@@ -34,12 +34,12 @@ def format_segmentation(
     for row, name in enumerate(class_names):
         values = [float(scores.iou[row]) for scores in columns]
         lines.append(f"{'  ' + name:<{width}}" + "".join(map(_percent, values)))
-    lines += _left_out("neither there nor predicted", columns, class_names)
+    lines += _left_out("neither occurring nor predicted", columns, class_names)
     return "\n".join(lines) + "\n"
 
 
 def format_parts(voxel: PartScores, point: PartScores | None, category_names: Sequence[str]) -> str:
-    """Voxels and points side by side: the figures, then the mean IoU of each category."""
+    """Format scores of voxels and points side by side, then the mean IoU of each category."""
     columns = [voxel] if point is None else [voxel, point]
     lines = [f"{'%':<24}" + "".join(f"{name:>9}" for name in ("voxels", "points")[: len(columns)])]
     for key, title in (
@@ -56,7 +56,7 @@ def format_parts(voxel: PartScores, point: PartScores | None, category_names: Se
 
 
 def format_classification(scores: ClassificationScores, class_names: Sequence[str]) -> str:
-    """The figures, then the accuracy of each class; those of the tail have a star."""
+    """Format the scores, then the accuracy of each class; tail classes have a star."""
     width = max(24, *(len(name) + 4 for name in class_names))
     lines = [
         f"{title:<{width}}{_percent(value)}"
@@ -74,7 +74,7 @@ def format_classification(scores: ClassificationScores, class_names: Sequence[st
 
 
 def format_detection(scores: DetectionScores, class_names: Sequence[str]) -> str:
-    """Average precision at each threshold side by side: the means, then each class."""
+    """Format average precision at each threshold side by side: the means, then each class."""
     width = max(24, *(len(name) + 2 for name in class_names))
     titles = [f"IoU {threshold:.2f}" for threshold in scores.thresholds]
     lines = [f"{'%':<{width}}" + "".join(f"{title:>10}" for title in titles) + f"{'boxes':>9}"]
@@ -92,21 +92,21 @@ def format_detection(scores: DetectionScores, class_names: Sequence[str]) -> str
 
 
 def mean_std_table(runs: Sequence[dict[str, float]]) -> str:
-    """Mean and sample standard deviation of each figure over several runs, %.
+    """Format mean and sample standard deviation of each score over several runs, in percent.
 
     Args:
-        runs: figures 0..1 by name, the same names in each. NaN where a run has none; the figure
-            then has neither mean nor deviation.
+        runs: Scores 0..1 of each run by name, the same names in each. If one is NaN, the score has
+            neither mean nor deviation.
 
     Raises:
-        InputError: there is no run, or two have different figures.
+        InputError: there is no run, or two have different scores.
     """
     if not runs:
         raise InputError("there are no runs to average")
     for run in runs[1:]:
         if run.keys() != runs[0].keys():
             raise InputError(
-                f"runs have different figures: {', '.join(runs[0])} and {', '.join(run)}; average "
+                f"runs have different scores: {', '.join(runs[0])} and {', '.join(run)}; average "
                 "runs of one task"
             )
     lines = [f"{'%':<30}{'mean':>8}{'std':>8}   {len(runs)} runs"]
@@ -121,7 +121,7 @@ def mean_std_table(runs: Sequence[dict[str, float]]) -> str:
 def _left_out(
     why: str, columns: Sequence[SegmentationScores] | Sequence[PartScores], names: Sequence[str]
 ) -> list[str]:
-    """A line that names what the means leave out; none where they leave out nothing."""
+    """A line that names the classes that the means leave out, if there are any."""
     rows = sorted(set().union(*(scores.absent for scores in columns)))
     return (
         [f"{why}, left out of the means: {', '.join(names[row] for row in rows)}"] if rows else []

@@ -1,4 +1,4 @@
-"""Boxes over the cloud that they are in: a window, a PNG of truth and prediction, PLY lines."""
+"""Pictures of boxes over their cloud: a window, a PNG of ground truth and detections, PLY lines."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ LINES_PER_BOX = len(EDGES) + 1
 _SIZE = (900, 675)
 _PALENESS = 0.4  # of the points, so that lines stand out
 _PLAIN = 150  # grey of points without colour
-_TILT = 25.0  # degrees that one looks further down than the sensor
-_ELEVATION = 65.0  # degrees, onto rooms
-_MARGIN = 0.96  # of the picture is filled
-_REACH = 0.4  # of the cloud's longest side; what is farther out need not be in the picture
+_TILT = 25.0  # degrees below the view of the sensor
+_ELEVATION = 65.0  # degrees above the horizon, for rooms
+_MARGIN = 0.96  # fraction of the picture to fill
+_REACH = 0.4  # fraction of the cloud's longest side; boxes farther out may leave the picture
 
-# A renderer's line is 1.5 pixels wide; these copies, in pixels, make it 2.5, and its rim 4.7
+# The renderer draws lines 1.5 pixels wide; these shifted copies make them 2.5, and the rim 4.7
 _DIRECTIONS = np.array([(1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1)])
 _CORE = np.concatenate([0.5 * _DIRECTIONS[::2], [(0, 0)]])
 _RIM = 1.6 * _DIRECTIONS / np.linalg.norm(_DIRECTIONS, axis=1, keepdims=True)
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
-_LIGHT = 140  # luma, 0..255, from which a line has a dark rim
+_LIGHT = 140  # luma, 0..255, from which the rim of a line is dark
 _DARK_RIM, _WHITE_RIM = 60, 255
 
 
@@ -49,22 +49,22 @@ def show_boxes(
     world_from_camera: NDArray[np.float64] | None = None,
     cut_ceiling: float = 0.2,
 ) -> None:
-    """Show what is true, where that is known, and what is detected, over the points.
+    """Show detections, and ground truth if it is known, over the points.
 
-    Boxes are drawn in the colours of their classes, with a line from the centre to the front.
+    Boxes have the colours of their classes, and a line from the centre to the front.
 
     Args:
-        cloud: points with z up.
-        detected: the boxes to show; leave out beforehand what is unsure.
-        class_names: of both.
-        png: where to write the picture, with a legend; its folder is made.
-        window: see :func:`pointcontrast.pictures.drawing.draw`.
-        world_from_camera: (4, 4) of the sensor where the cloud is what one sensor saw: it is then
-            seen from behind and above the sensor. None: from outside and above.
-        cut_ceiling: the part of the height that is taken off, to look into rooms.
+        cloud: Cloud with z up.
+        detected: Boxes to show; filter them by score first.
+        class_names: Names of the classes.
+        png: PNG to write, with a legend; its folder is made.
+        window: See :func:`pointcontrast.pictures.drawing.draw`.
+        world_from_camera: (4, 4) pose of the sensor if the cloud is the view of one sensor: the
+            camera is then behind and above the sensor. None: outside and above the cloud.
+        cut_ceiling: Fraction of the height that is cut off, to look into rooms.
 
     Raises:
-        InputError: there is no point, or a window is demanded where there is no display.
+        InputError: there is no point, or a window is requested without a display.
     """
     shown = below_ceiling(cloud.points, UP, cut_ceiling)
     points, colors = cloud.points[shown], _pale(cloud)[shown]
@@ -89,12 +89,12 @@ def show_boxes(
 def write_boxes_ply(
     folder: Path, cloud: LabelledCloud, detected: DetectedBoxes, class_names: tuple[str, ...]
 ) -> list[Path]:
-    """Write ``<name>_detected.ply`` and, where it is known, ``<name>_truth.ply``.
+    """Write ``<name>_detected.ply`` and, if ground truth is known, ``<name>_truth.ply``.
 
-    Each holds the cloud as vertices and its boxes as edges, in the colours of the classes.
+    Each holds the cloud as vertices and the boxes as edges, in the colours of the classes.
 
     Returns:
-        The files.
+        Paths of the files.
     """
     plain = np.full((len(cloud), 3), _PLAIN, np.uint8)
     colors = plain if cloud.colors is None else cloud.colors.round().astype(np.uint8)
@@ -110,12 +110,12 @@ def write_boxes_ply(
 def box_lines(
     boxes: NDArray[np.floating], classes: NDArray[np.int64], class_names: Sequence[str]
 ) -> tuple[NDArray[np.floating], NDArray[np.uint8]]:
-    """The edges of boxes, and a line from each centre to the middle of the front.
+    """Compute the edges of boxes, and a line from each centre to the middle of the front.
 
     Args:
         boxes: (K, >= 7).
         classes: (K,) rows of ``class_names``; -1 is grey.
-        class_names: give the classes their colours.
+        class_names: Names of the classes, which determine their colours.
 
     Returns:
         (13 K, 2, 3) float32 metres and (13 K, 3) RGB, box after box.
@@ -138,7 +138,7 @@ def lines_of_corners(
 def _box_sets(
     cloud: LabelledCloud, detected: DetectedBoxes
 ) -> dict[str, tuple[NDArray[np.float32], NDArray[np.int64]]]:
-    """Boxes and classes of what is true, where that is known, and of what is detected."""
+    """Boxes and classes of the ground truth, if it is known, and of the detections."""
     sets = {}
     if cloud.boxes is not None:
         sets["truth"] = (cloud.boxes, cloud.boxes[:, 7].astype(np.int64))
@@ -146,7 +146,7 @@ def _box_sets(
 
 
 def _pale(cloud: LabelledCloud) -> NDArray[np.uint8]:
-    """(N, 3) the points' colours, nearer to white."""
+    """Colours (N, 3) of the points, brightened towards white."""
     colors = np.full((len(cloud), 3), _PLAIN, np.float32) if cloud.colors is None else cloud.colors
     return (_PALENESS * 255 + (1 - _PALENESS) * colors).round().astype(np.uint8)
 
@@ -156,7 +156,7 @@ def _camera(
     box_corners: NDArray[np.float64],
     world_from_camera: NDArray[np.float64] | None,
 ) -> Camera:
-    """The camera that sees the points (N, 3) and the corners of boxes (M, 3)."""
+    """Place the camera so that the points (N, 3) and box corners (M, 3) fill the picture."""
     aspect = _SIZE[0] / _SIZE[1]
     if world_from_camera is None:
         camera = look_at(points, UP, elevation=_ELEVATION, aspect=aspect)
@@ -167,12 +167,11 @@ def _camera(
     rotation = camera.world_from_camera[:3, :3]
     cloud = points.astype(np.float64) @ rotation
     around = np.clip(box_corners, low - reach, high + reach) @ rotation
-    # As pointcontrast.pictures.cameras fits points, of which some may leave the picture: here no
-    # corner may
+    # As pointcontrast.pictures.cameras, but while some points may leave the picture, no corner may
     tangents = _MARGIN * np.array([aspect, 1.0]) / (2 * camera.focal)
 
     def beyond(sign: int) -> NDArray[np.float64]:
-        """(2,) how far the camera's left and upper edges (or right and lower) must lie out."""
+        """Distances (2,) of the camera's left and upper edges (or right and lower)."""
         sides = [sign * local[:, :2] - local[:, 2:] * tangents for local in (cloud, around)]
         return np.vstack([np.percentile(sides[0], 99.7, axis=0), *sides[1]]).max(axis=0)
 
@@ -185,9 +184,9 @@ def _camera(
 
 
 def _with_thick_lines(panel: ColoredPoints, camera: Camera) -> ColoredPoints:
-    """The panel with each line drawn several times beside itself, on a rim that it stands out of.
+    """Replace each line of the panel by several shifted copies, on copies of a contrasting rim.
 
-    Boxes come from far to near, each with its rims first.
+    Boxes are sorted from far to near, each with its rims first.
     """
     assert panel.segments is not None
     assert panel.segment_colors is not None

@@ -1,4 +1,4 @@
-"""A colour for each class."""
+"""Colours of classes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ _LEVELS = (0, 51, 102, 153, 204, 255)
 
 _MOST_COLORS = 200
 
-# What figures of ScanNet are drawn with: ScanNet, BenchmarkScripts/util.py, create_color_palette,
-# at the NYU40 ids of the 20 classes
+# Source: ScanNet BenchmarkScripts/util.py create_color_palette, at the NYU40 ids of the 20 classes
 _SCANNET_COLORS = (
     (174, 199, 232), (152, 223, 138), (31, 119, 180), (255, 187, 120), (188, 189, 34),
     (140, 86, 75), (255, 152, 150), (214, 39, 40), (197, 176, 213), (148, 103, 189),
@@ -29,26 +28,28 @@ _SCANNET_COLORS = (
 
 
 def palette_of(class_names: Sequence[str]) -> NDArray[np.uint8]:
-    """(C, 3) RGB: the colours that ScanNet's 20 classes are known by, else :func:`class_colors`."""
+    """Colours (C, 3) RGB: the usual ones for ScanNet's 20 classes, else :func:`class_colors`."""
     if tuple(class_names) == SCANNET_CLASSES:
         return np.array(_SCANNET_COLORS, dtype=np.uint8)
     return class_colors(len(class_names))
 
 
 def class_colors(num_classes: int) -> NDArray[np.uint8]:
-    """(C, 3) RGB, at most 200; a class keeps its colour whatever C is.
+    """Colours (C, 3) RGB; a class has the same colour for every C.
 
     Raises:
-        InputError: more than 200.
+        InputError: there are more than 200 classes.
     """
     if num_classes > _MOST_COLORS:
-        raise InputError(f"{num_classes} classes: only {_MOST_COLORS} colours can be told apart")
+        raise InputError(
+            f"{num_classes} classes: there are only {_MOST_COLORS} distinguishable colours"
+        )
     return _palette()[:num_classes]
 
 
 @lru_cache(maxsize=1)
 def _palette() -> NDArray[np.uint8]:
-    """Each colour is the one farthest from grey, black, white and all before it."""
+    """Choose colours greedily, each farthest from grey, black, white and all before it."""
     candidates = np.array(list(itertools.product(_LEVELS, repeat=3)), dtype=np.float64)
     taken = np.array([UNLABELLED, (0, 0, 0), (255, 255, 255)], dtype=np.float64)
     distance = np.linalg.norm(candidates[:, None] - taken[None], axis=2).min(axis=1)

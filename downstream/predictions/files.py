@@ -1,4 +1,4 @@
-"""Predictions on disk: point clouds to look at, and the files of ScanNet's benchmark."""
+"""Files of predictions: coloured PLY, and submissions to ScanNet's benchmark."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def write_prediction_ply(
     colors: NDArray[np.uint8] | None = None,
     faces: NDArray[np.integer] | None = None,
 ) -> None:
-    """Write predicted classes as a binary PLY that any viewer shows in the classes' colours.
+    """Write predicted classes as a binary PLY, coloured by class for any viewer.
 
     Args:
         path: File to write; its folder is made.
@@ -68,13 +68,13 @@ def write_prediction_ply(
 
 
 def write_scannet_submission(folder: Path, scan: str, predictions: NDArray[np.integer]) -> Path:
-    """Write a scan's predictions as the benchmark wants them: a NYU40 id a line, a line a vertex.
+    """Write the predictions of a scan for the benchmark: one NYU40 id per line and vertex.
 
     The format is that of the benchmark's documentation, "Format for 3D Semantic Label Prediction".
 
     Args:
-        folder: is made.
-        scan: such as scene0707_00.
+        folder: Folder to write to; it is made.
+        scan: Id of the scan, such as scene0707_00.
         predictions: (N,) rows of the 20 classes, in the order of the vertices of
             ``_vh_clean_2.ply``.
 
@@ -82,7 +82,7 @@ def write_scannet_submission(folder: Path, scan: str, predictions: NDArray[np.in
         ``folder/<scan>.txt``.
 
     Raises:
-        InputError: a prediction is none of the 20 classes, or ``scan`` is no scan's id.
+        InputError: a prediction is none of the 20 classes, or ``scan`` is no valid id.
     """
     path = folder / f"{check_scan_id(scan, 'a submission')}.txt"
     _check_rows(f"{scan}: prediction", predictions, 0, len(CLASSES))
@@ -93,18 +93,18 @@ def write_scannet_submission(folder: Path, scan: str, predictions: NDArray[np.in
 
 
 def read_scannet_submission(path: Path, num_vertices: int | None = None) -> NDArray[np.int32]:
-    """Read a scan's predictions back, as the benchmark's server would.
+    """Read the predictions of a scan, with the checks of the benchmark's server.
 
     Args:
         path: ``<scan>.txt``.
-        num_vertices: of the scan's mesh; None leaves the number of lines unchecked.
+        num_vertices: Number of vertices of the scan's mesh; None does not check it.
 
     Returns:
         (N,) int32 rows of the 20 classes.
 
     Raises:
-        InputError: missing, not one whole number a line, not a line for each vertex, or an id
-            that is none of the 20.
+        InputError: the file is missing, has a line that is not one integer, has not one line per
+            vertex, or an id that is none of the 20.
     """
     try:
         lines = path.read_text(encoding="ascii").splitlines()
@@ -124,15 +124,15 @@ def read_scannet_submission(path: Path, num_vertices: int | None = None) -> NDAr
 
 
 def zip_scannet_submission(folder: Path) -> Path:
-    """Pack the scans' files as the benchmark takes them: a zip without folders.
+    """Pack the files of all scans for the benchmark: a zip without folders.
 
-    Every file is read back first: the server takes a method again only after two weeks.
+    Every file is checked first: the server accepts a method again only after two weeks.
 
     Returns:
         ``<folder>.zip``.
 
     Raises:
-        InputError: there is no file to pack, or one is not as it must be.
+        InputError: there is no file to pack, or one is invalid.
     """
     files = sorted(folder.glob("scene*.txt"))
     if not files:
@@ -148,7 +148,7 @@ def zip_scannet_submission(folder: Path) -> Path:
 
 
 def _check_faces(what: str, faces: NDArray[np.integer], num_points: int) -> None:
-    """Refuse faces that are no triangles of the points."""
+    """Check that faces are triangles of the points."""
     if faces.ndim != 2 or faces.shape[1] != 3:
         raise InputError(f"{what} have the shape {faces.shape}, not (F, 3)")
     if faces.size and not 0 <= faces.min() <= faces.max() < num_points:
@@ -156,7 +156,7 @@ def _check_faces(what: str, faces: NDArray[np.integer], num_points: int) -> None
 
 
 def _check_rows(what: str, rows: NDArray[np.integer], low: int | None, num_classes: int) -> None:
-    """Refuse rows that are under ``low`` (None: any) or not under ``num_classes``."""
+    """Check that rows are at least ``low`` (None: any) and below ``num_classes``."""
     wrong = rows >= num_classes
     if low is not None:
         wrong |= rows < low

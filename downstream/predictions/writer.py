@@ -1,4 +1,4 @@
-"""What evaluation leaves of its predictions: a PLY or a PNG a cloud, or a ScanNet submission."""
+"""Predictions that evaluation writes: one PLY or PNG per cloud, or a ScanNet submission."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from downstream.types import DetectedBoxes, LabelledCloud
 from pointcontrast.errors import InputError
 
 SHOWN_SCORE = 0.5
-"""Of boxes that are drawn or written; average precision counts those of smaller scores too."""
+"""Score from which boxes are drawn or written; average precision counts all."""
 
 
 class PredictionWriter:
-    """Writes each prediction as it comes."""
+    """Writes predictions one by one."""
 
     def __init__(self, folder: Path, format: Format, benchmark: Benchmark) -> None:
         """Write to ``folder``.
 
         Raises:
-            InputError: the benchmark has no such format.
+            InputError: the benchmark does not have this format.
         """
         if benchmark.task.predicts == "clouds":
             raise InputError("--predictions is for tasks with a class for each point, or boxes")
@@ -41,7 +41,7 @@ class PredictionWriter:
         self.world_from_camera = benchmark.world_from_camera
 
     def write(self, cloud: LabelledCloud, prediction: CloudPrediction | DetectedBoxes) -> None:
-        """Write one cloud's points, in the order in which they were read; or its boxes."""
+        """Write the predictions of a cloud's points, in the order of the points, or its boxes."""
         if isinstance(prediction, DetectedBoxes):
             self._write_boxes(cloud, prediction)
             return
@@ -61,7 +61,7 @@ class PredictionWriter:
         )
 
     def _write_boxes(self, cloud: LabelledCloud, detected: DetectedBoxes) -> None:
-        """Those that are worth showing, each with its likeliest class."""
+        """Write the boxes of at least ``SHOWN_SCORE``, each with its most probable class."""
         shown = likeliest_of_each(detected, SHOWN_SCORE)
         if self.format == "ply":
             write_boxes_ply(self.folder, cloud, shown, self.class_names)
@@ -77,9 +77,9 @@ class PredictionWriter:
         )
 
     def _picture(self, cloud: LabelledCloud) -> Path | None:
-        """The file to draw to; None where a window is asked for."""
+        """File to draw to; None for a window."""
         return self.folder / f"{cloud.name}.png" if self.format == "png" else None
 
     def finish(self) -> Path:
-        """Pack what is handed in as one file; returns what was made."""
+        """Pack a submission; returns the file or folder that was written."""
         return zip_scannet_submission(self.folder) if self.format == "scannet" else self.folder

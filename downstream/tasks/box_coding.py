@@ -1,8 +1,9 @@
-"""Boxes as a network predicts them: a bin and a rest of heading, a mean size and a rest of size.
+"""Coding of boxes: a bin and a residual of heading, a mean size and a residual of size.
 
-VoteNet's parameterisation (facebookresearch/votenet ``{sunrgbd,scannet}/model_util_*.py`` and
-``models/proposal_module.py decode_scores``). Two deviations: headings run counter-clockwise, as
-everywhere here, where VoteNet's run clockwise; and the first bin is about yaw 0 in both.
+The parameterisation of VoteNet (facebookresearch/votenet ``{sunrgbd,scannet}/model_util_*.py`` and
+``models/proposal_module.py decode_scores``). Deviation: headings are counter-clockwise, as
+everywhere in this project, while VoteNet's are clockwise. The first bin is centred on yaw 0 in
+both.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ NUM_CENTER = 3
 
 @dataclass(frozen=True)
 class CodedBoxes:
-    """Boxes as classes and rests. Any leading shape, here (K,).
+    """Boxes as classes and residuals. Any leading shape, here (K,).
 
     Attributes:
-        heading_class: (K,) int64 bin.
-        heading_rest: (K,) float32 of half a bin, -1..1.
-        size_class: (K,) int64, which mean size: that of the box's class.
-        size_rest: (K, 3) float32, of the mean size.
+        heading_class: (K,) int64 bin of the heading.
+        heading_rest: (K,) float32 residual in half bins, -1..1.
+        size_class: (K,) int64 row of the mean size, that of the box's class.
+        size_rest: (K, 3) float32 residual relative to the mean size.
     """
 
     heading_class: torch.Tensor
@@ -36,15 +37,15 @@ class CodedBoxes:
 
 @dataclass(frozen=True)
 class RawProposals:
-    """The network's outputs by their meaning. B samples, P proposals, H bins, C classes.
+    """Outputs of a network by their meaning. B samples, P proposals, H bins, C classes.
 
     Attributes:
-        objectness: (B, P, 2) logits: no object, an object.
-        center_offset: (B, P, 3) metres from the cluster of votes to the box's centre.
+        objectness: (B, P, 2) logits: no object, object.
+        center_offset: (B, P, 3) metres from the cluster of votes to the centre of the box.
         heading_logits: (B, P, H).
-        heading_rests: (B, P, H) of half a bin.
-        size_logits: (B, P, C), one mean size a class.
-        size_rests: (B, P, C, 3) of the mean sizes.
+        heading_rests: (B, P, H) residuals in half bins.
+        size_logits: (B, P, C), one mean size per class.
+        size_rests: (B, P, C, 3) residuals relative to the mean sizes.
         class_logits: (B, P, C).
     """
 
@@ -58,17 +59,17 @@ class RawProposals:
 
 
 class BoxCoding:
-    """Between boxes and what a network puts out.
+    """Conversion between boxes and the outputs of a network.
 
     Attributes:
-        num_classes: C; also the number of mean sizes.
-        num_heading_bins: H; 1 for boxes that are aligned with the axes.
-        num_outputs: numbers a proposal.
-        arguments: What the constructor was given, JSON values.
+        num_classes: Number of classes C, which is also the number of mean sizes.
+        num_heading_bins: Number of heading bins H; 1 for axis-aligned boxes.
+        num_outputs: Number of outputs per proposal.
+        arguments: Arguments of the constructor, JSON values.
     """
 
     def __init__(self, mean_sizes: Sequence[Sequence[float]], num_heading_bins: int) -> None:
-        """Code relative to ``mean_sizes`` (C, 3) metres, one a class."""
+        """Code boxes relative to ``mean_sizes`` (C, 3) metres, one per class."""
         self.arguments = {
             "mean_sizes": [list(map(float, size)) for size in mean_sizes],
             "num_heading_bins": num_heading_bins,
@@ -88,9 +89,9 @@ class BoxCoding:
         self.num_outputs = sum(self._widths)
 
     def encode(self, boxes: torch.Tensor) -> CodedBoxes:
-        """The targets of boxes (..., 8); those of padded rows have no meaning, but are finite.
+        """Compute the targets of boxes (..., 8); those of padding are finite but meaningless.
 
-        Without headings a turned box is replaced by the aligned one about it (VoteNet
+        Without headings a rotated box is replaced by its enclosing axis-aligned box (VoteNet
         ``scannet/scannet_detection_dataset.py rotate_aligned_boxes``).
         """
         sizes, yaw = boxes[..., 3:6], boxes[..., 6]
@@ -108,13 +109,18 @@ class BoxCoding:
         return CodedBoxes(heading_class, rest / (width / 2), size_class, sizes / mean - 1)
 
     def split(self, outputs: torch.Tensor) -> RawProposals:
-        """Outputs (B, P, num_outputs) by their meaning."""
+        """Split outputs (B, P, num_outputs) by their meaning."""
         parts = list(outputs.split(self._widths, dim=-1))
         parts[5] = parts[5].unflatten(-1, (self.num_classes, 3))
         return RawProposals(*parts)
 
     def decode(self, raw: RawProposals, centers: torch.Tensor) -> torch.Tensor:
-        """The boxes (B, P, 7) of the likeliest bin and size; ``centers`` (B, P, 3) of clusters."""
+        """Decode boxes (B, P, 7).
+
+        Args:
+            raw: Outputs; the most probable bin and mean size are taken.
+            centers: (B, P, 3) metres, centres of the clusters of votes.
+        """
         bins = raw.heading_logits.argmax(dim=-1, keepdim=True)
         width = 2 * math.pi / self.num_heading_bins
         yaw = bins * width + raw.heading_rests.gather(-1, bins) * (width / 2)
@@ -129,5 +135,5 @@ class BoxCoding:
 
 
 def num_heading_bins(num_outputs: int, num_classes: int) -> int:
-    """The heading bins H of a network with so many outputs for each proposal."""
+    """Compute the number of heading bins H from the number of outputs per proposal."""
     return (num_outputs - NUM_OBJECTNESS - NUM_CENTER - 5 * num_classes) // 2

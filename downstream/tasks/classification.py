@@ -16,7 +16,7 @@ from pointcontrast.losses import LossOutput
 
 
 class Classification(ClassTask):
-    """A class for a whole shape (no protocol was published)."""
+    """Classification of whole shapes (no protocol was published)."""
 
     predicts = "clouds"
     levels = ("cloud",)
@@ -35,21 +35,21 @@ class Classification(ClassTask):
         self.num_training = list(num_training)
 
     def loss(self, outputs: torch.Tensor, batch: LabelledBatch) -> LossOutput:
-        """Over the shapes."""
+        """Compute the cross-entropy of the shapes."""
         return LossOutput(mean_cross_entropy(outputs, batch.categories), {})
 
     def new_metric(self) -> ConfusionMatrix:
-        """A confusion matrix."""
+        """Make an empty confusion matrix."""
         return ConfusionMatrix(self.num_outputs)
 
     def count(
         self, metric: Metric, predictions: torch.Tensor, labels: torch.Tensor, category: int
     ) -> None:
-        """Count shapes."""
+        """Update a metric with shapes."""
         metric.update(predictions, labels)
 
     def scores(self, metric: Metric) -> dict[str, float]:
-        """``overall_accuracy``, ``mean_accuracy`` over classes and ``tail_accuracy``."""
+        """Compute ``overall_accuracy``, ``mean_accuracy`` of the classes and ``tail_accuracy``."""
         found = classification_scores(metric.compute(), self.num_training)
         return {
             "overall_accuracy": found.overall_accuracy,
@@ -58,14 +58,14 @@ class Classification(ClassTask):
         }
 
     def class_scores(self, metric: Metric, class_names: Sequence[str]) -> dict[str, float | None]:
-        """The accuracy of each class."""
+        """Compute the accuracy of each class."""
         return named(class_names, segmentation_scores(metric.compute()).accuracy)
 
     def table(self, metrics: Mapping[str, Metric], class_names: Sequence[str]) -> str:
-        """Accuracy, and that of each class."""
+        """Format the scores, and the accuracy of each class."""
         scores = classification_scores(metrics["cloud"].compute(), self.num_training)
         return format_classification(scores, class_names)
 
     def confusion(self, metric: Metric) -> torch.Tensor:
-        """What was counted."""
+        """Confusion matrix (C, C), rows ground truth."""
         return metric.compute()

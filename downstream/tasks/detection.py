@@ -1,4 +1,4 @@
-"""Detection as a task: VoteNet's loss, its choice of boxes, and average precision."""
+"""Detection: the loss of VoteNet, its post-processing, and average precision."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ MIN_POINTS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class DetectionSettings:
-    """How proposals become detections, and how these are scored: each of it moves the figures.
+    """Post-processing of proposals and scoring of detections. Every field changes the scores.
 
-    Defaults are those of VoteNet's evaluation (``eval.py``, ``models/ap_helper.py``); those of
-    PointContrast's ``config/default.yaml`` have ``suppression: none`` and ``per_class: false`` in
-    ``test:``, ContrastiveSceneContexts's have VoteNet's.
+    Defaults are those of VoteNet's evaluation (``eval.py``, ``models/ap_helper.py``). PointContrast
+    (``config/default.yaml``, ``test:``) has ``suppression: none`` and ``per_class: false``;
+    ContrastiveSceneContexts has VoteNet's.
 
     Attributes:
-        min_score: proposals of a smaller objectness are left out.
-        suppression: of proposals that overlap one of higher objectness: ``class`` among those of
-            the same likeliest class, ``all`` among all, ``none``.
-        suppression_iou: the overlap from which they are suppressed.
-        oriented_suppression: overlap of the boxes as they are turned; false takes the aligned
-            boxes about them, as VoteNet does.
-        per_class: a proposal counts for every class, with objectness times the class's
-            probability as score; false: for the likeliest class, with objectness.
-        remove_empty: leave out boxes that hold fewer than five points. (In validation while
-            training they stay, as in VoteNet.)
-        interpolation: of the precision-recall curve: all points, or 11 (VOC 2007).
+        min_score: Objectness below which proposals are discarded.
+        suppression: Non-maximum suppression: ``class`` among proposals of the same most probable
+            class, ``all`` among all, or ``none``.
+        suppression_iou: IoU above which a proposal of lower objectness is suppressed.
+        oriented_suppression: Take the IoU of rotated boxes; false takes their enclosing
+            axis-aligned boxes, as VoteNet does.
+        per_class: Count a proposal for every class, with objectness times class probability as
+            score; false counts it for its most probable class, with objectness as score.
+        remove_empty: Discard boxes with fewer than five points. (Validation while training keeps
+            them, as VoteNet does.)
+        interpolation: Interpolation of the precision-recall curve: all points, or 11 (VOC 2007).
     """
 
     min_score: float = 0.05
@@ -70,7 +70,7 @@ class DetectionSettings:
 
 
 class Detection(Task):
-    """Boxes of objects, as PointContrast ``downstream/votenet_det_new`` detects them."""
+    """Detection of boxes (PointContrast ``downstream/votenet_det_new``)."""
 
     predicts = "boxes"
     levels = ("box",)
@@ -86,8 +86,8 @@ class Detection(Task):
 
         Args:
             class_names: Names of the C classes.
-            coding: Meaning of the network's outputs: a mean size for each class, and headings; a
-                mapping as a network's file holds it.
+            coding: Coding of boxes: a mean size per class, and headings; or a mapping of its
+                arguments, as network files hold it.
             settings: How proposals become detections; None for the defaults.
         """
         if not isinstance(coding, BoxCoding):
@@ -103,15 +103,15 @@ class Detection(Task):
         self.settings = settings
 
     def loss(self, outputs: Proposals, batch: LabelledBatch) -> LossOutput:
-        """VoteNet's."""
+        """Compute the loss of VoteNet."""
         return detection_loss(outputs, self.coding, batch)
 
     def new_metric(self) -> AveragePrecision:
-        """Average precision at IoU 0.25 and 0.5 of oriented boxes."""
+        """Make an empty metric: average precision at IoU 0.25 and 0.5 of oriented boxes."""
         return AveragePrecision(self.coding.num_classes, interpolation=self.settings.interpolation)
 
     def update(self, metric: Metric, outputs: Proposals, batch: LabelledBatch) -> None:
-        """Count the detections of a batch; empty boxes stay."""
+        """Update a metric with the detections of a batch; empty boxes are kept."""
         found = self.detect(outputs, batch.names)
         for detected, boxes in zip(found, batch.boxes.cpu().numpy(), strict=True):
             metric.update(detected, boxes[boxes[:, 7] != IGNORE])
@@ -122,15 +122,16 @@ class Detection(Task):
         names: Sequence[str],
         points: Sequence[NDArray[np.float32]] | None = None,
     ) -> list[DetectedBoxes]:
-        """The detections of each sample.
+        """Turn the proposals of each sample into detections.
 
         Args:
-            outputs: of the head.
-            names: of the samples, for messages.
-            points: (N, 3) of each sample, to leave out empty boxes if the settings say so.
+            outputs: Output of the head.
+            names: Names of the samples, for messages.
+            points: (N, 3) points of each sample, to discard empty boxes if the settings say so;
+                None keeps them.
 
         Raises:
-            InputError: a proposal is not finite: the weights are damaged.
+            InputError: a proposal is NaN or infinite: the weights are damaged.
         """
         raw = self.coding.split(outputs.outputs.detach())
         boxes = self.coding.decode(raw, outputs.centers.detach()).cpu().numpy()
@@ -153,7 +154,7 @@ class Detection(Task):
         return found
 
     def scores(self, metric: Metric) -> dict[str, float]:
-        """``mean_ap_25``, ``mean_ap_50`` and the mean recalls ``mean_ar_25``, ``mean_ar_50``."""
+        """Compute mean average precision and recall: ``mean_ap_25``, ``mean_ar_25``, also for 50."""
         found = detection_scores(metric)
         named_scores: dict[str, float] = {}
         for row, threshold in enumerate(found.thresholds):
@@ -163,11 +164,11 @@ class Detection(Task):
         return named_scores
 
     def class_scores(self, metric: Metric, class_names: Sequence[str]) -> dict[str, float | None]:
-        """The average precision of each class at IoU 0.25."""
+        """Compute the average precision of each class at IoU 0.25."""
         return named(class_names, detection_scores(metric).average_precision[0])
 
     def table(self, metrics: Mapping[str, Metric], class_names: Sequence[str]) -> str:
-        """Average precision at both thresholds, and of each class."""
+        """Format average precision at both thresholds, and of each class."""
         return format_detection(detection_scores(metrics["box"]), class_names)
 
     def _choose(
@@ -177,7 +178,7 @@ class Detection(Task):
         classes: NDArray[np.float32],
         points: NDArray[np.float32] | None,
     ) -> DetectedBoxes:
-        """The detections among P proposals: boxes (P, 7), objectness (P,), classes (P, C)."""
+        """Post-process P proposals: boxes (P, 7), objectness (P,), class probabilities (P, C)."""
         settings = self.settings
         rows = np.flatnonzero(objectness > settings.min_score)
         if settings.remove_empty and points is not None and len(rows):
@@ -204,7 +205,7 @@ class Detection(Task):
 
 
 def likeliest_of_each(detected: DetectedBoxes, min_score: float) -> DetectedBoxes:
-    """Each box once, with the class of its highest score, if that is at least ``min_score``."""
+    """Keep each box once, with its class of highest score if that is at least ``min_score``."""
     if not len(detected):
         return detected
     order = np.argsort(-detected.scores, kind="stable")

@@ -1,9 +1,9 @@
-"""VoteNet's loss: votes, objectness, boxes, classes.
+"""The loss of VoteNet: votes, objectness, boxes, classes.
 
 facebookresearch/votenet ``models/loss_helper.py``, unchanged in PointContrast
-``downstream/votenet_det_new/models/loss_helper.py``. Deviations: rows that pad the boxes of a
-sample are never the nearest (there they are boxes at the origin), and a sample has as many boxes as
-it has (there at most 64).
+``downstream/votenet_det_new/models/loss_helper.py``. Deviations: padding of the boxes is never
+nearest to a proposal (in VoteNet it is a box at the origin), and the number of boxes of a sample
+is not limited (in VoteNet to 64).
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ from downstream.types import IGNORE, LabelledBatch, Proposals
 from pointcontrast.losses import LossOutput
 
 NEAR = 0.3
-"""A proposal whose cluster is nearer to a box's centre than this is an object, metres."""
+"""Distance to a box's centre, metres, below which a proposal is an object."""
 FAR = 0.6
-"""One that is farther from all than this is none; those between are not counted, metres."""
+"""Distance to all centres, metres, above which it is none; objectness ignores those between."""
 OBJECTNESS_WEIGHTS = (0.2, 0.8)
-"""Of no object, and of an object."""
+"""Weights of the classes no object and object."""
 SCALE = 10.0
-"""Of the whole loss."""
+"""Factor of the whole loss."""
 
 _EPSILON = 1e-6
 
 
 def detection_loss(proposals: Proposals, coding: BoxCoding, batch: LabelledBatch) -> LossOutput:
-    """10 (vote + 0.5 objectness + box + 0.1 class).
+    """Compute the loss 10 (vote + 0.5 objectness + box + 0.1 class).
 
     Args:
-        proposals: of the batch.
-        coding: what their outputs mean.
-        batch: boxes and box_rows are read.
+        proposals: Proposals of the batch.
+        coding: Meaning of their outputs.
+        batch: Batch, of which boxes and box_rows are read.
 
     Returns:
-        The loss, and as terms ``vote``, ``objectness``, ``center``, ``heading``, ``size``,
-        ``class`` before their weights, and ``objects``, the share of proposals that are objects.
+        The loss, and as terms the unweighted ``vote``, ``objectness``, ``center``, ``heading``,
+        ``size``, ``class``, and ``objects``, the fraction of proposals that are objects.
     """
     boxes = batch.boxes
-    if not boxes.shape[1]:  # no sample has a box: one row that is none
+    if not boxes.shape[1]:  # no sample has a box: one row of padding
         boxes = F.pad(boxes, (0, 0, 0, 1))
         boxes[..., 7] = IGNORE
     real = boxes[..., 7] != IGNORE
@@ -59,12 +59,12 @@ def detection_loss(proposals: Proposals, coding: BoxCoding, batch: LabelledBatch
 
 
 def vote_loss(proposals: Proposals, boxes: torch.Tensor, batch: LabelledBatch) -> torch.Tensor:
-    """Mean city-block distance from the votes of objects' points to the nearest of their centres.
+    """Mean L1 distance from the votes of points on objects to the nearest of their centres.
 
     Args:
-        proposals: seeds and votes are read.
-        boxes: (B, K, 8).
-        batch: ``box_rows`` says which boxes each voxel may vote for.
+        proposals: Proposals, of which seeds and votes are read.
+        boxes: (B, K, 8) ground-truth boxes.
+        batch: Batch, whose ``box_rows`` name the boxes that each voxel may vote for.
     """
     rows = batch.box_rows[proposals.seeds].long()  # (B, S, 3)
     samples = torch.arange(len(boxes), device=rows.device)[:, None, None]
@@ -94,7 +94,7 @@ def _box_losses(
     assigned: torch.Tensor,
     is_object: torch.Tensor,
 ) -> dict[str, torch.Tensor]:
-    """Centre, heading, size and class of proposals that are objects, against their boxes."""
+    """Compute the losses of centre, heading, size and class of proposals on objects."""
     samples = torch.arange(len(boxes), device=boxes.device)[:, None]
     own = boxes[samples, assigned]  # (B, P, 8)
     target = coding.encode(own)
@@ -121,7 +121,7 @@ def _box_losses(
 def _square_distances(
     points: torch.Tensor, boxes: torch.Tensor, real: torch.Tensor
 ) -> torch.Tensor:
-    """(B, P, K) square metres from points (B, P, 3) to centres; infinite to rows that are none."""
+    """Squared distances (B, P, K) from points (B, P, 3) to centres; infinite to padding."""
     squares = (points[:, :, None] - boxes[:, None, :, :3]).square().sum(dim=-1)
     return squares.masked_fill(~real[:, None], torch.inf)
 
@@ -135,5 +135,5 @@ def _huber(found: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 
 
 def _mean_where(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """The mean of the values where ``mask``; nearly 0, with gradients, where it is nowhere."""
+    """Mean of the values where ``mask`` is true; about 0, differentiable, if it nowhere is."""
     return (values * mask).sum() / (mask.sum() + _EPSILON)

@@ -16,7 +16,7 @@ from pointcontrast.losses import LossOutput
 
 
 class Segmentation(ClassTask):
-    """A class for every voxel (PointContrast ``downstream/semseg``: cross-entropy, mean IoU)."""
+    """Semantic segmentation (PointContrast ``downstream/semseg``: cross-entropy, mean IoU)."""
 
     main_score = "mean_iou"
 
@@ -26,21 +26,21 @@ class Segmentation(ClassTask):
         self.num_outputs = len(class_names)
 
     def loss(self, outputs: torch.Tensor, batch: LabelledBatch) -> LossOutput:
-        """Over the voxels that have a label."""
+        """Compute the cross-entropy of the voxels with a label."""
         return LossOutput(mean_cross_entropy(outputs, batch.labels), {})
 
     def new_metric(self) -> ConfusionMatrix:
-        """A confusion matrix."""
+        """Make an empty confusion matrix."""
         return ConfusionMatrix(self.num_outputs)
 
     def count(
         self, metric: Metric, predictions: torch.Tensor, labels: torch.Tensor, category: int
     ) -> None:
-        """Count points or voxels."""
+        """Update a metric with the points or voxels of a cloud."""
         metric.update(predictions, labels)
 
     def scores(self, metric: Metric) -> dict[str, float]:
-        """``mean_iou``, ``mean_accuracy``, ``overall_accuracy`` over voxels."""
+        """Compute ``mean_iou``, ``mean_accuracy`` and ``overall_accuracy``."""
         found = segmentation_scores(metric.compute())
         return {
             "mean_iou": found.mean_iou,
@@ -49,24 +49,24 @@ class Segmentation(ClassTask):
         }
 
     def class_scores(self, metric: Metric, class_names: Sequence[str]) -> dict[str, float | None]:
-        """The IoU of each class."""
+        """Compute the IoU of each class."""
         return named(class_names, segmentation_scores(metric.compute()).iou)
 
     def table(self, metrics: Mapping[str, Metric], class_names: Sequence[str]) -> str:
-        """Voxels and points side by side."""
+        """Format scores of voxels and points side by side."""
         voxel, point = (segmentation_scores(metrics[level].compute()) for level in self.levels)
         return format_segmentation(voxel, point, class_names)
 
     def confusion(self, metric: Metric) -> torch.Tensor:
-        """What was counted."""
+        """Confusion matrix (C, C), rows ground truth."""
         return metric.compute()
 
 
 class PartSegmentation(ClassTask):
-    """A part for every voxel of a shape whose category is known (ShapeNetPart).
+    """Segmentation into the parts of a shape whose category is known (ShapeNetPart).
 
-    Scores outside the category's parts are left out of both the softmax of the loss and the
-    prediction: the benchmark gives the category (the paper leaves the head open).
+    Loss and prediction take the softmax over the parts of the category only: the benchmark provides
+    the category (the paper does not define the head).
     """
 
     main_score = "instance_mean_iou"
@@ -74,7 +74,12 @@ class PartSegmentation(ClassTask):
     def __init__(
         self, parts_of_category: Sequence[Sequence[int]], category_names: Sequence[str]
     ) -> None:
-        """Parts are rows of one list for all categories; each category has some of them."""
+        """Predict parts.
+
+        Args:
+            parts_of_category: Parts of each category, rows of one list of parts of all categories.
+            category_names: Names of the categories.
+        """
         self.parts_of_category = [list(parts) for parts in parts_of_category]
         self.category_names = list(category_names)
         super().__init__(
@@ -86,26 +91,26 @@ class PartSegmentation(ClassTask):
             self._allowed[category, parts] = True
 
     def loss(self, outputs: torch.Tensor, batch: LabelledBatch) -> LossOutput:
-        """Over the voxels that have a label."""
+        """Compute the cross-entropy of the voxels with a label."""
         logits = self._masked(outputs, voxel_categories(batch))
         return LossOutput(mean_cross_entropy(logits, batch.labels), {})
 
     def probabilities(self, logits: torch.Tensor, categories: torch.Tensor) -> torch.Tensor:
-        """Over the parts of the category; 0 for all others."""
+        """Compute probabilities over the parts of the category; 0 for all others."""
         return self._masked(logits, categories).softmax(dim=1)
 
     def new_metric(self) -> PartIoU:
-        """Per-shape IoU over the category's parts."""
+        """Make an empty metric of each shape's IoU."""
         return PartIoU(self.parts_of_category)
 
     def count(
         self, metric: Metric, predictions: torch.Tensor, labels: torch.Tensor, category: int
     ) -> None:
-        """Count one shape."""
+        """Update a metric with one shape."""
         metric.update(predictions, labels, category)
 
     def scores(self, metric: Metric) -> dict[str, float]:
-        """``instance_mean_iou`` and ``category_mean_iou``."""
+        """Compute ``instance_mean_iou`` and ``category_mean_iou``."""
         found = part_scores(metric.compute())
         return {
             "instance_mean_iou": found.instance_mean_iou,
@@ -113,11 +118,11 @@ class PartSegmentation(ClassTask):
         }
 
     def class_scores(self, metric: Metric, class_names: Sequence[str]) -> dict[str, float | None]:
-        """The mean IoU of each category."""
+        """Compute the mean IoU of each category."""
         return named(self.arguments["category_names"], part_scores(metric.compute()).per_category)
 
     def table(self, metrics: Mapping[str, Metric], class_names: Sequence[str]) -> str:
-        """Voxels and points side by side."""
+        """Format scores of voxels and points side by side."""
         voxel, point = (part_scores(metrics[level].compute()) for level in self.levels)
         return format_parts(voxel, point, self.arguments["category_names"])
 

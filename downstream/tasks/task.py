@@ -18,14 +18,15 @@ from pointcontrast.losses import LossOutput
 
 
 class Task(ABC):
-    """One kind of prediction. The same object serves training, validation and evaluation.
+    """One kind of prediction, for training, validation and evaluation.
 
     Attributes:
-        predicts: what a head must put out for it.
-        levels: what is counted in evaluation, by name.
-        num_outputs: K, the numbers that a head puts out for each voxel, cloud or proposal.
-        main_score: of :meth:`scores`, the one that picks the best checkpoint; higher is better.
-        arguments: What the constructor was given, JSON values: enough to build the task again,
+        predicts: Kind of output that a head must have.
+        levels: Names of the levels that evaluation scores.
+        num_outputs: Number of outputs K of a head for each voxel, cloud or proposal.
+        main_score: Name of the score of :meth:`scores` that selects the best network; higher is
+            better.
+        arguments: Arguments of the constructor, JSON values: enough to build the task again
             without any data.
     """
 
@@ -36,44 +37,46 @@ class Task(ABC):
     arguments: dict[str, Any]
 
     def __init__(self, **arguments: Any) -> None:
-        """Remember the arguments."""
+        """Store the arguments."""
         self.arguments = arguments
 
     @abstractmethod
     def loss(self, outputs: Any, batch: LabelledBatch) -> LossOutput:
-        """The loss of what the head put out, finite and with gradients where nothing is known."""
+        """Compute the loss of a head's outputs; finite and differentiable without any label."""
 
     @abstractmethod
     def new_metric(self) -> Metric:
-        """A metric that has seen nothing."""
+        """Make an empty metric."""
 
     @abstractmethod
     def update(self, metric: Metric, outputs: Any, batch: LabelledBatch) -> None:
-        """Count what the head put out for a batch."""
+        """Update a metric with a head's outputs for a batch."""
 
     @abstractmethod
     def scores(self, metric: Metric) -> dict[str, float]:
-        """The figures, 0..1, from all that was counted."""
+        """Compute the scores, 0..1, by name."""
 
     @abstractmethod
     def class_scores(self, metric: Metric, class_names: Sequence[str]) -> dict[str, float | None]:
-        """The figure of each class by its name; None for one that does not occur."""
+        """Compute the main score of each class by name; None for one that does not occur."""
 
     @abstractmethod
     def table(self, metrics: Mapping[str, Metric], class_names: Sequence[str]) -> str:
-        """All figures as text; ``metrics`` by level."""
+        """Format all scores as text; ``metrics`` by level."""
 
     def confusion(self, metric: Metric) -> torch.Tensor | None:
-        """(C, C) counts, rows truth; None where classes of different clouds do not compare."""
+        """Confusion matrix (C, C), rows ground truth; None if the task has none."""
         return None
 
 
 class ClassTask(Task):
-    """A class for each voxel and point, or for each cloud; outputs are logits (M, K) or (B, K).
+    """Prediction of a class for each voxel and point, or for each cloud.
+
+    Outputs are logits (M, K) or (B, K).
 
     Attributes:
-        category_names: Categories of whole shapes, where predicting needs to know a shape's; None
-            where nothing but the cloud is needed.
+        category_names: Names of the categories of shapes if prediction needs the category of a
+            shape; None if it needs nothing but the cloud.
     """
 
     predicts = "points"
@@ -81,17 +84,22 @@ class ClassTask(Task):
     category_names: list[str] | None = None
 
     def probabilities(self, logits: torch.Tensor, categories: torch.Tensor) -> torch.Tensor:
-        """(M, K) from logits (M, K) and the category (M,) of the cloud that each row is of."""
+        """Compute probabilities (M, K).
+
+        Args:
+            logits: (M, K).
+            categories: (M,) int64 category of the cloud of each row.
+        """
         return logits.softmax(dim=1)
 
     @abstractmethod
     def count(
         self, metric: Metric, predictions: torch.Tensor, labels: torch.Tensor, category: int
     ) -> None:
-        """Count the predictions (M,) of one cloud against what is true of it (M,)."""
+        """Update a metric with the predictions (M,) and labels (M,) of one cloud."""
 
     def update(self, metric: Metric, outputs: torch.Tensor, batch: LabelledBatch) -> None:
-        """Count the predictions of a batch."""
+        """Update a metric with the predictions of a batch."""
         of_points = self.predicts == "points"
         categories = voxel_categories(batch) if of_points else batch.categories
         predictions = self.probabilities(outputs, categories).argmax(dim=1)
@@ -104,21 +112,21 @@ class ClassTask(Task):
 
 
 def mean_cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of the rows that have a label; 0 with gradients where none has.
+    """Mean cross-entropy of the rows with a label; 0, differentiable, if there is none.
 
-    PyTorch's own mean is NaN there, which a scene with few annotated points meets.
+    The mean of PyTorch is NaN then, which scenes with few annotated points would meet.
     """
     total = F.cross_entropy(logits, labels, ignore_index=IGNORE, reduction="sum")
     return total / (labels != IGNORE).sum().clamp(min=1)
 
 
 def voxel_categories(batch: LabelledBatch) -> torch.Tensor:
-    """(M,) int64 category of the cloud that each voxel belongs to."""
+    """Category (M,) int64 of the cloud of each voxel."""
     return batch.categories[batch.coordinates[:, 0].long()]
 
 
 def named(names: Sequence[str], values: NDArray[np.float64]) -> dict[str, float | None]:
-    """Figures by name; None, which JSON has, for NaN, which it has not."""
+    """Scores by name, with None for NaN, which JSON lacks."""
     return {
         name: None if np.isnan(value) else float(value)
         for name, value in zip(names, values, strict=True)

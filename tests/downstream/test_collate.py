@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from downstream.collate import collate_samples
+from downstream.samples import collate_samples
 from downstream.types import IGNORE, LabelledSample
 
 

@@ -312,7 +312,7 @@ def test_bad_input_is_named_before_anything_is_written(
     assert "data.batch_size 0" in message("--data.batch_size", "0")
     with pytest.raises(SystemExit):
         message("--data.no_such_key", "1")
-    assert "--seeds 'a' must be whole numbers" in message("--seeds", "a")
+    assert "--seeds 'a' must be integers" in message("--seeds", "a")
     assert "names a seed twice" in message("--seeds", "1,1")
 
 

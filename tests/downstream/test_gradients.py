@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
-from downstream.collate import collate_samples
 from downstream.heads import Head, HierarchicalHead, LinearHead, PoolingHead, VoteNet
 from downstream.network import Mode, Network
+from downstream.samples import collate_samples
 from downstream.tasks import Classification, Segmentation, Task
 from downstream.tasks.box_coding import BoxCoding
 from downstream.tasks.detection import Detection

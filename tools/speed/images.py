@@ -9,7 +9,7 @@ import numpy as np
 
 from downstream.augmentation.boxes import BoxAugmentation
 from downstream.benchmarks import SUNRGBD
-from downstream.dataset import CloudDataset
+from downstream.data import CloudDataset
 from downstream.releases.sunrgbd.images import ImageSettings, convert_images, find_images
 from downstream.samples import SampleMaker
 from pointcontrast.data.network_input import NetworkInput

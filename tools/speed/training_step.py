@@ -9,10 +9,10 @@ from itertools import pairwise
 import torch
 from tqdm import tqdm
 
-from downstream.collate import collate_samples
-from downstream.dataset import CloudDataset
+from downstream.data import CloudDataset
 from downstream.heads import VoteNet
 from downstream.network import Network
+from downstream.samples import collate_samples
 from downstream.types import LabelledBatch
 from pointcontrast.backbones import Res16UNet
 from pointcontrast.backbones.res16unet_variants import VariantName

@@ -168,11 +168,11 @@ def test_what_has_no_volume_overlaps_nothing() -> None:
 def test_what_is_no_box_is_named(value: float) -> None:
     boxes = random_boxes(0, 4)
     boxes[2, 1] = value
-    with pytest.raises(ValueError, match="box 2 is no box"):
+    with pytest.raises(ValueError, match="box 2 is invalid"):
         iou(boxes, boxes)
     boxes = random_boxes(0, 4)
     boxes[1, 4] = -1
-    with pytest.raises(ValueError, match="box 1 is no box"):
+    with pytest.raises(ValueError, match="box 1 is invalid"):
         corners(boxes)
     with pytest.raises(ValueError, match="shape"):
         iou(np.zeros((3, 6)), boxes)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from downstream.collate import collate_samples
 from downstream.heads import VoteNet
 from downstream.network import Network
+from downstream.samples import collate_samples
 from downstream.types import IGNORE, LabelledBatch, LabelledSample
 from pointcontrast.backbones import Res16UNet
 from pointcontrast.errors import InputError

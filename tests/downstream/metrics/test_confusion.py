@@ -82,8 +82,8 @@ def test_bad_labels_are_the_data_s_fault() -> None:
         ([-1], [1], "prediction -1 is none of the 3 classes"),
         ([0, 1], [0], r"predictions \(2,\) and labels \(1,\)"),
         ([[0, 1]], [[0, 1]], r"predictions \(1, 2\) and labels \(1, 2\)"),
-        ([0.9], [0], "predictions are torch.float32, not whole numbers"),
-        ([0], [0.0], "labels are torch.float32, not whole numbers"),
+        ([0.9], [0], "predictions are torch.float32, not integers"),
+        ([0], [0.0], "labels are torch.float32, not integers"),
     ],
 )
 def test_bad_predictions_are_a_defect(predictions: list, labels: list, message: str) -> None:

@@ -18,7 +18,7 @@ def test_voxels_and_points_stand_side_by_side() -> None:
     assert lines[0].split() == ["%", "voxels", "points"]
     assert lines[1].split() == ["mean", "IoU", "77.50", "58.33"]
     assert lines[-2].split() == ["stove", "-", "-"]
-    assert lines[-1] == "neither there nor predicted, left out of the means: stove"
+    assert lines[-1] == "neither occurring nor predicted, left out of the means: stove"
     everything = segmentation_scores(torch.eye(3, dtype=torch.int64))
     assert "left out" not in format_segmentation(everything, None, ["wall", "floor", "stove"])
 
@@ -47,7 +47,7 @@ def test_a_figure_that_a_run_lacks_has_no_mean() -> None:
 
 
 def test_runs_that_do_not_compare_are_refused() -> None:
-    with pytest.raises(InputError, match="different figures: a and b"):
+    with pytest.raises(InputError, match="different scores: a and b"):
         mean_std_table([{"a": 0.5}, {"b": 0.5}])
     with pytest.raises(InputError, match="no runs"):
         mean_std_table([])
