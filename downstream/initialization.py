@@ -121,8 +121,8 @@ def _check_architecture(path: Path, backbone: Backbone, metadata: BackboneMetada
         if name not in backbone.free_arguments and pretrained != value:
             fix = "data.features" if name == "in_channels" else f"model.backbone.init_args.{name}"
             raise InputError(
-    """Value of an argument that an older file does not name: the default at that time."""
-                "was in pretraining, or take other weights"
+                f"{path} was trained with {name} {pretrained}, the run has {value}; set {fix} as "
+                "it was in pretraining, or take other weights"
             )
 
 

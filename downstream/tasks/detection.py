@@ -154,7 +154,7 @@ class Detection(Task):
         return found
 
     def scores(self, metric: Metric) -> dict[str, float]:
-        """Compute mean average precision and recall: ``mean_ap_25``, ``mean_ar_25``, also for 50."""
+        """Compute mean precisions ``mean_ap_25``, ``mean_ap_50``, and recalls ``mean_ar_...``."""
         found = detection_scores(metric)
         named_scores: dict[str, float] = {}
         for row, threshold in enumerate(found.thresholds):
