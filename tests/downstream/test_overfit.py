@@ -1,4 +1,4 @@
-"""Every head learns two clouds by heart."""
+"""Every head overfits a few clouds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from downstream.shapes.splits import read_splits, write_splits
 from tests.releases.shapenet.release import write_shapenet_release
 from tests.releases.shapenetpart.release import write_shapenetpart_release
 
-BY_HEART = [
+OVERFIT = [
     "--data.augmentation", "null",
     "--model.optimizer", "torch.optim.AdamW",
     "--model.optimizer.init_args.lr", "0.006",
@@ -36,7 +36,7 @@ def training_scores(folder: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("head", ["LinearHead", "HierarchicalHead"])
 def test_rooms(finetune: Any, s3dis_scenes: Path, head: str) -> None:
     folder = finetune(
-        "s3dis_small", s3dis_scenes, *BY_HEART, "--model.head", f"downstream.heads.{head}",
+        "s3dis_small", s3dis_scenes, *OVERFIT, "--model.head", f"downstream.heads.{head}",
         "--data.voxel_size", "0.3",
     )  # fmt: skip
     scores = training_scores(folder)
@@ -61,7 +61,7 @@ def test_parts(finetune: Any, tmp_path: Path) -> None:
     convert_shapenetpart(tmp_path / "raw", tmp_path / "shapes")
     chairs = [n for n in read_splits(tmp_path / "shapes")["train"] if n.startswith("03001627")]
     train_on(tmp_path / "shapes", chairs[:2])
-    folder = finetune("shapenetpart_small", tmp_path / "shapes", *BY_HEART, *SHAPES)
+    folder = finetune("shapenetpart_small", tmp_path / "shapes", *OVERFIT, *SHAPES)
     scores = training_scores(folder)
     assert scores["num_clouds"] == 2
     assert scores["voxel"]["instance_mean_iou"] >= 0.99  # and so of the voxels
@@ -76,7 +76,7 @@ def test_classes(finetune: Any, tmp_path: Path, level: str) -> None:
     folders = sorted({name.partition("/")[0] for name in names})
     train_on(tmp_path / "shapes", [next(n for n in names if n.startswith(f)) for f in folders[:2]])
     folder = finetune(
-        "shapenet_small", tmp_path / "shapes", *BY_HEART, *SHAPES,
+        "shapenet_small", tmp_path / "shapes", *OVERFIT, *SHAPES,
         "--model.head.init_args.level", level,
     )  # fmt: skip
     scores = training_scores(folder)
@@ -105,7 +105,7 @@ BOXES = [
 
 def test_boxes_of_the_real_images_in_few_steps(finetune: Any, real_boxes: Path) -> None:
     steps = ["--trainer.max_steps", "150", "--trainer.val_check_interval", "150"]
-    folder = finetune("sunrgbd_detection_small", real_boxes, *BY_HEART, *BOXES, *steps)
+    folder = finetune("sunrgbd_detection_small", real_boxes, *OVERFIT, *BOXES, *steps)
     scores = training_scores(folder)
     assert scores["num_clouds"] == 4
     assert scores["box"]["mean_ap_25"] >= 0.5
@@ -115,7 +115,7 @@ def test_boxes_of_the_real_images_in_few_steps(finetune: Any, real_boxes: Path) 
 def test_boxes_of_the_real_images(finetune: Any, real_boxes: Path) -> None:
     steps = ["--trainer.max_steps", "600", "--trainer.val_check_interval", "100"]
     size = ["--data.voxel_size", "0.05"]
-    folder = finetune("sunrgbd_detection_small", real_boxes, *BY_HEART, *BOXES, *steps, *size)
+    folder = finetune("sunrgbd_detection_small", real_boxes, *OVERFIT, *BOXES, *steps, *size)
     scores = training_scores(folder)
     assert scores["num_clouds"] == 4
     assert scores["box"]["mean_ap_25"] >= 0.9
