@@ -19,13 +19,13 @@ def training_stream(
     trainer: pl.Trainer, num_samples: int, batch_size: int, seed: int
 ) -> SampleStream:
     """Make the stream of a rank's batches, from the run's current step on."""
-    batches_a_step = trainer.accumulate_grad_batches
+    batches_per_step = trainer.accumulate_grad_batches
     return SampleStream(
         num_samples,
         batch_size,
-        trainer.max_steps * batches_a_step,
+        trainer.max_steps * batches_per_step,
         seed=seed,
-        first_step=trainer.global_step * batches_a_step,
+        first_step=trainer.global_step * batches_per_step,
         rank=trainer.global_rank,
         num_ranks=trainer.world_size,
     )
@@ -44,7 +44,7 @@ def validation_keys(
     return own + [[]] * (math.ceil(num_samples / num_ranks) - len(own))
 
 
-def samples_a_rank(batch_size: int, total_batch_size: int | None, num_ranks: int) -> int:
+def samples_per_rank(batch_size: int, total_batch_size: int | None, num_ranks: int) -> int:
     """Return the samples per step of a process.
 
     Args:

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from pointcontrast.data.loading import (
     check_batch_sizes,
-    samples_a_rank,
+    samples_per_rank,
     training_stream,
     validation_keys,
 )
@@ -92,20 +92,20 @@ class StreamedDataModule(pl.LightningDataModule, ABC, Generic[DatasetT, BatchT])
         return self._chosen[1]
 
     @property
-    def samples_a_rank(self) -> int:
+    def samples_per_rank(self) -> int:
         """Samples per step of this process.
 
         Raises:
             InputError: The number of processes does not divide total_batch_size.
         """
         num_ranks = 1 if self.trainer is None else self.trainer.world_size
-        return samples_a_rank(self.batch_size, self.total_batch_size, num_ranks)
+        return samples_per_rank(self.batch_size, self.total_batch_size, num_ranks)
 
     def train_dataloader(self) -> DataLoader[BatchT]:
         """Make the loader of the stream of batches, from the run's current step on."""
         assert self.trainer is not None
         stream = training_stream(
-            self.trainer, len(self.train_dataset), self.samples_a_rank, self.seed
+            self.trainer, len(self.train_dataset), self.samples_per_rank, self.seed
         )
         return self.loader(self.train_dataset, stream, self.num_workers)
 
@@ -128,6 +128,6 @@ class StreamedDataModule(pl.LightningDataModule, ABC, Generic[DatasetT, BatchT])
         They are the same on all ranks, and of the size that batch norm sees in training.
         """
         stream = SampleStream(
-            len(self.train_dataset), self.samples_a_rank, num_batches, seed=self.seed
+            len(self.train_dataset), self.samples_per_rank, num_batches, seed=self.seed
         )
         return self.loader(self.train_dataset, stream, 0)

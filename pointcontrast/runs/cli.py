@@ -15,7 +15,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from pointcontrast import __version__
-from pointcontrast.data.loading import samples_a_rank
+from pointcontrast.data.loading import samples_per_rank
 from pointcontrast.errors import InputError, RunFailed
 from pointcontrast.files import atomic_file, leftover_of, remove, write_json
 from pointcontrast.runs.architecture import (
@@ -254,7 +254,7 @@ class RunCLI(LightningCLI, ABC):
 
     def check_data(self) -> None:
         """Check the data before the run's folder is made; bad data leaves no folder behind."""
-        samples_a_rank(
+        samples_per_rank(
             self.datamodule.batch_size, self.datamodule.total_batch_size, self.trainer.world_size
         )
         synchronised = self.config.trainer.sync_batchnorm and self.trainer.world_size > 1

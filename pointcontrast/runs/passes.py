@@ -22,7 +22,7 @@ from pointcontrast.backbones.checkpointing import buffers_kept
 from pointcontrast.types import ViewBatch
 
 
-def encode_in_passes(backbone: Backbone, view: ViewBatch, samples_a_pass: int) -> torch.Tensor:
+def encode_in_passes(backbone: Backbone, view: ViewBatch, samples_per_pass: int) -> torch.Tensor:
     """Encode a batch of views, a few views per pass.
 
     In training, batch norm sees one pass at a time, as each of the authors' GPUs saw its own four
@@ -33,15 +33,15 @@ def encode_in_passes(backbone: Backbone, view: ViewBatch, samples_a_pass: int) -
     Args:
         backbone: Network.
         view: All first or all second views of a batch.
-        samples_a_pass: Views per pass, at least 1; the last pass may have fewer.
+        samples_per_pass: Views per pass, at least 1; the last pass may have fewer.
 
     Returns:
         (N, out_channels), row for row; differentiable once in the backbone's weights.
     """
     weights = [p for p in backbone.parameters() if p.requires_grad]
     found = []
-    for first in range(0, len(view.offsets) - 1, samples_a_pass):
-        last = min(first + samples_a_pass, len(view.offsets) - 1)
+    for first in range(0, len(view.offsets) - 1, samples_per_pass):
+        last = min(first + samples_per_pass, len(view.offsets) - 1)
         rows = slice(view.offsets[first], view.offsets[last])
         coordinates = view.coordinates[rows].clone()
         coordinates[:, 0] -= first

@@ -116,9 +116,9 @@ def test_a_total_is_divided_among_processes(s3dis_scenes: Path) -> None:
     data = FinetuneDataModule(S3DIS(str(s3dis_scenes)), total_batch_size=6)
     for num_ranks, size in ((1, 6), (2, 3), (3, 2), (6, 1)):
         data.trainer = SimpleNamespace(world_size=num_ranks)  # pyright: ignore
-        assert data.samples_a_rank == size
+        assert data.samples_per_rank == size
     data.trainer = SimpleNamespace(world_size=4)  # pyright: ignore
     with pytest.raises(InputError, match="total_batch_size 6 is not divisible by the 4 processes"):
-        _ = data.samples_a_rank
+        _ = data.samples_per_rank
     with pytest.raises(InputError, match=r"data.total_batch_size 0 must be at least 1"):
         FinetuneDataModule(S3DIS(str(s3dis_scenes)), total_batch_size=0)
