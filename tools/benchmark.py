@@ -1,10 +1,11 @@
-"""Measure our figures beside the reference's; see --help."""
+"""Measure speed and memory against the reference's; see ``--help``."""
 
 import sys
 from pathlib import Path
 
-if __name__ == "__main__":  # processes that are started on the way need none of it, but the path
-    # The benchmarks lie in tools/speed, the slow reference implementations in tests/oracles.
+if __name__ == "__main__":  # a process that a benchmark starts imports this file again
+    # The benchmarks are in tools/speed, the slow references in tests/oracles: both from this
+    # checkout, whatever is installed. Processes that are started from here inherit the path.
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
     from tools.speed.command import main

@@ -1,4 +1,4 @@
-"""The benchmark of overlaps runs end to end and says what it promises; its times are no test."""
+"""The benchmark of overlaps runs, and its figures are there; its times are no test."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pointcontrast.errors import InputError
+from tests.speed.conftest import NUM_FRAMES, Benchmark
 from tools.speed.command import main
 from tools.speed.overlap import benchmark_overlap
 from tools.speed.overlap_scene import read_scene
@@ -32,6 +33,18 @@ def test_more_frames_than_views(rooms: Path) -> None:
     everything, _ = read_scene([rooms / "room_0000"], 10)
     for view, index in zip(views, (0, 3, 6, 9), strict=True):
         np.testing.assert_array_equal(view, everything[index])
+
+
+def test_few_views(checkout: Path, benchmark: Benchmark) -> None:
+    figures = benchmark(
+        checkout, "overlap", "--views", 5, "--sample-pairs", 2, "--rounds", 1,
+        "--generated-frames", 4,
+    )  # fmt: skip
+    has_data = (checkout.parent / "shared").exists()
+    assert figures["scene"] == ("redkitchen" if has_data else "room_0000")
+    assert figures["num_frames"] == (NUM_FRAMES if has_data else 4)
+    assert figures["overlap_exact_max_error"] == 0
+    assert 0 < figures["store_disk_ratio"] < 1
 
 
 def test_every_figure_is_there(rooms: Path, tmp_path: Path) -> None:

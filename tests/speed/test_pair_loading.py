@@ -1,20 +1,30 @@
-"""The benchmark of loading runs, and both ways find the same correspondences."""
+"""The benchmark of loading runs, and both loaders find the same correspondences."""
+
+from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
 
-from tools.speed import voxelized_views
+from pointcontrast.errors import InputError
+from tests.speed.conftest import Benchmark
 from tools.speed.pair_loading import benchmark_pairs
 
 
-def test_both_ways_find_the_same(prepared: Path) -> None:
+def test_two_pairs(checkout: Path, benchmark: Benchmark) -> None:
+    figures = benchmark(
+        checkout, "pairs", "--num-pairs", 2, "--rounds", 2, "--voxel-size", 0.1,
+        "--generated-rooms", 1, "--generated-frames", 5,
+    )  # fmt: skip
+    assert figures["num_pairs"] == 2
+    assert figures["pair_speedup"] > 0
+
+
+def test_both_loaders_find_the_same(prepared: Path) -> None:
     figures = benchmark_pairs(prepared, num_pairs=3, voxel_size=0.05, rounds=2)
     assert figures["correspondences_ratio"] == pytest.approx(1.0, abs=1e-3)
-    assert all(isinstance(value, (int, float)) for value in figures.values())
 
 
-def test_without_a_root_one_is_prepared(rooms: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(voxelized_views, "SHARED_SCANS", rooms)
-    figures = benchmark_pairs(None, num_pairs=2, voxel_size=0.05, rounds=2)
-    assert figures["num_pairs"] == 2
+def test_one_round_is_too_few(prepared: Path) -> None:
+    with pytest.raises(InputError, match="--rounds 1 must be 2 or more"):
+        benchmark_pairs(prepared, num_pairs=1, voxel_size=0.05, rounds=1)

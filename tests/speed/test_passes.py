@@ -1,37 +1,27 @@
-"""The benchmark of a batch in passes, small: it measures what it says."""
+"""The benchmark of a batch in passes, small: its figures are there and agree."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.helpers.repository import REPOSITORY
 from tests.oracles.engines import engine_or_skip
+from tests.speed.conftest import Benchmark
 from tools.speed.command import main
 
 
-def test_figures_of_a_small_batch(prepared: Path, tmp_path: Path) -> None:
-    """As a user runs it: the processes that it starts find what it found."""
+def test_figures_of_a_small_batch(checkout: Path, benchmark: Benchmark) -> None:
     engine_or_skip("minkowski")
-    path = tmp_path / "passes.json"
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run(
-        [
-            sys.executable, REPOSITORY / "tools" / "benchmark.py", "passes", "--root", prepared,
-            "--num-pairs", "2", "--pairs-a-pass", "1", "--voxel-size", "0.2", "--rounds", "2",
-            "--variant", "14A", "--json", path,
-        ],
-        capture_output=True, text=True, cwd=tmp_path, env=environment, check=False,
+    has_data = (checkout.parent / "shared").exists()
+    engines = ("native",) if has_data else ("native", "minkowski")
+    figures = benchmark(
+        checkout, "passes", "--engines", *engines, "--num-pairs", 2, "--pairs-a-pass", 1,
+        "--voxel-size", 0.2, "--rounds", 2, "--variant", "14A",
+        "--generated-rooms", 1, "--generated-frames", 5,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    figures = json.loads(path.read_text())
-    for engine in ("native", "minkowski"):
+    for engine in engines:
         for way in ("whole", "passes", "parts"):
             assert figures[f"{engine}_{way}_ms_median"] > 0
             assert figures[f"{engine}_{way}_peak_mb"] > 0

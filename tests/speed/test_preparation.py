@@ -1,16 +1,20 @@
-"""The benchmark of preparation runs on generated rooms."""
+"""The benchmark of preparation runs on recorded and on generated frames."""
+
+from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from tools.speed import voxelized_views
-from tools.speed.preparation import benchmark_preparation
+from tests.speed.conftest import NUM_FRAMES, Benchmark
 
 
-def test_all_views_are_prepared_twice(rooms: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(voxelized_views, "SHARED_SCANS", rooms)
-    figures = benchmark_preparation(None, num_scans=2, num_workers=2)
-    assert figures["num_views"] == 20
-    assert 1000 < float(figures["bytes_a_view"]) < 100_000
-    assert "views_a_second_2_processes" in figures
+def test_all_views_are_prepared_twice(checkout: Path, benchmark: Benchmark) -> None:
+    figures = benchmark(
+        checkout, "prepare", "--num-scans", 2, "--num-workers", 2,
+        "--generated-frames", NUM_FRAMES,
+    )  # fmt: skip
+    assert figures["num_frames"] == NUM_FRAMES
+    assert figures["num_views"] == 2 * NUM_FRAMES
+    # depth of 640x480 or 320x240 pixels and colours, compressed
+    assert 1000 < figures["bytes_a_view"] < 300_000
+    assert figures["views_a_second_1_process"] > 0
+    assert figures["views_a_second_2_processes"] > 0

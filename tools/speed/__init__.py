@@ -1,5 +1,5 @@
-"""Our figures beside the reference's, measured in one run: ``tools/benchmark.py``.
+"""Measure this project's speed and memory against the reference's, in one run.
 
-Each benchmark runs ours and theirs in turn on the same input and reports medians, spread and
-ratios, so that they hold when the machine's speed drifts. It is never a test.
+Each benchmark runs both in turn on the same input and reports medians, quartiles and ratios. The
+ratios hold when the machine's speed drifts. None of them is a test.
 """

@@ -1,42 +1,40 @@
-"""Every convolution pass of a network by itself, as a fraction of what the processor can do."""
+"""Every convolution pass of a network by itself, as a fraction of the processor's peak."""
 
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable
 
 import torch
-from tqdm import tqdm
 
 from pointcontrast.backbones import Res16UNet
 from pointcontrast.backbones.res16unet_variants import VariantName
 from pointcontrast.sparse import compiled_convolution as compiled
 from pointcontrast.sparse import kernel_library, native
 from pointcontrast.sparse.kernel_map import KernelMap
-from tools.speed.timing import Figures
+from tools.speed.timing import Figures, repeated, seconds_of
 
 WIDE_CHANNELS, MANY_ROWS = 64, 2000
-"""From so many channels on both sides and rows on both sides a pass counts as wide."""
+"""A pass counts as wide from these numbers of channels and rows on, on both sides."""
 Layers = dict[tuple[str, int, int], KernelMap]
-"""The different convolutions of a network by name, channels in and channels out."""
+"""The distinct convolutions of a network by name, input channels and output channels."""
 
 
 def measure_passes(
     coordinates: torch.Tensor, variant: VariantName, rounds: int, size: str
 ) -> Figures:
-    """Time each pass of each different convolution of a Res16UNet, and the peak between them.
+    """Time each pass of each distinct convolution of a Res16UNet, and the peak between them.
 
     Args:
         coordinates: (N, 1+D) int32.
-        variant: of the network.
-        rounds: of all passes in turn, after one that is not counted.
-        size: for the names.
+        variant: Variant of the network.
+        rounds: Rounds of all passes in turn, after one that is not counted.
+        size: Part of the figures' names.
 
     Returns:
-        ``fraction_<wide|narrow>_<size>_<layer>_<in>_<out>_<pass>``: the median pass's operations
-        a second over the median peak; wide are :data:`WIDE_CHANNELS` and :data:`MANY_ROWS` or
-        more. The passes: forward, grad_input, grad_kernel.
+        ``fraction_<wide|narrow>_<size>_<layer>_<in>_<out>_<pass>``: operations per second of the
+        median pass over the median peak; a wide pass has :data:`WIDE_CHANNELS` and
+        :data:`MANY_ROWS` or more. The passes are forward, grad_input and grad_kernel.
     """
     passes: dict[str, tuple[Callable[[], object], int]] = {}
     for (layer, inputs, outputs), kernel_map in _layers(coordinates, variant).items():
@@ -47,14 +45,12 @@ def measure_passes(
         for kind, call in _calls(kernel_map, inputs, outputs).items():
             passes[f"fraction_{name}_{kind}"] = call, operations
     peaks: list[float] = []
-    times: dict[str, list[float]] = {name: [] for name in passes}
-    for index in tqdm(range(rounds + 1), desc=f"{size} voxels, passes", unit="round"):
+
+    def measure() -> dict[str, float]:
         peaks.append(kernel_library.peak(0.2))
-        for name, (call, _) in passes.items():
-            start = time.perf_counter()
-            call()
-            if index:
-                times[name].append(time.perf_counter() - start)
+        return {name: seconds_of(call) for name, (call, _) in passes.items()}
+
+    times = repeated(measure, rounds, f"{size} voxels, passes")
     peak = statistics.median(peaks)
     return {
         name: round(operations / statistics.median(times[name]) / peak, 3)
@@ -63,7 +59,7 @@ def measure_passes(
 
 
 def _layers(coordinates: torch.Tensor, variant: VariantName) -> Layers:
-    """The convolutions of the network that have a kernel map, each shape once."""
+    """The convolutions of the network that have a kernel map, each distinct one once."""
     net = Res16UNet(3, 32, variant, engine="native").eval()
     layers: Layers = {}
 

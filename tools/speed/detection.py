@@ -1,8 +1,7 @@
-"""The figures of ``tools/benchmark.py detection``."""
+"""VoteNet's sampling and grouping, and a training step of the released recipe."""
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import tempfile
 from pathlib import Path
@@ -10,10 +9,9 @@ from pathlib import Path
 import torch
 
 from pointcontrast.backbones.res16unet_variants import VariantName
-from pointcontrast.errors import InputError
 from tools.speed.images import open_images
 from tools.speed.point_sets import time_point_sets
-from tools.speed.timing import Figures
+from tools.speed.timing import Figures, require_rounds
 from tools.speed.training_step import time_training_step
 
 
@@ -30,23 +28,22 @@ def benchmark_detection(
     """Time sampling and grouping, and a training step; defaults are the released recipe's.
 
     Args:
-        release: images of SUN RGB-D; see :func:`tools.speed.images.open_images`.
-        num_points: drawn from each image.
-        num_seeds: of each cloud's voxels.
-        num_proposals: of the seeds' votes.
-        voxel_size: metres.
-        variant: of the backbone.
-        rounds: how often sampling and grouping are measured on each cloud.
-        steps: training steps that are measured, on all images together; at least 2.
+        release: Images of SUN RGB-D; see :func:`tools.speed.images.open_images`.
+        num_points: Points drawn from each image.
+        num_seeds: Seeds per cloud, sampled from its voxels.
+        num_proposals: Proposals per cloud, sampled from the seeds' votes.
+        voxel_size: Metres.
+        variant: Variant of the backbone.
+        rounds: Measurements of sampling and grouping per cloud.
+        steps: Training steps measured, each on all images; at least 2.
 
     Returns:
         See :func:`time_point_sets` and :func:`time_training_step`.
 
     Raises:
-        InputError: as of the three functions; or there are fewer than two steps.
+        InputError: One of the three functions raises it, or there are fewer than two steps.
     """
-    if steps < 2:
-        raise InputError(f"--steps {steps} must be 2 or more, for medians and quartiles")
+    require_rounds("steps", steps)
     with tempfile.TemporaryDirectory() as folder:
         images = open_images(release, Path(folder) / "scenes", num_points, voxel_size)
         voxels = [torch.from_numpy(images[0, row].points) for row in range(len(images))]
@@ -60,15 +57,3 @@ def benchmark_detection(
             **time_point_sets(voxels, num_seeds, num_proposals, rounds),
             **time_training_step(images, variant, num_seeds, num_proposals, steps),
         }
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
-    parser.set_defaults(benchmark=benchmark_detection)
-    parser.add_argument(
-        "--release", type=Path,
-        help="images of SUN RGB-D, or what VoteNet's MATLAB script left of them (those in "
-        "../shared/data, else generated ones)",
-    )  # fmt: skip
-    parser.add_argument("--rounds", type=int, default=20, help="of sampling and grouping")
-    parser.add_argument("--steps", type=int, default=5, help="of training")

@@ -1,17 +1,14 @@
-"""The native engine beside MinkowskiEngine: a training step of Res16UNet, its parts, its memory."""
+"""The native engine and MinkowskiEngine: a training step of Res16UNet, its parts, its memory."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections import defaultdict
 from collections.abc import Iterable
-from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
 import torch
-from tqdm import tqdm
 
 from pointcontrast.backbones import Res16UNet
 from pointcontrast.backbones.res16unet_variants import VariantName
@@ -19,13 +16,20 @@ from pointcontrast.errors import InputError
 from pointcontrast.sparse import EngineName, get_engine, kernel_library
 from tools.speed.convolution_passes import measure_passes
 from tools.speed.peak_memory import peak_memory
-from tools.speed.timing import Figures, spread
+from tools.speed.recorded_data import Rooms
+from tools.speed.timing import (
+    Figures,
+    Times,
+    parts_between,
+    repeated,
+    require_rounds,
+    seconds_of,
+    spread,
+)
 from tools.speed.voxelized_views import batch_of_voxels
 
 ENGINES: tuple[EngineName, ...] = ("native", "minkowski")
 IN_CHANNELS, OUT_CHANNELS = 3, 32
-Times = dict[str, list[float]]
-"""Seconds by part of a step: maps, forward, backward, optimizer, step (all of them), evaluation."""
 
 
 def benchmark_engine(
@@ -34,6 +38,8 @@ def benchmark_engine(
     voxel_size: float,
     rounds: int,
     variant: VariantName,
+    generated_rooms: int = 4,
+    generated_frames: int = 40,
 ) -> Figures:
     """Measure both engines in turn, in one process, on the same voxels and weights.
 
@@ -43,24 +49,27 @@ def benchmark_engine(
     measured on a network of the same maps with 8 channels throughout.
 
     Args:
-        frames: folders of posed RGB-D frames, or None; see :func:`batch_of_voxels`.
-        num_voxels: the sizes.
-        voxel_size: metres.
-        rounds: of both engines in turn, after one that is not counted; at least 2.
-        variant: of the network.
+        frames: Folders of posed RGB-D frames, or None; see :func:`batch_of_voxels`.
+        num_voxels: Batch sizes to measure.
+        voxel_size: Metres.
+        rounds: Rounds of both engines in turn, after one that is not counted; at least 2.
+        variant: Variant of the network.
+        generated_rooms: Rooms to generate where there are no recorded scans.
+        generated_frames: Frames per room.
 
     Returns:
-        By size ``<N>k``: medians and quartiles of each part for each engine in milliseconds,
-        ``<part>_speedup_<N>k`` (theirs over ours), ``peak_memory_ratio_<N>k`` (ours over theirs)
-        and the fractions of the processor's peak that the convolution passes reach.
+        By size ``<N>k``: medians and quartiles of each part for each engine in milliseconds. The
+        parts are maps, forward, backward, optimizer, step (the last three) and evaluation.
+        ``<part>_speedup_<N>k`` (minkowski over native), ``peak_memory_ratio_<N>k`` (native over
+        minkowski), and the fractions of the processor's peak that the convolution passes reach.
 
     Raises:
-        InputError: MinkowskiEngine or the compiled kernels are missing, or ``frames`` is wrong.
+        InputError: MinkowskiEngine or the compiled kernels are missing, or ``frames`` has none to
+            read.
     """
     if not kernel_library.available():
-        raise InputError("the compiled kernels are not there; `pip install -e .` builds them")
-    if rounds < 2:
-        raise InputError(f"--rounds {rounds} must be 2 or more, for medians and quartiles")
+        raise InputError("the compiled kernels are missing; `pip install -e .` builds them")
+    require_rounds("rounds", rounds)
     for engine in ENGINES:
         get_engine(engine)
     fastest = kernel_library.instruction_set()
@@ -75,7 +84,9 @@ def benchmark_engine(
     fractions: Figures = {}
     for count in num_voxels:
         size = f"{count // 1000}k"
-        coordinates, figures["views"] = batch_of_voxels(frames, count, voxel_size)
+        coordinates, figures["views"] = batch_of_voxels(
+            frames, count, voxel_size, Rooms(generated_rooms, generated_frames)
+        )
         figures[f"num_views_{size}"] = int(coordinates[:, 0].max()) + 1
         times = _measure_steps(coordinates, variant, rounds, f"{size} voxels")
         figures |= _compared(times, size)
@@ -106,8 +117,8 @@ def _measure_steps(
     rounds: int,
     title: str,
     parts: Iterable[str] = ("maps", "step", "evaluation"),
-) -> dict[EngineName, Times]:
-    """Rounds of both engines in turn, the first not counted."""
+) -> Times:
+    """Seconds of ``<engine>_<part>``, both engines in turn."""
     features = torch.rand(len(coordinates), IN_CHANNELS)
     grad = torch.randn(len(coordinates), OUT_CHANNELS) / len(coordinates)
     nets: dict[EngineName, tuple[Res16UNet, torch.optim.Optimizer, Res16UNet]] = {}
@@ -116,19 +127,19 @@ def _measure_steps(
         net = Res16UNet(IN_CHANNELS, OUT_CHANNELS, variant, engine=engine)
         optimizer = torch.optim.SGD(net.parameters(), lr=1e-3, momentum=0.9)
         nets[engine] = net, optimizer, _narrow_net(variant, engine)
-    times: dict[EngineName, Times] = {engine: defaultdict(list) for engine in ENGINES}
-    for index in tqdm(range(rounds + 1), desc=title, unit="round"):
+
+    def measure() -> dict[str, float]:
+        taken: dict[str, float] = {}
         for engine, (net, optimizer, mapped) in nets.items():
-            taken: dict[str, float] = {}
             if "maps" in parts:
-                taken["maps"] = _time_maps(mapped, coordinates)
-            taken |= _time_step(net, optimizer, coordinates, features, grad)
+                taken[f"{engine}_maps"] = _time_maps(mapped, coordinates)
+            for part, seconds in _time_step(net, optimizer, coordinates, features, grad).items():
+                taken[f"{engine}_{part}"] = seconds
             if "evaluation" in parts:
-                taken["evaluation"] = _time_evaluation(net, coordinates, features)
-            if index:
-                for part, seconds in taken.items():
-                    times[engine][part].append(seconds)
-    return times
+                taken[f"{engine}_evaluation"] = _time_evaluation(net, coordinates, features)
+        return taken
+
+    return repeated(measure, rounds, title)
 
 
 def _time_step(
@@ -148,7 +159,7 @@ def _time_step(
     marks.append(time.perf_counter())
     optimizer.step()
     marks.append(time.perf_counter())
-    seconds = [b - a for a, b in pairwise(marks)]
+    seconds = parts_between(marks)
     return {**dict(zip(("forward", "backward", "optimizer"), seconds, strict=True)),
             "step": sum(seconds)}  # fmt: skip
 
@@ -156,34 +167,29 @@ def _time_step(
 @torch.inference_mode()
 def _time_evaluation(net: Res16UNet, coordinates: torch.Tensor, features: torch.Tensor) -> float:
     net.eval()
-    start = time.perf_counter()
-    net.encode(coordinates, features)
-    return time.perf_counter() - start
+    return seconds_of(lambda: net.encode(coordinates, features))
 
 
 @torch.inference_mode()
 def _time_maps(net: Res16UNet, coordinates: torch.Tensor) -> float:
-    """The first pass over new coordinates less the second over the same."""
+    """The first pass over new coordinates minus the second over the same."""
     x = net.engine.sparse_tensor(coordinates, torch.ones(len(coordinates), 1))
-    marks = [time.perf_counter()]
-    for _ in range(2):
-        net(x)
-        marks.append(time.perf_counter())
-    return (marks[1] - marks[0]) - (marks[2] - marks[1])
+    return seconds_of(lambda: net(x)) - seconds_of(lambda: net(x))
 
 
 def _narrow_net(variant: VariantName, engine: EngineName) -> Res16UNet:
-    """The same maps and next to no arithmetic: 8 channels everywhere."""
+    """The same maps and little arithmetic: 8 channels everywhere."""
     return Res16UNet(1, 1, variant, engine=engine, width=1e-3).eval()
 
 
-def _compared(times: dict[EngineName, Times], size: str) -> Figures:
+def _compared(times: Times, size: str) -> Figures:
     figures: Figures = {}
-    for part in times["native"]:
-        ours, theirs = times["native"][part], times["minkowski"][part]
-        for engine, seconds in (("native", ours), ("minkowski", theirs)):
-            figures |= spread(f"{engine}_{part}_{size}", seconds)
-        figures[f"{part}_speedup_{size}"] = round(
-            statistics.median(theirs) / statistics.median(ours), 2
-        )
+    for name, native in times.items():
+        engine, part = name.split("_")
+        if engine == "native":
+            minkowski = times[f"minkowski_{part}"]
+            figures |= spread(f"native_{part}_{size}", native)
+            figures |= spread(f"minkowski_{part}_{size}", minkowski)
+            speedup = statistics.median(minkowski) / statistics.median(native)
+            figures[f"{part}_speedup_{size}"] = round(speedup, 2)
     return figures

@@ -1,4 +1,4 @@
-"""The images that detection is timed on, as its released recipe sees them."""
+"""The images that detection is timed on, as the released recipe sees them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from downstream.samples import SampleMaker
 from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.errors import InputError
 from tests.releases.sunrgbd.release import write_sunrgbd_release
-from tools.speed.voxelized_views import SHARED_SCANS
+from tools.speed.recorded_data import RECORDED
 
-SHARED_IMAGES = SHARED_SCANS / "sunrgbd_trainval"
-"""Real images beside the checkout, where there are any."""
+RECORDED_IMAGES = RECORDED / "sunrgbd_trainval"
+"""Real images next to the checkout, where there are any."""
 
 
 def open_images(
@@ -27,17 +27,17 @@ def open_images(
     """Convert images and serve them as the released recipe trains on them.
 
     Args:
-        release: SUN RGB-D in either form that ``datasets/sunrgbd.py`` reads; None for the images
-            beside the checkout, or else generated ones.
-        output: an empty folder for the scenes.
-        num_points: of a cloud.
-        voxel_size: metres.
+        release: SUN RGB-D in either form that ``datasets/sunrgbd.py`` reads; None takes
+            :data:`RECORDED_IMAGES`, or else generates four images.
+        output: Empty folder for the scenes.
+        num_points: Points per cloud.
+        voxel_size: Metres.
 
     Raises:
-        InputError: the folder is no release, or none of its images has boxes.
+        InputError: The folder is no release, or none of its images has boxes.
     """
-    if release is None and SHARED_IMAGES.is_dir():
-        release = SHARED_IMAGES
+    if release is None and RECORDED_IMAGES.is_dir():
+        release = RECORDED_IMAGES
     if release is None:
         release = Path(tempfile.mkdtemp(dir=output.parent))
         write_sunrgbd_release(release, num_train=3, num_validation=1)
@@ -45,7 +45,7 @@ def open_images(
     finished, failures = convert_images(images, output, ImageSettings())
     if not finished:
         raise InputError(f"{release} has no image with boxes: {failures or 'none is labelled'}")
-    mean_sizes = np.ones((len(SUNRGBD.class_names), 3)).tolist()  # any: nothing is learnt
+    mean_sizes = np.ones((len(SUNRGBD.class_names), 3)).tolist()  # any: only time is measured
     return CloudDataset(
         SUNRGBD(str(output), num_points=num_points, mean_sizes=mean_sizes),
         sorted(scene.scene for scene in finished),

@@ -1,8 +1,9 @@
-"""The overlaps of all pairs of a scene's views: ours beside the authors' loop."""
+"""The overlaps of all pairs of a scene's views: ours and the authors' loop."""
 
 from __future__ import annotations
 
 import statistics
+import tempfile
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -15,47 +16,60 @@ from pointcontrast.errors import InputError
 from pointcontrast.scenes.overlap import RADIUS_IN_VOXELS, OverlapMode, Overlaps
 from pointcontrast.types import OVERLAP_THRESHOLD, OVERLAP_VOXEL_SIZE
 from tools.speed.overlap_scene import SHIFT, TURN, read_scene
+from tools.speed.recorded_data import kitchen_or_room
 from tools.speed.store_size import store_disk_ratio
-from tools.speed.timing import Figures
+from tools.speed.timing import Figures, Times
 
-NEAR = 0.05  # from the threshold: the pairs on which a decision is not a matter of course
+NEAR = 0.05  # distance from the threshold of the pairs that are hard to decide
 Clouds = list[NDArray[np.float32]]
-Times = dict[str, list[float]]
 Pairs = NDArray[np.int64]
 
 
 def benchmark_overlap(
-    frames: list[Path] | None, views: int, sample_pairs: int, rounds: int
+    frames: list[Path] | None,
+    views: int,
+    sample_pairs: int,
+    rounds: int,
+    generated_frames: int = 100,
 ) -> Figures:
     """From points in memory to the overlap matrix, ours and the authors', on one thread.
 
-    Theirs (``tests/oracles/overlap.py``) is timed in parts, in turn with ours: the down-sampling
-    and the KD-tree of sampled views, each once a view as in their code, and the loop over points
-    of sampled pairs, in both directions. The medians a view and the mean a pair are scaled by how
-    many there are. What they read from files and write is left out on both sides.
+    The authors' (``tests/oracles/overlap.py``) is timed in parts, in turn with ours: the
+    down-sampling and the KD-tree of sampled views, once per view as in their code, and the loop
+    over points of sampled pairs, in both directions. The median per view and the mean per pair
+    are scaled by the numbers of views and pairs. Reading and writing files is left out on both
+    sides.
 
     Args:
-        frames: folders of posed RGB-D frames, or None; see :func:`read_scene`.
-        views: of the scene.
-        sample_pairs: pairs that theirs is timed and compared on.
-        rounds: of ours, fast and exact; theirs is spread over them.
+        frames: Folders of posed RGB-D frames in one world frame; None takes
+            :func:`kitchen_or_room`.
+        views: Number of views.
+        sample_pairs: Number of pairs that the authors' loop is timed and compared on.
+        rounds: Rounds of ours, fast and exact; the authors' pairs are spread over them.
+        generated_frames: Frames of the generated room, where it is used.
 
     Returns:
         ``overlap_speedup`` (fast), ``overlap_speedup_exact``;
         ``overlap_speedup_without_downsampling`` and ``.._exact_..``, the strictest reading:
-        nothing but their loops over all of ours; ``overlap_exact_max_error`` over the sampled
+        the authors' loops alone over all of ours; ``overlap_exact_max_error`` over the sampled
         pairs; ``overlap_fast_agreement``, the share of all pairs on the same side of the
         threshold as the exact overlap, also of those within 0.05 of it; errors of the fast mode
-        over all pairs; seconds of each; ``store_disk_ratio`` and its kin.
+        over all pairs; seconds of each; the figures of :func:`store_disk_ratio`.
 
     Raises:
-        InputError: ``frames`` is wrong, or a number too small.
+        InputError: ``frames`` has no frames to read, or a number is too small.
     """
     for name, value, least in (
         ("views", views, 2), ("sample-pairs", sample_pairs, 1), ("rounds", rounds, 1),
     ):  # fmt: skip
         if value < least:
             raise InputError(f"--{name} {value} must be {least} or more")
+    with tempfile.TemporaryDirectory() as folder:
+        frames = frames or [kitchen_or_room(Path(folder), generated_frames)]
+        return _measure_scene(frames, views, sample_pairs, rounds)
+
+
+def _measure_scene(frames: list[Path], views: int, sample_pairs: int, rounds: int) -> Figures:
     clouds, sequences = read_scene(frames, views)
     pairs = np.stack(np.triu_indices(views, 1), axis=1)
     sampled = np.random.default_rng(0).permutation(pairs)[:sample_pairs]
@@ -111,7 +125,7 @@ def _overlaps(clouds: Clouds, mode: OverlapMode, times: Times) -> NDArray[np.flo
 def _authors_overlap(
     points0: NDArray[np.float32], points1: NDArray[np.float32], times: Times
 ) -> float:
-    from tests.oracles import overlap as authors  # on the path of tools/benchmark.py
+    from tests.oracles import overlap as authors
 
     radius = RADIUS_IN_VOXELS * OVERLAP_VOXEL_SIZE
     down, trees = [], []
@@ -128,7 +142,7 @@ def _authors_overlap(
 
 
 def _speedups(times: Times, num_views: int, num_pairs: int) -> Figures:
-    # The mean, not the median: the sum over all pairs is asked for.
+    # The mean, not the median: the figure wanted is the sum over all pairs.
     loops = num_pairs * statistics.mean(times["authors_pair"])
     whole = loops + num_views * statistics.median(times["authors_view"])
     figures: Figures = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import cycle, islice
@@ -18,57 +17,44 @@ from pointcontrast.recordings.layouts import find_sequences, open_sequence
 from pointcontrast.recordings.sequence import FrameError, PosedSequence
 from pointcontrast.scenes.views import to_view
 from pointcontrast.types import Frame
-from tools.speed.voxelized_views import SHARED_SCANS
 
-DEFAULT_SCENE = "redkitchen"
 SHIFT, TURN = 0.02, 1.0
-"""How far a frame that comes again is off: standard deviations, metres and degrees."""
+"""Standard deviations of a repeated frame's pose: metres and degrees."""
 
 
 def read_scene(
-    frames: list[Path] | None, num_views: int
+    frames: list[Path], num_views: int
 ) -> tuple[list[NDArray[np.float32]], list[PosedSequence]]:
     """Full-resolution views of posed frames in one world frame.
 
-    Where there are more frames than asked for, they are spread evenly over all; where there are
-    fewer, they come again with a slightly moved pose, as of a camera that comes back and drifts.
+    Of more frames than ``num_views``, evenly spaced ones are taken. Fewer are repeated with a
+    slightly moved pose, as of a camera that returns and drifts.
 
     Args:
-        frames: folders of posed RGB-D frames that share a world frame; None for the real kitchen
-            beside the checkout, or else a generated room.
-        num_views: how many.
+        frames: Folders of posed RGB-D frames that share a world frame.
+        num_views: Number of views.
 
     Returns:
         ``num_views`` arrays (N, 3) float32 world metres, as preparation has them in memory, and
-        the sequences they are from.
+        the sequences they were read from.
 
     Raises:
-        InputError: a folder holds no frames that can be read.
+        InputError: A folder holds no frames that can be read.
     """
-    if frames is None and (SHARED_SCANS / DEFAULT_SCENE).is_dir():
-        frames = [SHARED_SCANS / DEFAULT_SCENE]
-    with tempfile.TemporaryDirectory() as folder:
-        if frames is None:
-            from pointcontrast.synthetic.source import write_rooms
-
-            frames = write_rooms(Path(folder), num_rooms=1, num_frames=100, seed=0)
-        sequences = [open_sequence(each) for path in frames for each in find_sequences(path)]
-        rows = [(sequence, i) for sequence in sequences for i in range(len(sequence))]
-        if len(rows) > num_views:
-            chosen = np.linspace(0, len(rows) - 1, num_views).round().astype(int)
-            rows = [rows[i] for i in chosen]
-        views = list(
-            islice(
-                tqdm(_views(rows), total=num_views, desc="reading frames", unit="view"), num_views
-            )
-        )
+    sequences = [open_sequence(each) for path in frames for each in find_sequences(path)]
+    rows = [(sequence, i) for sequence in sequences for i in range(len(sequence))]
+    if len(rows) > num_views:
+        chosen = np.linspace(0, len(rows) - 1, num_views).round().astype(int)
+        rows = [rows[i] for i in chosen]
+    reading = tqdm(_views(rows), total=num_views, desc="reading frames", unit="view")
+    views = list(islice(reading, num_views))
     if not views:
         raise InputError(f"{', '.join(map(str, frames))}: no frame has a depth image to read")
     return views, sequences
 
 
 def _views(rows: Sequence[tuple[PosedSequence, int]]) -> Iterator[NDArray[np.float32]]:
-    """The views of all frames, and again, moved, without end; none if no frame can be read."""
+    """The views of all frames, then of moved ones without end; none if no frame can be read."""
     rng = np.random.default_rng(0)
     good: list[Frame] = []
     for sequence, index in rows:

@@ -1,4 +1,4 @@
-"""Loading a training pair: ours beside the authors' way."""
+"""Loading a training pair: ours and the authors' loader."""
 
 from __future__ import annotations
 
@@ -18,33 +18,43 @@ from pointcontrast.scenes.pairs import PAIRS_FILE, read_pairs
 from pointcontrast.scenes.view_store import ViewStore
 from pointcontrast.scenes.views import to_view
 from pointcontrast.types import Pair
-from tools.speed.prepared_pairs import prepared_or_made
-from tools.speed.timing import Figures, interleaved, spread
+from tools.speed.recorded_data import Rooms, prepared_pairs
+from tools.speed.timing import Figures, interleaved, ratios, require_rounds, spread
 
 
-def benchmark_pairs(root: Path | None, num_pairs: int, voxel_size: float, rounds: int) -> Figures:
-    """Load training pairs: our data set against the authors' loader, on the same pairs.
+def benchmark_pairs(
+    root: Path | None,
+    num_pairs: int,
+    voxel_size: float,
+    rounds: int,
+    generated_rooms: int = 4,
+    generated_frames: int = 40,
+) -> Figures:
+    """Load training pairs: our dataset and the authors' loader, on the same pairs.
 
-    Ours: read from the view store, rotate, voxelise, match. Theirs (``tests/oracles/
+    Ours: read from the view store, rotate, voxelise, match. The authors' (``tests/oracles/
     authors_loader.py``): read full-resolution ``.npz`` clouds, rotate, voxelise, match by a loop
     over points. Both on one thread, files in the page cache; writing the ``.npz`` is not timed.
 
     Args:
-        root: a prepared folder; None prepares the real scans beside the checkout, or else
-            generated rooms, for the time of the benchmark.
-        num_pairs: evenly spaced in its list.
-        voxel_size: metres.
-        rounds: how often each pair is loaded.
+        root: Prepared folder, or None; see :func:`prepared_pairs`.
+        num_pairs: Number of pairs, evenly spaced in the folder's list.
+        voxel_size: Metres.
+        rounds: Times that each pair is loaded; at least 2.
+        generated_rooms: Rooms to generate where there are no recorded scans.
+        generated_frames: Frames per room.
 
     Raises:
-        InputError: the frames that ``root`` was prepared from are no longer there.
+        InputError: There are too few rounds, or the frames that ``root`` was prepared from are
+            no longer there.
     """
-    with prepared_or_made(root) as folder:
+    require_rounds("rounds", rounds)
+    with prepared_pairs(root, Rooms(generated_rooms, generated_frames)) as folder:
         return _measure(folder, num_pairs, voxel_size, rounds)
 
 
 def _measure(root: Path, num_pairs: int, voxel_size: float, rounds: int) -> Figures:
-    from tests.oracles import authors_loader  # on the path of tools/benchmark.py
+    from tests.oracles import authors_loader
 
     pairs = read_pairs(root / PAIRS_FILE)
     chosen = [pairs[i] for i in np.linspace(0, len(pairs) - 1, num_pairs).round().astype(int)]
@@ -55,29 +65,26 @@ def _measure(root: Path, num_pairs: int, voxel_size: float, rounds: int) -> Figu
     with tempfile.TemporaryDirectory() as folder:
         files = [_write_full_resolution(root, pair, Path(folder)) for pair in tqdm(chosen)]
 
-        def theirs(index: int) -> int:
-            rng = np.random.default_rng([0, 0, index])  # the data set's own
+        def authors(index: int) -> int:
+            rng = np.random.default_rng([0, 0, index])  # as in the dataset
             loaded = authors_loader.load_pair(*files[index], voxel_size, rng)
             matching.append(loaded.matching_seconds)
             return len(loaded.correspondences)
 
-        our_times, their_times = interleaved(lambda i: dataset[0, i], theirs, num_pairs, rounds)
-        # Without noise both draw the same rotations, and nothing but the points may differ.
+        our_times, authors_times = interleaved(lambda i: dataset[0, i], authors, num_pairs, rounds)
+        # Without noise both draw the same rotations, and only the points may differ.
         quiet = replace(dataset.network_input, feature_noise=0)
         silent = PairDataset(root, chosen, quiet, match_radius=1.5, seed=0)
-        counts = [(len(silent[0, i].correspondences), theirs(i)) for i in range(num_pairs)]
-    ratios = [b / a for a, b in zip(our_times, their_times, strict=True)]
-    matching = matching[1 : 1 + len(our_times)]  # without the warm-up's and the counts'
+        counts = [(len(silent[0, i].correspondences), authors(i)) for i in range(num_pairs)]
+    matching = matching[1 : 1 + len(our_times)]  # without those of the warm-up and the counts
     return {
-        "pair_speedup": round(statistics.median(ratios), 2),
-        "pair_speedup_quartile_low": round(statistics.quantiles(ratios, n=4)[0], 2),
-        "pair_speedup_quartile_high": round(statistics.quantiles(ratios, n=4)[2], 2),
-        # the strictest reading: all of ours against nothing but their loop over points
+        **ratios("pair_speedup", authors_times, our_times),
+        # the strictest reading: all of ours against the authors' loop over points alone
         "pair_speedup_over_matching_alone": round(
             statistics.median(b / a for a, b in zip(our_times, matching, strict=True)), 2
         ),
         **spread("ours", our_times),
-        **spread("authors", their_times),
+        **spread("authors", authors_times),
         **spread("authors_matching", matching),
         "correspondences_ratio": round(statistics.mean(a / b for a, b in counts if b), 4),
         "num_pairs": num_pairs,

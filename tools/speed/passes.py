@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from pointcontrast.backbones import Res16UNet
 from pointcontrast.backbones.res16unet_variants import VariantName
@@ -20,11 +16,12 @@ from pointcontrast.data.module import PairDataModule
 from pointcontrast.errors import InputError
 from pointcontrast.losses import PointInfoNCE
 from pointcontrast.pretrain import PointContrast
-from pointcontrast.process_memory import in_process_of_its_own, peak_of_process
+from pointcontrast.process_memory import in_process_of_its_own
 from pointcontrast.sparse import EngineName, get_engine
 from pointcontrast.types import PairBatch, PairSample
-from tools.speed.prepared_pairs import prepared_or_made
-from tools.speed.timing import Figures, spread
+from tools.speed.peak_memory import peak_of_two_steps, warm_up
+from tools.speed.recorded_data import Rooms, prepared_pairs
+from tools.speed.timing import Figures, ratios, repeated, require_rounds, seconds_of, spread
 
 Step = Callable[[], object]
 
@@ -37,23 +34,26 @@ def benchmark_passes(
     voxel_size: float,
     variant: VariantName,
     engines: list[EngineName],
+    generated_rooms: int = 4,
+    generated_frames: int = 40,
 ) -> Figures:
     """Time and memory of a training step's loss and gradient on one batch, in three ways.
 
     ``whole`` encodes the batch at once; ``passes`` is model.pairs_a_pass, with the same negatives;
     ``parts`` is what trainer.accumulate_grad_batches does, each part with its own negatives. The
-    loss is PointInfoNCE as released. Times are of all ways in turn in one process; peaks are of a
-    process each, of two steps, over what it held with the batch and the network.
+    loss is PointInfoNCE as released. Times are measured in turn in one process. Peaks are those of
+    two steps in a process of their own, over what it held with the batch and the network.
 
     Args:
-        root: a prepared folder; None prepares the real scans beside the checkout, or else
-            generated rooms, for the time of the benchmark.
-        num_pairs: of the batch, at even distances in the list.
-        pairs_a_pass: and a part.
-        rounds: of all ways in turn, after one that is not counted; at least 2.
-        voxel_size: metres.
-        variant: of Res16UNet.
-        engines: to measure.
+        root: Prepared folder, or None; see :func:`prepared_pairs`.
+        num_pairs: Pairs in the batch, evenly spaced in the folder's list.
+        pairs_a_pass: Pairs per pass, and per part.
+        rounds: Rounds of all ways in turn, after one that is not counted; at least 2.
+        voxel_size: Metres.
+        variant: Variant of Res16UNet.
+        engines: Engines to measure.
+        generated_rooms: Rooms to generate where there are no recorded scans.
+        generated_frames: Frames per room.
 
     Returns:
         For each engine and way ``<engine>_<way>_ms_*`` and ``<engine>_<way>_peak_mb``; and for each
@@ -61,15 +61,14 @@ def benchmark_passes(
         whole).
 
     Raises:
-        InputError: a number is out of range, or an engine is missing.
+        InputError: A number is out of range, or an engine is missing.
     """
-    if rounds < 2:
-        raise InputError(f"--rounds {rounds} must be 2 or more, for medians and quartiles")
+    require_rounds("rounds", rounds)
     if not 1 <= pairs_a_pass <= num_pairs:
         raise InputError(f"--pairs-a-pass {pairs_a_pass} must be in 1..{num_pairs} (--num-pairs)")
     for engine in engines:
         get_engine(engine)
-    with prepared_or_made(root) as folder:
+    with prepared_pairs(root, Rooms(generated_rooms, generated_frames)) as folder:
         samples = _samples(folder, num_pairs, voxel_size)
         figures: Figures = {
             "num_pairs": num_pairs,
@@ -89,14 +88,14 @@ def benchmark_passes(
 
 @dataclass(frozen=True)
 class _Recipe:
-    """What the three ways have in common."""
+    """The settings that the three ways share."""
 
     engine: EngineName
     variant: VariantName
     pairs_a_pass: int
 
     def steps(self, samples: list[PairSample]) -> dict[str, Step]:
-        """What each way runs on them: the loss and the gradients of one network."""
+        """The step of each way: the loss and the gradients of one network."""
         torch.manual_seed(0)
         backbone = Res16UNet(3, 32, self.variant, engine=self.engine, normalize_output=True)
         whole = PointContrast(backbone, PointInfoNCE())
@@ -131,23 +130,19 @@ def _samples(root: Path, num_pairs: int, voxel_size: float) -> list[PairSample]:
 def _times(samples: list[PairSample], recipe: _Recipe, rounds: int) -> Figures:
     engine = recipe.engine
     steps = recipe.steps(samples)
-    seconds: dict[str, list[float]] = defaultdict(list)
-    for index in tqdm(range(rounds + 1), desc=engine, unit="round"):
-        for way, step in steps.items():
-            start = time.perf_counter()
-            step()
-            if index:
-                seconds[way].append(time.perf_counter() - start)
+    seconds = repeated(
+        lambda: {way: seconds_of(step) for way, step in steps.items()}, rounds, engine
+    )
     figures: Figures = {}
     for way, taken in seconds.items():
         figures |= spread(f"{engine}_{way}", taken)
-    ratios = [a / b for a, b in zip(seconds["passes"], seconds["whole"], strict=True)]
-    return {**figures, f"{engine}_passes_time_ratio": round(statistics.median(ratios), 3)}
+    name = f"{engine}_passes_time_ratio"
+    return figures | ratios(name, seconds["passes"], seconds["whole"], digits=3)
 
 
 def _peaks(samples: list[PairSample], recipe: _Recipe) -> Figures:
     ways = ("whole", "passes", "parts")
-    peaks = {way: in_process_of_its_own(_peak_of_two_steps, samples, recipe, way) for way in ways}
+    peaks = {way: in_process_of_its_own(_peak_of_way, samples, recipe, way) for way in ways}
     engine = recipe.engine
     return {
         **{f"{engine}_{way}_peak_mb": round(peak / 1e6) for way, peak in peaks.items()},
@@ -155,13 +150,7 @@ def _peaks(samples: list[PairSample], recipe: _Recipe) -> Figures:
     }
 
 
-def _peak_of_two_steps(samples: list[PairSample], recipe: _Recipe, way: str) -> float:
-    # Once small, for what is loaded when it is first needed.
-    warm_up = Res16UNet(3, 32, recipe.variant, engine=recipe.engine, width=1e-3)
-    view = collate_pairs(samples[:1]).view0
-    warm_up.encode(view.coordinates[:100], view.features[:100]).sum().backward()
+def _peak_of_way(samples: list[PairSample], recipe: _Recipe, way: str) -> float:
+    warm_up(collate_pairs(samples[:1]).view0.coordinates, recipe.variant, recipe.engine)
     step = recipe.steps(samples)[way]
-    before = peak_of_process()
-    for _ in range(2):
-        step()
-    return peak_of_process() - before
+    return peak_of_two_steps(lambda: step)

@@ -1,4 +1,4 @@
-"""Operations on sets of points: ours beside plain PyTorch and beside loops."""
+"""Operations on sets of points: ours, plain PyTorch, and loops."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import torch
 from downstream.heads.point_set_kernels import set_kernels, without_set_kernels
 from downstream.heads.point_sets import ball_query, farthest_points, group
 from pointcontrast.errors import InputError
-from tools.speed.timing import Figures, interleaved, spread
+from tools.speed.timing import Figures, interleaved, ratios, spread
 
 NUM_CHANNELS = 3 + 256
-"""Of what VoteNet groups: places and features."""
+"""Channels that VoteNet groups: positions and features."""
 RADIUS, NUM_SAMPLES = 0.3, 16
-"""Of its clusters; metres and votes."""
+"""Radius in metres, and votes per cluster, of VoteNet's clusters."""
 LOOP_POINTS, LOOP_SEEDS = 500, 64
-"""What the loops are timed on: they take seconds a cloud of full size."""
+"""Size of the clouds for the loops: on a full cloud they take seconds."""
 
 
 @dataclass(frozen=True)
 class Votes:
-    """What clusters are made of: votes (1, S, 3) and their features (1, S, C)."""
+    """Votes (1, S, 3), which are grouped into clusters, and their features (1, S, C)."""
 
     places: torch.Tensor
     features: torch.Tensor
@@ -38,21 +38,21 @@ def time_point_sets(
     ``tests/oracles/point_sets.py``. Votes are the seeds moved at random by 0.2 m.
 
     Args:
-        voxels: (M, 3) float32 metres of each cloud: the point kept for each voxel.
-        num_seeds: of each cloud's voxels.
-        num_proposals: of the seeds' votes.
-        rounds: how often each cloud is measured.
+        voxels: (M, 3) float32 metres per cloud: the point kept for each voxel.
+        num_seeds: Seeds per cloud, sampled from its voxels.
+        num_proposals: Proposals per cloud, sampled from the seeds' votes.
+        rounds: Measurements per cloud.
 
     Returns:
-        Times a cloud, ``<stage>_per_second`` (seeds or proposals), and ``<stage>_speedup``:
+        Times per cloud, ``<stage>_per_second`` (seeds or proposals), and ``<stage>_speedup``:
         medians and quartiles of the ratios of neighbouring runs.
 
     Raises:
-        InputError: the compiled kernels are missing.
-        RuntimeError: two forms differ in a row.
+        InputError: The compiled kernels are missing.
+        RuntimeError: Two implementations give different rows.
     """
     if set_kernels() is None:
-        raise InputError("the compiled kernels are not there; `pip install -e .` builds them")
+        raise InputError("the compiled kernels are missing; `pip install -e .` builds them")
     votes: list[Votes] = []
     generator = torch.Generator().manual_seed(0)
     for points in voxels:
@@ -75,7 +75,7 @@ def _seeds(points: torch.Tensor, num: int) -> torch.Tensor:
 
 
 def _proposals(votes: Votes, num: int) -> torch.Tensor:
-    """The clusters' members."""
+    """The features of each cluster's members."""
     chosen = farthest_points(votes.places[0], (0, votes.places.shape[1]), num)
     rows = ball_query(votes.places, votes.places[:, chosen[0]], RADIUS, NUM_SAMPLES)
     return group(votes.features, rows)
@@ -90,50 +90,39 @@ def _beside_torch(
 
     for index in range(count):
         _require_equal(stage, run(index), in_torch(index))
-    ours, theirs = interleaved(run, in_torch, count, rounds)
+    ours, torch_times = interleaved(run, in_torch, count, rounds)
     return {
         f"{stage}_per_second": round(num / statistics.median(ours)),
-        **_ratios(f"{stage}_speedup", ours, theirs),
+        **ratios(f"{stage}_speedup", torch_times, ours),
         **spread(f"{stage}_ours", ours),
-        **spread(f"{stage}_torch", theirs),
+        **spread(f"{stage}_torch", torch_times),
     }
 
 
 def _beside_loops(clouds: list[torch.Tensor]) -> Figures:
-    """All on a cloud of few points: sampling, then balls about what was chosen."""
-    from tests.oracles import point_sets as loops  # on the path of tools/benchmark.py
+    """Sampling, then balls around the sampled points, on clouds of few points."""
+    from tests.oracles import point_sets as loops
 
     def ours(index: int) -> torch.Tensor:
         points = clouds[index]
         rows = _seeds(points, LOOP_SEEDS)
         return ball_query(points[None], points[rows], RADIUS, NUM_SAMPLES)[0]
 
-    def theirs(index: int) -> torch.Tensor:
+    def in_loops(index: int) -> torch.Tensor:
         points = clouds[index].numpy()
         rows = loops.farthest_points(points, (0, len(points)), LOOP_SEEDS)[0]
         return torch.tensor(loops.ball_query(points, points[rows], RADIUS, NUM_SAMPLES))
 
     for index in range(len(clouds)):
-        _require_equal("loops", ours(index), theirs(index))
-    times = interleaved(ours, theirs, len(clouds), rounds=2)
+        _require_equal("loops", ours(index), in_loops(index))
+    our_times, loop_times = interleaved(ours, in_loops, len(clouds), rounds=2)
     return {
-        **_ratios("small_speedup_over_loops", *times),
-        **spread("small_ours", times[0]),
-        **spread("small_loops", times[1]),
+        **ratios("small_speedup_over_loops", loop_times, our_times),
+        **spread("small_ours", our_times),
+        **spread("small_loops", loop_times),
     }
 
 
-def _require_equal(stage: str, ours: torch.Tensor, theirs: torch.Tensor) -> None:
-    if not torch.equal(ours, theirs):
-        raise RuntimeError(f"{stage}: the forms that are compared differ; nothing is measured")
-
-
-def _ratios(name: str, ours: list[float], theirs: list[float]) -> Figures:
-    low, middle, high = statistics.quantiles(
-        (b / a for a, b in zip(ours, theirs, strict=True)), n=4
-    )
-    return {
-        name: round(middle, 2),
-        f"{name}_quartile_low": round(low, 2),
-        f"{name}_quartile_high": round(high, 2),
-    }
+def _require_equal(stage: str, ours: torch.Tensor, reference: torch.Tensor) -> None:
+    if not torch.equal(ours, reference):
+        raise RuntimeError(f"{stage}: the implementations differ; nothing is measured")

@@ -15,29 +15,32 @@ from pointcontrast.preparation.workers import Workers
 from pointcontrast.recordings.layouts import find_sequences, open_sequence
 from pointcontrast.recordings.rgbd.sens_writer import SensFrame, write_sens
 from pointcontrast.types import Frame
-from tools.speed.overlap_scene import DEFAULT_SCENE
+from tools.speed.recorded_data import kitchen_or_room
 from tools.speed.timing import Figures
-from tools.speed.voxelized_views import scans_or_rooms
 
 COLOR_SIZE = (1296, 968)
 """Width and height of ScanNet's colour images, pixels."""
 
 
-def benchmark_preparation(frames: Path | None, num_scans: int, num_workers: int) -> Figures:
-    """Prepare scans by one process, then by several.
+def benchmark_preparation(
+    frames: Path | None, num_scans: int, num_workers: int, generated_frames: int = 40
+) -> Figures:
+    """Prepare scans with one process, then with several.
 
     A scan is a folder's frames written as ScanNet's recorder would, with colour enlarged to its
-    size; all scans are that one. Files are in the page cache; starting the workers counts.
+    size; all scans are copies of it. Files are in the page cache. The time includes the start of
+    the workers.
 
     Args:
-        frames: a folder of posed RGB-D frames with colour; None for the real kitchen beside the
-            checkout, or else a generated room.
-        num_scans: how many.
-        num_workers: of the second run.
+        frames: Folder of posed RGB-D frames with colour; None takes :func:`kitchen_or_room`.
+        num_scans: Number of scans.
+        num_workers: Processes of the second run.
+        generated_frames: Frames of the generated room, where it is used.
     """
     with tempfile.TemporaryDirectory() as folder:
         release = Path(folder) / "release"
-        num_frames = _write_scans(frames or _kitchen_or_room(Path(folder)), release, num_scans)
+        frames = frames or _kitchen_or_room(Path(folder), generated_frames)
+        num_frames = _write_scans(frames, release, num_scans)
         one = prepare([release], Path(folder) / "one")
         several = prepare(
             [release], Path(folder) / "several", workers=Workers(num_workers=num_workers)
@@ -55,9 +58,8 @@ def benchmark_preparation(frames: Path | None, num_scans: int, num_workers: int)
     }
 
 
-def _kitchen_or_room(folder: Path) -> Path:
-    scenes = find_sequences(scans_or_rooms(folder / "rooms")[0])
-    return next((path for path in scenes if path.name == DEFAULT_SCENE), scenes[0])
+def _kitchen_or_room(folder: Path, num_frames: int) -> Path:
+    return find_sequences(kitchen_or_room(folder / "rooms", num_frames))[0]
 
 
 def _write_scans(frames: Path, release: Path, num_scans: int) -> int:

@@ -1,4 +1,4 @@
-"""A run as a whole: what data workers bring, and what checkpoints cost."""
+"""A whole run: pairs per second by number of data workers, and the cost of checkpoints."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from pointcontrast.data.module import PairDataModule
 from pointcontrast.data.stream import SampleStream
 from pointcontrast.pretrain_cli import PretrainCLI
 from pointcontrast.runs.checkpoints import CHECKPOINT
-from tools.speed.prepared_pairs import prepared_or_made
+from tools.speed.recorded_data import Rooms, prepared_pairs
 from tools.speed.timing import Figures
 
 BATCH_SIZE = 4
 CHECKPOINT_EVERY = 250
-"""Steps between checkpoints of a run that says nothing else."""
+"""Steps between checkpoints by default."""
 
 
 class _StepTimes(Callback):
-    """Seconds of each step: from when its batch is there until the weights have moved."""
+    """Seconds of each step, from the arrival of its batch to the update of the weights."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -41,25 +41,32 @@ class _StepTimes(Callback):
 
 
 def benchmark_run(
-    root: Path | None, num_pairs: int, steps: int, workers: list[int], voxel_size: float,
+    root: Path | None,
+    num_pairs: int,
+    steps: int,
+    workers: list[int],
+    voxel_size: float,
     variant: str,
-) -> Figures:  # fmt: skip
+    generated_rooms: int = 4,
+    generated_frames: int = 40,
+) -> Figures:
     """Load batches with each number of workers; then train, with a checkpoint after each step.
 
     Loading is what the run's own loader does (read, rotate, voxelise, match, collate), with
-    nothing else at work; the first batches, while workers start, are not counted. The share of a
-    run that checkpoints take is for :data:`CHECKPOINT_EVERY`.
+    no other work at the same time; the first batches, while workers start, are not counted. The
+    share of a run that checkpoints take is for :data:`CHECKPOINT_EVERY`.
 
     Args:
-        root: a prepared folder; None prepares the real scans beside the checkout, or else
-            generated rooms, for the time of the benchmark.
-        num_pairs: loaded for each number of workers.
-        steps: of training; the first two are not counted.
-        workers: numbers of workers.
-        voxel_size: metres.
-        variant: of Res16UNet.
+        root: Prepared folder, or None; see :func:`prepared_pairs`.
+        num_pairs: Pairs loaded for each number of workers.
+        steps: Steps of training; the first two are not counted.
+        workers: Numbers of workers to measure.
+        voxel_size: Metres.
+        variant: Variant of Res16UNet.
+        generated_rooms: Rooms to generate where there are no recorded scans.
+        generated_frames: Frames per room.
     """
-    with prepared_or_made(root) as folder:
+    with prepared_pairs(root, Rooms(generated_rooms, generated_frames)) as folder:
         loaded = {
             f"pairs_per_second_{count}_workers": round(
                 _loading(folder, count, num_pairs, voxel_size), 2
@@ -77,10 +84,10 @@ def benchmark_run(
 
 
 def _loading(root: Path, num_workers: int, num_pairs: int, voxel_size: float) -> float:
-    """Pairs a second."""
+    """Pairs per second."""
     data = PairDataModule(str(root), voxel_size=voxel_size, holdout_fraction=0)
     data.setup("fit")
-    first = 2 * max(1, num_workers)  # while the workers start, and their first batches are ready
+    first = 2 * max(1, num_workers)  # batches that are ready while the workers start
     num_batches = first + num_pairs // BATCH_SIZE
     stream = SampleStream(len(data.train_dataset), BATCH_SIZE, num_batches, seed=0)
     start = 0.0

@@ -1,4 +1,4 @@
-"""The room that views take on the disk, ours and the authors'."""
+"""Disk space per view, in our store and in the authors' files."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from tools.speed.timing import Figures
 
 
 def store_disk_ratio(sequence: PosedSequence) -> Figures:
-    """Write all views of a sequence in both forms and weigh them.
+    """Write all views of a sequence in both forms and compare their sizes.
 
-    Ours: a view store as tools/prepare_pairs.py makes it, ``meta.json`` and colours included.
-    Theirs: one uncompressed ``.npz`` a view with the float64 points, which is all they keep.
+    Ours is a view store as tools/prepare_pairs.py makes it, ``meta.json`` and colours included.
+    The authors' is one uncompressed ``.npz`` per view with the float64 points, all they keep.
 
     Returns:
-        ``store_disk_ratio`` (ours over theirs), the same without our colours, and bytes a view.
+        ``store_disk_ratio`` (ours over the authors'), the same without our colours, and bytes per
+        view.
     """
     with tempfile.TemporaryDirectory() as folder:
         written: list[int] = []
 
-        def weighed() -> list[View]:
+        def views_of_both() -> list[View]:
             views = []
             for view in tqdm(read_views(sequence), total=len(sequence), desc="store", unit="view"):
                 if isinstance(view, View):
@@ -38,13 +39,13 @@ def store_disk_ratio(sequence: PosedSequence) -> Figures:
 
         store = Path(folder) / "store"
         source = SceneSource(sequence.layout, str(sequence.folder))
-        write_view_store(store, weighed(), source)
+        write_view_store(store, views_of_both(), source)
         sizes = {file.name: file.stat().st_size for file in store.iterdir()}
-    ours, theirs = sum(sizes.values()), sum(written)
+    ours, authors = sum(sizes.values()), sum(written)
     colors = sizes.get("colors.bin", 0) + sizes.get("colors.npy", 0)
     return {
-        "store_disk_ratio": round(ours / theirs, 5),
-        "store_disk_ratio_without_colors": round((ours - colors) / theirs, 5),
+        "store_disk_ratio": round(ours / authors, 5),
+        "store_disk_ratio_without_colors": round((ours - colors) / authors, 5),
         "store_bytes_a_view": round(ours / len(written)),
-        "authors_bytes_a_view": round(theirs / len(written)),
+        "authors_bytes_a_view": round(authors / len(written)),
     }

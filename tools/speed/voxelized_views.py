@@ -1,4 +1,4 @@
-"""The voxels that engines are compared on: views of real rooms, as pretraining sees them."""
+"""The voxels that engines are compared on: views of rooms, as pretraining sees them."""
 
 from __future__ import annotations
 
@@ -15,42 +15,32 @@ from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.recordings.layouts import find_sequences, open_sequence
 from pointcontrast.recordings.sequence import FrameError
 from pointcontrast.scenes.views import to_view
+from tools.speed.recorded_data import FOUR_ROOMS, Rooms, recorded_or_rooms
 
-SHARED_SCANS = Path(__file__).resolve().parents[2].with_name("shared") / "data"
-"""Real scans beside the checkout, where there are any."""
 UP = np.array([0.0, 0.0, 1.0])
 FRAME_STEP = 7
 """Frames between two views of one sequence: neighbours see the same."""
 
 
-def scans_or_rooms(folder: Path) -> list[Path]:
-    """The real scans beside the checkout, or where there are none, rooms written to ``folder``."""
-    if SHARED_SCANS.is_dir():
-        return [SHARED_SCANS]
-    from pointcontrast.synthetic.source import write_rooms
-
-    return write_rooms(folder, num_rooms=4, num_frames=40, seed=0)
-
-
 def batch_of_voxels(
-    frames: list[Path] | None, num_voxels: int, voxel_size: float
+    frames: list[Path] | None, num_voxels: int, voxel_size: float, rooms: Rooms = FOUR_ROOMS
 ) -> tuple[torch.Tensor, str]:
-    """One batch: whole views, each turned at random, in the order in which they come.
+    """One batch of whole views, each rotated at random, in the order of the sequences.
 
     Args:
-        frames: folders of posed RGB-D frames; None for those beside the checkout, or else rooms
-            that are generated.
-        num_voxels: rows to fill; the last view is cut.
-        voxel_size: metres.
+        frames: Folders of posed RGB-D frames; None takes :func:`recorded_or_rooms`.
+        num_voxels: Rows to fill; the last view is cut.
+        voxel_size: Metres.
+        rooms: Rooms to generate where there are no recorded scans.
 
     Returns:
         (num_voxels, 4) int32, batch index first, and the names of the sequences.
 
     Raises:
-        InputError: a folder holds no frames that can be read.
+        InputError: A folder holds no frames that can be read.
     """
     with tempfile.TemporaryDirectory() as folder:
-        frames = frames or scans_or_rooms(Path(folder))
+        frames = frames or [recorded_or_rooms(Path(folder), rooms)]
         sequences = [sequence for path in frames for sequence in find_sequences(path)]
         views: list[NDArray[np.int32]] = []
         missing = num_voxels
@@ -64,7 +54,7 @@ def batch_of_voxels(
 
 
 def _views(sequences: list[Path], voxel_size: float) -> Iterator[NDArray[np.int32]]:
-    """Views of all sequences in turn, again and again, each time turned otherwise."""
+    """Views of all sequences in turn, without end, each with a new rotation."""
     rng = np.random.default_rng(0)
     network_input = NetworkInput(voxel_size=voxel_size, rotation="free")
     opened = [open_sequence(path) for path in sequences]
