@@ -19,7 +19,7 @@ from pointcontrast.data.stream import SampleStream
 from pointcontrast.pretrain_cli import PretrainCLI
 from pointcontrast.runs.checkpoints import CHECKPOINT
 from tools.speed.recorded_data import Rooms, prepared_pairs
-from tools.speed.timing import Figures
+from tools.speed.timing import Figures, seconds_of
 
 BATCH_SIZE = 4
 CHECKPOINT_EVERY = 250
@@ -116,10 +116,16 @@ def _checkpoints(root: Path, steps: int, voxel_size: float, variant: str) -> Fig
         times = _StepTimes()
         callbacks: list[pl.Callback] = cli.trainer.callbacks  # pyright: ignore
         callbacks.append(times)
+        write_checkpoint, checkpoints = cli.trainer.save_checkpoint, []
+
+        def timed(*args: Any, **kwargs: Any) -> None:
+            checkpoints.append(seconds_of(lambda: write_checkpoint(*args, **kwargs)))
+
+        cli.trainer.save_checkpoint = timed
         cli.run()
         size = (run / CHECKPOINT).stat().st_size
     step = statistics.median(times.seconds[2:])
-    checkpoint = statistics.median(cli.last_checkpoint.seconds)
+    checkpoint = statistics.median(checkpoints)
     return {
         "step_seconds": round(step, 3),
         "checkpoint_seconds": round(checkpoint, 3),
