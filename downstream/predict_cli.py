@@ -139,7 +139,7 @@ def _write_labels(
         _path(stem, ".ply"), scan.points, labels, found.class_names, truth, faces=scan.faces
     )
     if png:
-        _draw_labels(_path(stem, ".png"), scan, labels, truth, found.class_names, up)
+        _draw_labels(_path(stem, ".png"), scan, found.labels, truth, found.class_names, up)
     shares = np.bincount(labels, minlength=len(found.class_names)) / count
     most = [row for row in np.argsort(-shares, kind="stable")[:4] if shares[row] > 0]
     text = ", ".join(f"{found.class_names[row]} {100 * shares[row]:.0f} %" for row in most)
@@ -212,16 +212,17 @@ def _draw_labels(
 def _upright_cloud(
     scan: SingleScan, up: Sequence[float]
 ) -> tuple[LabelledCloud, NDArray[np.float64], NDArray[np.float64]]:
-    """The scan about its mean with z up, the rotation (3, 3) to it, and the mean (3,)."""
+    """All that the network sees of a scan, about its mean and with z up; the rotation and mean."""
     import numpy as np
 
     from downstream.types import LabelledCloud
     from pointcontrast.geometry import rotation_between, unit_vector
 
     upright = rotation_between(unit_vector(up, "--up"), np.array([0.0, 0.0, 1.0]))
-    origin = scan.points.mean(axis=0)
-    points = ((scan.points - origin) @ upright.T).astype(np.float32)
-    colors = None if scan.colors is None else scan.colors.astype(np.float32)
+    seen, seen_colors = scan.seen_points, scan.seen_colors
+    origin = seen.mean(axis=0)
+    points = ((seen - origin) @ upright.T).astype(np.float32)
+    colors = None if seen_colors is None else seen_colors.astype(np.float32)
     return LabelledCloud(name=scan.name, points=points, colors=colors), upright, origin
 
 

@@ -103,9 +103,14 @@ class _FeatureWriter:
         inverse = voxels.inverse[: len(scan.points)]
         if self.reference is None:
             self.reference = voxels.features
-        colors = pca_colors(voxels.features, self.reference)[inverse]
+        colors = pca_colors(voxels.features, self.reference)[voxels.inverse]
         self._write_arrays(stem.with_name(f"{stem.name}.npz"), scan, voxels, inverse)
-        write_point_ply(stem.with_name(f"{stem.name}.ply"), scan.points, colors, faces=scan.faces)
+        write_point_ply(
+            stem.with_name(f"{stem.name}.ply"),
+            scan.points,
+            colors[: len(scan.points)],
+            faces=scan.faces,
+        )
         if self.png:
             _draw(stem.with_name(f"{stem.name}.png"), scan, colors, up)
         return (
@@ -134,7 +139,7 @@ class _FeatureWriter:
 
 
 def _draw(path: Path, scan: SingleScan, colors: NDArray[np.uint8], up: Sequence[float]) -> None:
-    """Draw the scan in its own colours, if it has any, and in those of its features."""
+    """Draw what the network sees of a scan: its colours, if any, and those of its features."""
     import numpy as np
 
     from pointcontrast.pictures.cameras import look_at
@@ -146,11 +151,12 @@ def _draw(path: Path, scan: SingleScan, colors: NDArray[np.uint8], up: Sequence[
         raise InputError(f"{scan.name} holds no point to draw")
     direction = np.asarray(up, dtype=np.float64)
     direction = direction / np.linalg.norm(direction)
-    points = (scan.points - scan.points.mean(axis=0)).astype(np.float32)
+    seen, seen_colors = scan.seen_points, scan.seen_colors
+    points = (seen - seen.mean(axis=0)).astype(np.float32)
     shown = below_ceiling(points, direction, 0.2)
     panels = []
-    if scan.colors is not None:
-        panels.append(ColoredPoints(points[shown], scan.colors[shown], f"{scan.name}: colours"))
+    if seen_colors is not None:
+        panels.append(ColoredPoints(points[shown], seen_colors[shown], f"{scan.name}: colours"))
     panels.append(ColoredPoints(points[shown], colors[shown], f"{scan.name}: features"))
     camera = look_at(points[shown], direction, elevation=60.0)
     draw(panels, cameras=[camera] * len(panels), png=path, window="never", size=(800, 600))

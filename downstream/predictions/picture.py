@@ -50,7 +50,9 @@ def draw_prediction(
     if cloud.colors is not None:
         panels.append(panel(cloud.colors.round().astype(np.uint8), "colour"))
     if cloud.labels is not None:
-        panels.append(panel(palette[np.maximum(cloud.labels, -1)], "truth"))  # -1: the last row
+        panels.append(
+            panel(palette[np.maximum(cloud.labels, -1)], "ground truth")
+        )  # -1: the last row
     panels.append(panel(palette[prediction.point_classes], "prediction"))
     camera = look_at(cloud.points[shown], UP, elevation=60.0, aspect=_SIZE[0] / _SIZE[1])
     cameras = [camera] * len(panels)
