@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from downstream.predictions import FORMATS
-from pointcontrast.command_help import CommandHelp
+from pointcontrast.command_help import CommandHelp, add_import_argument
 from pointcontrast.errors import InputError, run_command
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
         help="run folders (their best network) or network files; several are folds of one "
         "benchmark, such as the six areas of S3DIS, and are also scored together",
     )
+    add_import_argument(parser)
     parser.add_argument("--root", help="folder of the data (default: that of training)")
     parser.add_argument(
         "--split",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pointcontrast.command_help import add_import_argument
 from pointcontrast.errors import InputError
 
 if TYPE_CHECKING:  # --help answers without NumPy and PyTorch
@@ -32,6 +33,7 @@ def add_scan_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", "-o", type=Path, required=True, metavar="FOLDER", help="folder for the results"
     )
+    add_import_argument(parser)
     parser.add_argument("--force", action="store_true", help="replace results that exist")
     parser.add_argument(
         "--up",

@@ -24,6 +24,7 @@ from pointcontrast.synthetic.source import write_labelled_rooms, write_rooms
 from pointcontrast.types import Frame
 from pointcontrast.weights.backbone_file import load_backbone
 from tests.helpers.downstream_small import SMALL
+from tests.helpers.fork_server import run as run_program
 from tests.helpers.repository import REPOSITORY
 from tests.helpers.small_run import CONFIG
 
@@ -111,6 +112,14 @@ def finetune_pretrained(backbone: str) -> None:
     assert type(finetuned).__name__ == "TwoLayers"
     assert finetuned.out_channels is None
     assert evaluate(["finetuned", "--output", "scores"]) == 0
+    command = [REPOSITORY / "tools" / "predict.py", "finetuned", "data/two_rooms/room_0001"]
+    command += ["-o", "predicted"]
+    unknown = run_program(command, Path.cwd())  # a process that has not imported the backbone
+    assert unknown.returncode == 2
+    assert "--import MODULE" in unknown.communicate()[0]
+    found = run_program([*command, "--import", backbone.partition(".")[0]], Path.cwd())
+    assert found.returncode == 0, found.communicate()[0]
+    assert Path("predicted/room_0001.ply").exists()
 
 
 @pytest.mark.parametrize(("name", "file", "code", "config"), PRETRAINING)

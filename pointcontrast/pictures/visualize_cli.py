@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pointcontrast.command_help import add_import_argument
 from pointcontrast.errors import InputError, run_command
 
 
@@ -146,6 +147,7 @@ def _add_shared_arguments(command: argparse.ArgumentParser) -> None:
         help="folder for <scene>_<command>.png and .ply (default without a display: the "
         "network's folder)",
     )
+    add_import_argument(command)
     command.add_argument("--png", type=Path, help="write the picture to this file")
     command.add_argument("--ply", type=Path, help="write the points to this file")
     command.add_argument(

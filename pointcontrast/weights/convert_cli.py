@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
+from pointcontrast.command_help import add_import_argument
 from pointcontrast.data.augment import Rotation
 from pointcontrast.data.network_input import NUM_CHANNELS
 from pointcontrast.errors import InputError, run_command
@@ -77,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         help="order of the taps in IN, if it cannot be detected: hybrid (MinkowskiEngine 0.4) or "
         "hypercube (0.5)",
     )
+    add_import_argument(parser)
     parser.add_argument("--force", action="store_true", help="replace OUT if it exists")
     facts = parser.add_argument_group("network input, if IN does not record it")
     facts.add_argument("--voxel-size", type=float, metavar="METRES")

@@ -41,7 +41,7 @@ def known_class(path: str, base: type[Any]) -> type[Any]:
             return known
     raise InputError(
         f"the {base.__name__.lower()} class {path} is unknown; import the module that defines it "
-        "first"
+        "first (on the command line: --import MODULE)"
     )
 
 
