@@ -277,5 +277,5 @@ class TestWindow:
         monkeypatch.setattr(drawing, "has_display", lambda: False)
         with pytest.raises(InputError, match="no display"):
             show_boxes(floor(), NONE, CLASSES, window="always")
-        with pytest.raises(InputError, match="no window"):
+        with pytest.raises(InputError, match="without a window, give a file"):
             show_boxes(floor(), NONE, CLASSES)
