@@ -349,6 +349,11 @@ def load(
             f"{path} is a finetuned network; downstream.load({str(source)!r}) predicts with it, "
             "and pointcontrast.load(..., finetuned=True) gives the features of its backbone"
         )
+    if found.backbone.arguments.get("dimension", 3) != 3:
+        raise InputError(
+            f"{path} is of a network in space and time, which takes clips; build it with "
+            "pointcontrast.load_backbone and give it coordinates with a time column"
+        )
     return FeatureNetwork(found.backbone, found.metadata, device)
 
 

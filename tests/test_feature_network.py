@@ -263,6 +263,13 @@ def test_a_released_file_is_loaded_as_it_is(tmp_path: Path) -> None:
         pointcontrast.load(tmp_path / "none.pth")
 
 
+def test_a_network_in_space_and_time_is_refused(tmp_path: Path) -> None:
+    backbone = Res16UNet(3, 8, "14A", engine="native", width=0.25, dimension=4)
+    save_backbone(tmp_path / "b.safetensors", backbone, NetworkInput(voxel_size=0.1), {})
+    with pytest.raises(InputError, match="in space and time, which takes clips"):
+        pointcontrast.load(tmp_path / "b.safetensors")
+
+
 def test_import_is_light() -> None:
     program = (
         "import sys, pointcontrast; heavy = {'torch', 'numpy', 'open3d', 'pytorch_lightning'};"

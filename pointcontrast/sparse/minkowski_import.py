@@ -27,7 +27,7 @@ def import_minkowski() -> ModuleType:
     """
     try:
         with _without_side_effects():
-            import MinkowskiEngine
+            import MinkowskiEngine  # pyright: ignore[reportMissingImports]
     except ModuleNotFoundError as error:
         if error.name == "MinkowskiEngine":
             raise InputError(f"MinkowskiEngine is not installed; {HOW_TO_GET_IT}") from None
