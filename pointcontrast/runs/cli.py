@@ -274,7 +274,7 @@ class RunCLI(LightningCLI, ABC):
         self.trainer.fit(self.model, self.datamodule, ckpt_path=self.resume_from)
         if self.resume_step >= self.trainer.max_steps:  # there was nothing to train
             self.last_checkpoint.complete_last_step(self.trainer)
-        return self.signals.received is None
+        return self.signals.agreed(self.trainer) is None  # the same answer on all ranks
 
     def stopped(self) -> int:
         """Say how to resume after a signal, queue a pre-empted job again, return the status."""

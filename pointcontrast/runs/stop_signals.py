@@ -56,11 +56,14 @@ class StopSignals:
 
         One rank may be signalled before the others, or alone; all must stop at the same step.
         """
-        if trainer.world_size > 1:
-            number = torch.tensor(self.received or 0, device=trainer.strategy.root_device)
-            torch.distributed.all_reduce(number, torch.distributed.ReduceOp.MAX)
-            self.received = int(number) or None
-        return self.received
+        if trainer.world_size == 1:
+            return self.received
+        number = torch.tensor(self.received or 0, device=trainer.strategy.root_device)
+        torch.distributed.all_reduce(number, torch.distributed.ReduceOp.MAX)
+        agreed = int(number) or None
+        if agreed is not None:  # or a signal that came during the reduction would be lost
+            self.received = agreed
+        return agreed
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         is_first = self.received is None

@@ -9,12 +9,15 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
 from pointcontrast.pretrain_cli import main
 from pointcontrast.runs.checkpoints import read_facts
+from pointcontrast.runs.stop_signals import StopSignals
 from tests.helpers.gloo import free_port
 from tests.helpers.killed_runs import (
     Process,
@@ -134,6 +137,25 @@ def test_the_first_signal_reaches_all_ranks_through_one(config: Path) -> None:
     first, _ = (finish(rank, 128 + signal.SIGTERM) for rank in ranks)
     assert "resume with the same command" in first
     assert read_facts(RUN / "last.ckpt").step == len(losses(RUN)) < 1000
+
+
+def test_a_signal_while_ranks_agree_is_kept_for_the_next_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ranks wait for one another in this call, so that signals often arrive during it."""
+    signals = StopSignals()
+    signals.is_gentle = True
+    trainer: Any = SimpleNamespace(
+        world_size=2, strategy=SimpleNamespace(root_device=torch.device("cpu"))
+    )
+
+    def reduce(number: torch.Tensor, _: object) -> None:
+        if signals.received is None:
+            signals._on_signal(signal.SIGTERM, None)
+
+    monkeypatch.setattr(torch.distributed, "all_reduce", reduce)
+    assert signals.agreed(trainer) is None  # the other ranks have not heard of it
+    assert signals.agreed(trainer) == signal.SIGTERM
 
 
 @pytest.fixture
