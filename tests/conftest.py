@@ -31,6 +31,14 @@ LONG = (
     "sparse/test_kernel_switch.py", "sparse/test_kernels.py", "sparse/test_operators.py",
     "test_contributing.py", "test_pretrain.py", "test_readme.py",
     "weights/test_architecture.py", "weights/test_convert_cli.py", "weights/test_model_card.py",
+    "backbones", "data/pair_readers/test_scene_crops.py", "data/test_module.py",
+    "downstream/metrics/test_confusion.py", "downstream/metrics/test_confusion_picture.py",
+    "downstream/predictions/test_box_picture.py", "downstream/releases/s3dis/test_rooms.py",
+    "downstream/test_network_file.py", "downstream/test_predict.py",
+    "downstream/releases/s3dis/test_generated_release.py",
+    "downstream/releases/scannet/test_generated_release.py",
+    "preparation/test_prepare.py", "preparation/test_verify.py", "recordings/reconstruction",
+    "scenes/test_store_of_real_frames.py", "scenes/test_view_store.py", "test_pretrain_plain.py",
 )  # fmt: skip
 """Folders and files with tests that take seconds: they train, start processes or render rooms.
 
