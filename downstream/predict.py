@@ -26,7 +26,6 @@ from downstream.tasks import ClassTask
 from downstream.tasks.detection import likeliest_of_each
 from downstream.types import DetectedBoxes, LabelledCloud
 from pointcontrast.data.array_clouds import ArrayClouds, Arrays, read_clouds
-from pointcontrast.data.network_input import first_lacking
 from pointcontrast.errors import InputError
 from pointcontrast.feature_network import MAX_VOXELS, OVERLAP
 from pointcontrast.geometry import rotation_between, unit_vector
@@ -177,7 +176,7 @@ class PredictionNetwork:
                 too large for its voxels to be numbered or to be cut into blocks.
         """
         clouds = read_clouds(points, colors, normals)
-        self._check_given(clouds)
+        clouds.require(self.network_input.features)
         categories = self._categories(category, clouds)
         upright = rotation_between(unit_vector(up, "up"), Z)
         predictor = make_predictor(
@@ -198,18 +197,6 @@ class PredictionNetwork:
             else:
                 found.append(self._labels(predictor(cloud), clouds, index))
         return found[0] if clouds.is_single else found
-
-    def _check_given(self, clouds: ArrayClouds) -> None:
-        first = clouds.clouds[0]
-        lacking = first_lacking(
-            self.network_input.features, colors=first.colors, normals=first.normals
-        )
-        if lacking is not None:
-            argument = "colors" if lacking[0] == "color" else "normals"
-            raise InputError(
-                f"this network was trained on {lacking[1]}: pass {argument}=, (N, 3), or load a "
-                "network that was trained without them"
-            )
 
     def _categories(
         self, category: str | Sequence[str] | None, clouds: ArrayClouds

@@ -22,7 +22,7 @@ from pointcontrast.backbones import Backbone
 from pointcontrast.data.array_clouds import ArrayClouds, Arrays, read_clouds
 from pointcontrast.data.blocks import Block, overlapping_blocks
 from pointcontrast.data.collate import collate_views
-from pointcontrast.data.network_input import FeatureName, NetworkInput, first_lacking
+from pointcontrast.data.network_input import FeatureName, NetworkInput
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import unit_vector
 from pointcontrast.runs.batch_norm import measure_batch_norm, recalibrated_batch_norm
@@ -246,7 +246,7 @@ class FeatureNetwork:
         if batch_norm not in ("file", "input"):
             raise InputError(f"batch_norm {batch_norm!r} must be 'file' or 'input'")
         direction = unit_vector(up, "up")
-        self._check_given(clouds.clouds[0])
+        clouds.require(self.network_input.features)
         floors = [
             _floor(cloud, direction)
             if floor_height is None
@@ -262,18 +262,6 @@ class FeatureNetwork:
         with self._statistics(batch_norm, [view for view, _ in views], blocks):
             for (view, inverse), parts in zip(views, blocks, strict=True):
                 yield self._encode_blocks(view, parts), view.points, inverse
-
-    def _check_given(self, cloud: PointCloud) -> None:
-        lacking = first_lacking(
-            self.network_input.features, colors=cloud.colors, normals=cloud.normals
-        )
-        if lacking is not None:
-            feature, what = lacking
-            argument = "colors" if feature == "color" else "normals"
-            raise InputError(
-                f"this network was trained on {what}: pass {argument}=, (N, 3), or load a network "
-                f"that was pretrained without them"
-            )
 
     @contextmanager
     def _statistics(

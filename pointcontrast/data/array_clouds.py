@@ -15,6 +15,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from pointcontrast.colors import as_uint8_colors
+from pointcontrast.data.network_input import FeatureName, first_lacking
 from pointcontrast.errors import InputError
 from pointcontrast.types import PointCloud
 
@@ -46,6 +47,22 @@ class ArrayClouds:
     def name(self, index: int) -> str:
         """Name of cloud ``index`` for messages."""
         return "points" if self.is_single else f"points[{index}]"
+
+    def require(self, features: Sequence[FeatureName]) -> None:
+        """Refuse clouds that lack what a network takes as input.
+
+        Raises:
+            InputError: Colours or normals were not given and ``features`` names them.
+        """
+        first = self.clouds[0]
+        lacking = first_lacking(features, colors=first.colors, normals=first.normals)
+        if lacking is not None:
+            feature, what = lacking
+            argument = "colors" if feature == "color" else "normals"
+            raise InputError(
+                f"this network was trained on {what}: pass {argument}=, (N, 3), or load a network "
+                "that was trained without them"
+            )
 
     def in_input_frame(self, index: int, points: NDArray[np.float32]) -> NDArray[np.floating]:
         """Points of cloud ``index`` in the frame they were given in.
