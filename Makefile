@@ -67,7 +67,7 @@ clean: ## remove .venv and the tools' caches; keep runs and data
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 test-extras: setup
-	@tools/setup/extras.sh test pytest xdist hypothesis shapely nbclient ipykernel
+	@tools/setup/extras.sh test laspy pye57 rosbags av OpenEXR pytest xdist hypothesis shapely nbclient ipykernel
 
 dev-extras: setup
 	@tools/setup/extras.sh dev ruff pyright

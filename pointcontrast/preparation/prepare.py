@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
 from pointcontrast.files import sweep_leftovers
@@ -37,6 +36,7 @@ from pointcontrast.preparation.prepare_scene import (
 from pointcontrast.preparation.progress import Progress
 from pointcontrast.preparation.workers import THIS_PROCESS, Workers
 from pointcontrast.recordings.layouts import find_sequences, open_merged, open_sequence
+from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.scenes.pairs import PAIRS_FILE, pair_table, read_pair_table, write_pairs
 
 # Errors of the worker that loses a race for one folder.
@@ -167,7 +167,7 @@ class _Task:
 def _prepare_one(task: _Task) -> tuple[SceneSummary, str | None]:
     """Prepare one scene in a worker; return its summary and its problem, if it has one."""
     open_source = open_merged if task.merge else open_sequence
-    sequence = open_source(task.source, _matrix(task.settings))
+    sequence = open_source(task.source, _options(task.settings))
 
     def attempt() -> SceneSummary:
         return prepare_scene(sequence, task.output, task.scene, task.settings, task.title)
@@ -254,8 +254,9 @@ def _sweep(output: Path, scenes: Mapping[str, _Task]) -> None:
     sweep_leftovers([*folders, *(folder / PAIRS_FILE for folder in folders), output / PAIRS_FILE])
 
 
-def _matrix(settings: Settings) -> NDArray[np.float64] | None:
-    if settings.intrinsics is None:
-        return None
-    fx, fy, cx, cy = settings.intrinsics
-    return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], dtype=np.float64)
+def _options(settings: Settings) -> RecordingOptions:
+    matrix = None
+    if settings.intrinsics is not None:
+        fx, fy, cx, cy = settings.intrinsics
+        matrix = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], dtype=np.float64)
+    return RecordingOptions(intrinsics=matrix)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import unit_vector
 from pointcontrast.recordings.lidar.sweep_folder import KittiSequence, SweepFolderSequence
+from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.reconstruction.scan_views import ScanFileSequence
 from pointcontrast.recordings.rgbd.files import check_intrinsics, read_matrix
 from pointcontrast.recordings.rgbd.image_folder import ImageFolderSequence
@@ -49,38 +50,38 @@ def find_sequences(folder: Path) -> list[Path]:
     return found
 
 
-def open_sequence(folder: Path, intrinsics: NDArray[np.float64] | None = None) -> PosedSequence:
+def open_sequence(folder: Path, options: RecordingOptions | None = None) -> PosedSequence:
     """Open one scene in any known layout.
 
     Args:
         folder: Folder that holds the frames, or file that is the scene.
-        intrinsics: (3, 3) pinhole matrix of the depth images, in place of the folder's own.
+        options: Statements of the user about the recording; None makes none.
 
     Raises:
         InputError: The folder is missing or unreadable, in no known layout, or cannot be used as
             a whole (without intrinsics, for example).
     """
-    if intrinsics is not None:
-        check_intrinsics(intrinsics, "--intrinsics")
+    if options is not None and options.intrinsics is not None:
+        check_intrinsics(options.intrinsics, "--intrinsics")
     folder = _absolute(folder)
     layout = _layout_of(folder)
     if layout is None:
         raise InputError(f"{folder} holds no frames in a known layout; known are: {_known()}")
-    sequence = layout(folder, intrinsics)
+    sequence = layout(folder, options)
     stated = _stated_up((folder.parent if folder.is_file() else folder) / "up.txt")
     if stated is not None:
         sequence.up = stated
     return sequence
 
 
-def open_merged(folder: Path, intrinsics: NDArray[np.float64] | None = None) -> PosedSequence:
+def open_merged(folder: Path, options: RecordingOptions | None = None) -> PosedSequence:
     """Open all sequences at or below ``folder`` as one scene; they must share a world frame.
 
     Raises:
         InputError: As :func:`find_sequences` and :func:`open_sequence`.
     """
     folder = _absolute(folder)
-    sequences = [open_sequence(each, intrinsics) for each in find_sequences(folder)]
+    sequences = [open_sequence(each, options) for each in find_sequences(folder)]
     return MergedSequence(folder, sequences) if len(sequences) > 1 else sequences[0]
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
+from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.types import Frame, Sweep
 
 
@@ -92,12 +93,12 @@ class Layout(PosedSequence):
         """Check quickly whether ``folder`` (a file if ``is_file``) is in this layout."""
 
     @abstractmethod
-    def __init__(self, folder: Path, intrinsics: NDArray[np.float64] | None = None) -> None:
+    def __init__(self, folder: Path, options: RecordingOptions | None = None) -> None:
         """Open a scene; no frame is read.
 
         Args:
             folder: Folder or file of the scene.
-            intrinsics: (3, 3) pinhole matrix of the depth images, in place of the scene's own.
+            options: Statements of the user about the recording; None makes none.
 
         Raises:
             InputError: The scene as a whole cannot be used.

@@ -8,6 +8,7 @@ from PIL import Image
 
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.layouts import find_sequences, open_merged, open_sequence
+from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.sequence import FrameError
 from tests.helpers.small_scenes import (
     HEIGHT,
@@ -180,7 +181,10 @@ def test_a_folder_without_good_intrinsics_is_an_error(folder, kind):
 
 def test_intrinsics_may_be_passed(folder):
     _intrinsics(folder).unlink()
-    np.testing.assert_array_equal(open_sequence(folder, INTRINSICS).read(0).intrinsics, INTRINSICS)
+    np.testing.assert_array_equal(
+        open_sequence(folder, RecordingOptions(intrinsics=INTRINSICS)).read(0).intrinsics,
+        INTRINSICS,
+    )
 
 
 def test_the_number_of_poses_must_be_that_of_frames(tmp_path):

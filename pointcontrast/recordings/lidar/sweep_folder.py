@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.lidar.sweep_files import SUFFIXES, read_sweep_file
+from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.pose_file import PoseFile, read_rows, rigid_row
 from pointcontrast.recordings.sequence import FrameError, Layout
 from pointcontrast.types import Sweep
@@ -24,18 +25,18 @@ from pointcontrast.types import Sweep
 class _PosedSweeps(Layout):
     """A folder of sweeps with a file of poses."""
 
-    def __init__(self, folder: Path, intrinsics: NDArray[np.float64] | None = None) -> None:
+    def __init__(self, folder: Path, options: RecordingOptions | None = None) -> None:
         """Open a folder; only names and poses are read.
 
         Args:
             folder: Folder of the scene.
-            intrinsics: Must be None: sweeps have no pinhole camera.
+            options: Statements of the user; intrinsics must be None: sweeps have no pinhole camera.
 
         Raises:
             InputError: Intrinsics are given, no sweep, names whose order is uncertain, another
                 number of poses than of sweeps, or a file that the layout needs is absent.
         """
-        if intrinsics is not None:
+        if options is not None and options.intrinsics is not None:
             raise InputError(
                 f"{folder} holds LiDAR sweeps, for which --intrinsics has no meaning; leave it out"
             )
@@ -90,13 +91,13 @@ class KittiSequence(_PosedSweeps):
         """Check whether ``folder`` is in this layout; missing poses are an error on opening."""
         return (folder / "velodyne").is_dir() and (folder / "calib.txt").exists()
 
-    def __init__(self, folder: Path, intrinsics: NDArray[np.float64] | None = None) -> None:
+    def __init__(self, folder: Path, options: RecordingOptions | None = None) -> None:
         """Open a sequence.
 
         Raises:
             InputError: As :meth:`_PosedSweeps.__init__`; no poses; no ``Tr`` in ``calib.txt``.
         """
-        super().__init__(folder, intrinsics)
+        super().__init__(folder, options)
         self._camera_from_lidar = _read_calibration(folder / "calib.txt")
         self.up = np.array([0.0, 0.0, 1.0])
 

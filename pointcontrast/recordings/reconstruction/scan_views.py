@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
+from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.reconstruction.scan import Scan
 from pointcontrast.recordings.reconstruction.scan_files import SUFFIXES, read_scan_file
 from pointcontrast.recordings.reconstruction.simulated_camera import DepthCamera, visible_rows
@@ -53,9 +54,9 @@ class ScanFileSequence(Layout):
             and not any(folder.parent.glob("*.sens"))
         )
 
-    def __init__(self, folder: Path, intrinsics: NDArray[np.float64] | None = None) -> None:
-        """Keep the path; intrinsics must be None, since the simulated cameras have their own."""
-        if intrinsics is not None:
+    def __init__(self, folder: Path, options: RecordingOptions | None = None) -> None:
+        """Keep the path; ``options.intrinsics`` must be None: simulated cameras have their own."""
+        if options is not None and options.intrinsics is not None:
             raise InputError(
                 f"{folder} is a reconstruction, which has no depth images: --intrinsics does not "
                 "apply to it; leave it out"

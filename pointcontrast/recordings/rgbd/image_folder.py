@@ -11,10 +11,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pointcontrast.errors import InputError
+from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.pose_file import PoseFile
 from pointcontrast.recordings.rgbd.files import depth_size, read_color, read_depth, read_intrinsics
 from pointcontrast.recordings.sequence import FrameError, Layout
@@ -34,16 +32,17 @@ class ImageFolderSequence(Layout):
         """Check whether ``folder`` is in this layout."""
         return (folder / "depth").is_dir() and (folder / "poses.txt").exists()
 
-    def __init__(self, folder: Path, intrinsics: NDArray[np.float64] | None = None) -> None:
+    def __init__(self, folder: Path, options: RecordingOptions | None = None) -> None:
         """Open a folder; only names, poses and a few image headers are read.
 
         Args:
             folder: Folder of the scene.
-            intrinsics: (3, 3) pinhole matrix of the depth images; None reads ``K.txt``.
+            options: Statements of the user; intrinsics take the place of the recording's own.
 
         Raises:
             InputError: No depth image, no intrinsics, or another number of poses than of frames.
         """
+        intrinsics = options.intrinsics if options is not None else None
         self.name = folder.name
         self.folder = folder
         self._depths = _images(folder / "depth")

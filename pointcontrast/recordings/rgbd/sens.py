@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import rigid_problem
+from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.rgbd.color_registration import ColorLookup
 from pointcontrast.recordings.rgbd.files import check_center
 from pointcontrast.recordings.rgbd.sens_format import (
@@ -59,12 +60,12 @@ class SensSequence(Layout):
         """Check whether ``folder`` directly holds a ``.sens`` file; two are refused on opening."""
         return bool(_sens_files(folder))
 
-    def __init__(self, folder: Path, intrinsics: NDArray[np.float64] | None = None) -> None:
+    def __init__(self, folder: Path, options: RecordingOptions | None = None) -> None:
         """Open a folder's file; only its header is read.
 
         Args:
             folder: Folder of the scene.
-            intrinsics: (3, 3) pinhole matrix of the depth images, in place of that in the file.
+            options: Statements of the user; intrinsics take the place of the recording's own.
 
         Raises:
             InputError: Several files, or one that is empty, unreadable, of another version, cut
@@ -76,6 +77,7 @@ class SensSequence(Layout):
                 f"{folder} holds {len(files)} .sens files ({files[0].name}, {files[1].name}, ...), "
                 "and each is a scene; put each in a folder of its own"
             )
+        intrinsics = options.intrinsics if options is not None else None
         self.name = folder.name
         self.folder = folder
         self._path = files[0]

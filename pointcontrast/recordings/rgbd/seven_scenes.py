@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import rigid_problem
+from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.rgbd.files import (
     depth_size,
     read_color,
@@ -43,16 +44,17 @@ class SevenScenesSequence(Layout):
         """Check whether ``folder`` directly holds frames in this layout."""
         return any(_FILE.fullmatch(path.name) for path in folder.iterdir())
 
-    def __init__(self, folder: Path, intrinsics: NDArray[np.float64] | None = None) -> None:
+    def __init__(self, folder: Path, options: RecordingOptions | None = None) -> None:
         """Open a folder; only names and a few image headers are read.
 
         Args:
             folder: Folder of the scene.
-            intrinsics: (3, 3) pinhole matrix of the depth images; None reads the file.
+            options: Statements of the user; intrinsics take the place of the recording's own.
 
         Raises:
             InputError: No depth image or no intrinsics.
         """
+        intrinsics = options.intrinsics if options is not None else None
         self.name = folder.name
         self.folder = folder
         self._paths: dict[str, dict[str, Path]] = {}

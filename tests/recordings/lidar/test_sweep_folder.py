@@ -9,6 +9,7 @@ import pytest
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import rotation_about, transform_points
 from pointcontrast.recordings.layouts import find_sequences, open_merged, open_sequence
+from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.sequence import FrameError
 from pointcontrast.types import Sweep
 
@@ -247,7 +248,7 @@ def test_a_kitti_sequence_without_poses_is_an_error(tmp_path):
 
 def test_intrinsics_have_no_meaning(folder):
     with pytest.raises(InputError, match=r"--intrinsics has no meaning"):
-        open_sequence(folder, np.diag([500.0, 500.0, 1.0]))
+        open_sequence(folder, RecordingOptions(intrinsics=np.diag([500.0, 500.0, 1.0])))
 
 
 def test_the_release_is_found_sequence_by_sequence(tmp_path):

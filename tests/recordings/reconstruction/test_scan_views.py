@@ -10,6 +10,7 @@ from pointcontrast.geometry import rigid_problem, transform_points
 from pointcontrast.pictures.colored_points import ColoredPoints, write_ply
 from pointcontrast.preparation.prepare import prepare
 from pointcontrast.recordings.layouts import find_sequences, open_sequence
+from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.reconstruction.scan_views import (
     FEWEST_VIEWS,
     MOST_VIEWS,
@@ -126,4 +127,4 @@ def test_bad_files_are_reported_and_do_not_stop_the_rest(cloud: Path, tmp_path: 
     assert "cut.ply is damaged" in reasons
     assert "millimetres.ply is 6e+03 m across" in reasons
     with pytest.raises(InputError, match="--intrinsics does not apply"):
-        open_sequence(cloud, np.diag([100.0, 100, 1]))
+        open_sequence(cloud, RecordingOptions(intrinsics=np.diag([100.0, 100, 1])))
