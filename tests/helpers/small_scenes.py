@@ -31,21 +31,24 @@ def look(yaw: float, pitch: float = -0.5, position=(0.0, 0.0, 1.4)) -> NDArray[n
     return pose
 
 
-def render(pose: NDArray[np.float64], frame_id: str = "f") -> Frame:
-    """What a camera in the room sees, without noise."""
-    rays = pixel_rays(HEIGHT, WIDTH, INTRINSICS) @ pose[:3, :3].T
+def render(pose: NDArray[np.float64], frame_id: str = "f", shrink: int = 1) -> Frame:
+    """What a camera in the room sees, without noise; ``shrink`` divides the image's size."""
+    intrinsics = INTRINSICS.copy()
+    intrinsics[:2] /= shrink
+    intrinsics[:2, 2] += 0.5 / shrink - 0.5  # pixel centres are whole numbers
+    rays = pixel_rays(HEIGHT // shrink, WIDTH // shrink, intrinsics) @ pose[:3, :3].T
     with np.errstate(divide="ignore"):
         ends = np.where(rays > 0, HIGH - pose[:3, 3], LOW - pose[:3, 3]) / rays
     depth = ends.min(axis=2)
     wall = ends.argmin(axis=2)
     side = np.take_along_axis(rays, wall[..., None], axis=2)[..., 0] > 0
     color = np.stack([60 + 80 * wall, np.where(side, 200, 40), np.full_like(wall, 90)], axis=2)
-    return Frame(frame_id, depth.astype(np.float32), color.astype(np.uint8), INTRINSICS, pose)
+    return Frame(frame_id, depth.astype(np.float32), color.astype(np.uint8), intrinsics, pose)
 
 
-def walk(num_frames: int, step: float = 0.25) -> list[Frame]:
+def walk(num_frames: int, step: float = 0.25, shrink: int = 1) -> list[Frame]:
     """Frames of a camera that turns in the middle of the room."""
-    return [render(look(step * i), f"frame-{i:06d}") for i in range(num_frames)]
+    return [render(look(step * i), f"frame-{i:06d}", shrink) for i in range(num_frames)]
 
 
 def save_depth(path: Path, depth: NDArray) -> None:
@@ -56,7 +59,7 @@ def save_depth(path: Path, depth: NDArray) -> None:
 def write_seven_scenes(folder: Path, frames: list[Frame], suffix: str = "png") -> Path:
     """Write frames as ``frame-NNNNNN.{color,depth,pose}``."""
     folder.mkdir(parents=True)
-    np.savetxt(folder / "camera-intrinsics.txt", INTRINSICS)
+    np.savetxt(folder / "camera-intrinsics.txt", frames[0].intrinsics)
     for frame in frames:
         Image.fromarray(frame.color).save(folder / f"{frame.frame_id}.color.{suffix}")
         save_depth(folder / f"{frame.frame_id}.depth.png", frame.depth)
@@ -68,7 +71,7 @@ def write_image_folder(folder: Path, frames: list[Frame]) -> Path:
     """Write frames as ``images/ depth/ poses.txt K.txt``."""
     for name in ("images", "depth"):
         (folder / name).mkdir(parents=True)
-    np.savetxt(folder / "K.txt", INTRINSICS)
+    np.savetxt(folder / "K.txt", frames[0].intrinsics)
     np.savetxt(folder / "poses.txt", [frame.world_from_camera.ravel() for frame in frames])
     for i, frame in enumerate(frames):
         Image.fromarray(frame.color).save(folder / "images" / f"{i:05d}.png")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.helpers.repository import REPOSITORY
@@ -13,6 +13,7 @@ PRETRAIN = REPOSITORY / "tools" / "pretrain.py"
 FINETUNE = REPOSITORY / "tools" / "finetune.py"
 PREDICT = REPOSITORY / "tools" / "predict.py"
 FEATURES = REPOSITORY / "tools" / "features.py"
+VISUALIZE = REPOSITORY / "tools" / "visualize.py"
 EVALUATE = REPOSITORY / "tools" / "evaluate.py"
 CONVERT_WEIGHTS = REPOSITORY / "tools" / "convert_weights.py"
 DATASETS = REPOSITORY / "datasets"
@@ -24,7 +25,7 @@ class Row:
 
     Attributes:
         name: Unique name, in words joined by hyphens.
-        kind: Letter of the kind of fault (A to N, ``test_inputs.KINDS``), or a format's name.
+        kind: Letter of the kind of fault (A to N, ``table.KINDS``), or a format's name.
         make: Function that writes the input into an empty folder and returns the command: a script
             and its arguments. The command runs in that folder.
         status: Exit status that the command must have.
@@ -33,6 +34,7 @@ class Row:
             A command that succeeds must have a check or words.
         absent: Names in the folder that must not exist after a failure.
         source: Public report that the input stands for, or empty.
+        environment: Variables of the environment to add.
     """
 
     name: str
@@ -43,3 +45,4 @@ class Row:
     check: Callable[[Path, str], None] | None = None
     absent: tuple[str, ...] = ()
     source: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
