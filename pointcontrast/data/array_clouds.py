@@ -17,10 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from pointcontrast.colors import as_uint8_colors
 from pointcontrast.data.network_input import FeatureName, first_lacking
 from pointcontrast.errors import InputError
+from pointcontrast.origins import put_back, take_origin_off
 from pointcontrast.types import PointCloud
-
-FARTHEST = 1000.0
-"""Metres from the origin up to which float32 coordinates keep a tenth of a millimetre."""
 
 Array = ArrayLike | torch.Tensor
 Arrays = Array | Sequence[Array]
@@ -32,9 +30,8 @@ class ArrayClouds:
 
     Attributes:
         clouds: Clouds with points relative to their origins, float32 metres.
-        origins: (3,) float64 metres, one per cloud: zero, or whole metres near the middle of a
-            cloud that lies farther than ``FARTHEST`` from zero. float32 holds a millimetre only
-            up to 8 km; coordinates in UTM are thousands of kilometres.
+        origins: (3,) float64 metres, one per cloud, as of
+            :func:`pointcontrast.origins.take_origin_off`.
         is_single: Whether one cloud was given, not a sequence of clouds.
         devices: Device of each cloud's points, or None where they were no tensor.
     """
@@ -70,8 +67,7 @@ class ArrayClouds:
         Returns:
             float32, or float64 where an origin was taken off.
         """
-        origin = self.origins[index]
-        return points + origin if origin.any() else points
+        return put_back(points, self.origins[index])
 
     def like_input(self, index: int, values: NDArray[Any]) -> Any:
         """``values`` as a tensor on the device of the points, if these were a tensor."""
@@ -102,11 +98,8 @@ def read_clouds(points: Arrays, colors: Arrays | None, normals: Arrays | None) -
     lengths = [len(place) for place in places]
     all_normals = _beside(normals, "normals", lengths, is_single)
     all_colors = _beside(colors, "colors", lengths, is_single)
-    origins = [_origin(place) for place in places]
-    clouds = [
-        PointCloud((place - origin).astype(np.float32) if origin.any() else _float32(place))
-        for place, origin in zip(places, origins, strict=True)
-    ]
+    relative = [take_origin_off(place) for place in places]
+    clouds, origins = [PointCloud(place) for place, _ in relative], [each for _, each in relative]
     if all_colors is not None:
         whole = as_uint8_colors(np.concatenate(all_colors), "colors")
         parts = np.split(whole, np.cumsum(lengths)[:-1])
@@ -191,17 +184,6 @@ def _check_finite(name: str, array: NDArray[Any]) -> None:
             f"{name} holds NaN or infinity in {len(bad)} of {len(array)} rows, first in row "
             f"{bad[0]}; remove these points"
         )
-
-
-def _origin(points: NDArray[np.floating]) -> NDArray[np.float64]:
-    low, high = points.min(axis=0).astype(np.float64), points.max(axis=0).astype(np.float64)
-    if max(-low.min(), high.max()) <= FARTHEST:
-        return np.zeros(3)
-    return np.rint((low + high) / 2)
-
-
-def _float32(points: NDArray[np.floating]) -> NDArray[np.float32]:
-    return np.ascontiguousarray(points, dtype=np.float32)
 
 
 def _unit(name: str, normals: NDArray[Any]) -> NDArray[np.float32]:

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from plyfile import PlyData, PlyElement
 
 from pointcontrast.files import atomic_file
+from pointcontrast.origins import FARTHEST
 
 CHANNELS = ("red", "green", "blue")
-_FARTHEST = 1000.0
-"""Metres from the origin up to which float32 resolves a tenth of a millimetre."""
 
 
 def write_point_ply(
@@ -32,8 +31,8 @@ def write_point_ply(
 
     Args:
         path: File to write, atomically; its folder is created.
-        points: Coordinates (N, 3) in metres, written as float32, or as float64 beyond 1 km from the
-            origin.
+        points: Coordinates (N, 3) in metres, written as float32, or as float64 beyond
+            ``FARTHEST`` from zero.
         colors: Colours (N, 3), RGB.
         columns: Further columns by name, (N,) each, of a PLY type.
         edges: Rows of ``points`` that lines connect (E, 2), or None.
@@ -41,7 +40,7 @@ def write_point_ply(
         faces: Rows of ``points`` in each triangle (F, 3), or None.
         comments: Lines for the header.
     """
-    kind = "<f4" if not len(points) or np.abs(points).max() <= _FARTHEST else "<f8"
+    kind = "<f4" if not len(points) or np.abs(points).max() <= FARTHEST else "<f8"
     more = {
         name: column.astype(np.int32) if column.dtype == np.int64 else column  # PLY has no int64
         for name, column in (columns or {}).items()
