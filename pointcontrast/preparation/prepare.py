@@ -259,4 +259,10 @@ def _options(settings: Settings) -> RecordingOptions:
     if settings.intrinsics is not None:
         fx, fy, cx, cy = settings.intrinsics
         matrix = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], dtype=np.float64)
-    return RecordingOptions(intrinsics=matrix)
+    return RecordingOptions(
+        intrinsics=matrix,
+        depth_scale=settings.depth_scale,
+        poses=settings.poses,
+        axes=settings.axes,
+        unit=settings.unit,
+    )

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_folder, sweep_leftovers
+from pointcontrast.recordings.options import CameraAxes, PoseDirection
 from pointcontrast.recordings.sequence import PosedSequence
 from pointcontrast.scenes.overlap import OverlapMode, Overlaps
 from pointcontrast.scenes.pairs import (
@@ -64,6 +65,14 @@ class Settings:
         up: Up direction of the world, in place of the stated or the estimated one.
         intrinsics: Intrinsics fx, fy, cx, cy of the depth images in pixels, in place of those of
             the recording.
+        depth_scale: Units of the depth images per metre, in place of the layout's own: 1000 for
+            millimetres, 5000 for TUM RGB-D, 6553.5 for Replica.
+        poses: Direction of the poses, in place of the layout's own: "inverse" where they map the
+            world to the camera.
+        axes: Axes of the cameras, in place of the layout's own: "opencv" (x right, y down, z
+            forward), "opengl" (x right, y up, z backward) or "unity" (x right, y up, z forward,
+            left-handed).
+        unit: Metres per unit of the coordinates of a mesh or point cloud: 0.001 for millimetres.
     """
 
     frame_skip: int = 1
@@ -75,6 +84,10 @@ class Settings:
     overlap_threshold: float = OVERLAP_THRESHOLD
     up: tuple[float, float, float] | None = None
     intrinsics: tuple[float, float, float, float] | None = None
+    depth_scale: float | None = None
+    poses: PoseDirection | None = None
+    axes: CameraAxes | None = None
+    unit: float | None = None
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -92,6 +105,12 @@ class Settings:
                 "above 0 and at most 10 m",
             ),
             ("overlap_threshold", 0 < self.overlap_threshold <= 1, "above 0 and at most 1"),
+            (
+                "depth_scale",
+                self.depth_scale is None or 0 < self.depth_scale < np.inf,
+                "above 0",
+            ),
+            ("unit", self.unit is None or 0 < self.unit < np.inf, "above 0"),
             ("up", self.up is None or 0 < float(np.linalg.norm(self.up)) < np.inf, "not zero"),
         ):
             if not good:
@@ -223,7 +242,9 @@ def no_pairs_reason(folder: Path, threshold: float) -> str:
 
 def _scene_settings(sequence: PosedSequence, settings: Settings) -> dict[str, Any]:
     """Return all that determines the content of a scene's folder, except its pair list."""
-    wanted: dict[str, Any] = asdict(settings)
+    # An option that is not given is no setting: folders made before it existed stay finished.
+    stated = ("depth_scale", "poses", "axes", "unit")
+    wanted = {k: v for k, v in asdict(settings).items() if v is not None or k not in stated}
     del wanted["overlap_threshold"]
     wanted["voxel_size"] = wanted.pop("overlap_voxel_size")  # the key of folders made before
     if np.isinf(settings.max_depth):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PoseDirection = Literal["camera_to_world", "inverse"]
-CameraAxes = Literal["opencv", "opengl"]
+CameraAxes = Literal["opencv", "opengl", "unity"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -22,8 +22,8 @@ class RecordingOptions:
             6553.5 for Replica.
         poses: Direction of the poses: "camera_to_world", or "inverse" where they map the world to
             the camera.
-        axes: Axes of the cameras: "opencv" (x right, y down, z forward) or "opengl" (x right, y up,
-            z backward).
+        axes: Axes of the cameras: "opencv" (x right, y down, z forward), "opengl" (x right, y up,
+            z backward) or "unity" (x right, y up, z forward in a left-handed world).
         unit: Metres per unit of the coordinates of a mesh or point cloud: 0.001 for millimetres.
     """
 

@@ -58,8 +58,18 @@ class PoseFile:
         Raises:
             FrameError: The row is no rigid transform.
         """
-        where = f"{self.path}: row {index + 1} ({self._unit} {self._frame_ids[index]})"
-        return rigid_row(self._rows[index], where)
+        return rigid_row(self._rows[index], self.place(index))
+
+    def recorded(self, index: int) -> NDArray[np.float64] | FrameError:
+        """Return :meth:`pose` of frame ``index``, or the reason why it cannot be used."""
+        try:
+            return self.pose(index)
+        except FrameError as error:
+            return error
+
+    def place(self, index: int) -> str:
+        """File and row of frame ``index``, for messages."""
+        return f"{self.path}: row {index + 1} ({self._unit} {self._frame_ids[index]})"
 
 
 def read_rows(path: Path) -> list[str]:
@@ -95,7 +105,25 @@ def rigid_row(row: str, where: str) -> NDArray[np.float64]:
         )
     matrix = np.eye(4)
     matrix[: numbers.size // 4] = numbers.reshape(-1, 4)
+    return checked_pose(matrix, where)
+
+
+def checked_pose(matrix: NDArray[np.float64], where: str) -> NDArray[np.float64]:
+    """Return a recorded matrix if it is a rigid transform.
+
+    A matrix stored by columns, which has its translation in the last row, is transposed: its last
+    column is 0 0 0 1, so nothing else can be meant.
+
+    Args:
+        matrix: (4, 4) float64.
+        where: File, and row or frame, the first words of an error message.
+
+    Raises:
+        FrameError: Not a rigid transform.
+    """
     problem = rigid_problem(matrix)
-    if problem:
-        raise FrameError(f"{where} is not a rigid transform: it {problem}")
-    return matrix
+    if problem is None:
+        return matrix
+    if matrix.shape == (4, 4) and rigid_problem(matrix.T) is None:
+        return np.ascontiguousarray(matrix.T)
+    raise FrameError(f"{where} is not a rigid transform: it {problem}")

@@ -36,6 +36,8 @@ class PosedSequence(ABC):
         up: (3,) float64 unit vector, the world's up direction if the source states it, or None.
         problem: Damage of the recording as a whole, though frames can be read, in one line that
             names the file; or None.
+        notes: Readings that the files do not state themselves, one line each with the option that
+            states otherwise; the commands print them.
     """
 
     layout: str
@@ -44,6 +46,7 @@ class PosedSequence(ABC):
     frame_ids: tuple[str, ...]
     up: NDArray[np.float64] | None = None
     problem: str | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of frames, usable or not."""
@@ -56,6 +59,14 @@ class PosedSequence(ABC):
         Raises:
             FrameError: This frame cannot be used; the message names the file and the reason.
         """
+
+    def read_geometry(self, index: int) -> Frame | Sweep:
+        """Read one frame without its colours, where that is faster than :meth:`read`.
+
+        Raises:
+            FrameError: As :meth:`read`.
+        """
+        return self.read(index)
 
     @abstractmethod
     def files(self) -> list[Path]:
@@ -134,12 +145,18 @@ class MergedSequence(PosedSequence):
                 "world frame; prepare them without --merge, or pass --up x y z"
             )
         self.up = stated[0] if stated else None
+        self.notes = tuple(dict.fromkeys(note for each in sequences for note in each.notes))
         self.problem = "; ".join(each.problem for each in sequences if each.problem) or None
 
     def read(self, index: int) -> Frame | Sweep:
         """Read frame ``index`` of the joined sequence; see :meth:`PosedSequence.read`."""
         sequence, row = self._rows[index]
         return replace(self._sequences[sequence].read(row), frame_id=self.frame_ids[index])
+
+    def read_geometry(self, index: int) -> Frame | Sweep:
+        """Read frame ``index`` without its colours."""
+        sequence, row = self._rows[index]
+        return replace(self._sequences[sequence].read_geometry(row), frame_id=self.frame_ids[index])
 
     def files(self) -> list[Path]:
         """Return the files of all sequences."""

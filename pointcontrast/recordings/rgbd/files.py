@@ -18,12 +18,15 @@ INVALID_DEPTHS = (0, 65535)  # "no measurement" in 7-Scenes and of most other se
 _DEPTH_MODES = ("I;16", "I;16B", "I;16L", "I")  # Pillow before 11 opens 16-bit PNGs as "I"
 
 
-def read_depth(path: Path, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Read a 16-bit depth image of millimetres.
+def read_depth(
+    path: Path, size: tuple[int, int], units_per_metre: float = 1000.0
+) -> NDArray[np.float32]:
+    """Read a 16-bit depth image.
 
     Args:
         path: One-channel 16-bit PNG (or TIFF).
         size: Required (width, height), pixels.
+        units_per_metre: Units of the image per metre; 1000 for millimetres.
 
     Returns:
         (H, W) float32 metres, 0 where there is no measurement (stored as 0 or 65535).
@@ -42,9 +45,9 @@ def read_depth(path: Path, size: tuple[int, int]) -> NDArray[np.float32]:
                 f"{path} is {image.size[0]} x {image.size[1]} pixels, its sequence "
                 f"{size[0]} x {size[1]}; export all depth images at one size"
             )
-        millimetres = _pixels(path, image).astype(np.int64)
-    depth = (millimetres / 1000.0).astype(np.float32)
-    depth[np.isin(millimetres, INVALID_DEPTHS)] = 0.0
+        units = _pixels(path, image).astype(np.int64)
+    depth = (units / units_per_metre).astype(np.float32)
+    depth[np.isin(units, INVALID_DEPTHS)] = 0.0
     return depth
 
 

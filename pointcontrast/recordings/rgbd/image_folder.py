@@ -14,14 +14,13 @@ from pathlib import Path
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.pose_file import PoseFile
-from pointcontrast.recordings.rgbd.files import depth_size, read_color, read_depth, read_intrinsics
-from pointcontrast.recordings.sequence import FrameError, Layout
-from pointcontrast.types import Frame
+from pointcontrast.recordings.rgbd.files import read_intrinsics
+from pointcontrast.recordings.rgbd.posed_images import ImageFrame, ImageRecording, PosedImages
 
 _IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
-class ImageFolderSequence(Layout):
+class ImageFolderSequence(PosedImages):
     """One folder of ``images/``, ``depth/``, ``poses.txt`` and ``K.txt``."""
 
     layout = "image_folder"
@@ -32,47 +31,29 @@ class ImageFolderSequence(Layout):
         """Check whether ``folder`` is in this layout."""
         return (folder / "depth").is_dir() and (folder / "poses.txt").exists()
 
-    def __init__(self, folder: Path, options: RecordingOptions | None = None) -> None:
-        """Open a folder; only names, poses and a few image headers are read.
-
-        Args:
-            folder: Folder of the scene.
-            options: Statements of the user; intrinsics take the place of the recording's own.
-
-        Raises:
-            InputError: No depth image, no intrinsics, or another number of poses than of frames.
-        """
-        intrinsics = options.intrinsics if options is not None else None
-        self.name = folder.name
-        self.folder = folder
-        self._depths = _images(folder / "depth")
-        self._colors = _images(folder / "images") if (folder / "images").is_dir() else {}
-        self.frame_ids = tuple(sorted({*self._depths, *self._colors}))
-        if not self._depths:
+    def list_frames(self, folder: Path, options: RecordingOptions) -> ImageRecording:
+        """List the frames; see the base class."""
+        depths = _images(folder / "depth")
+        colors = _images(folder / "images") if (folder / "images").is_dir() else {}
+        if not depths:
             raise InputError(f"{folder / 'depth'} holds no image")
-        self._poses = PoseFile(folder / "poses.txt", self.frame_ids, "frame", folder)
-        self._intrinsics_file = folder / "K.txt" if intrinsics is None else None
-        self._intrinsics = read_intrinsics(folder / "K.txt") if intrinsics is None else intrinsics
-        self._size = depth_size(list(self._depths.values()), self._intrinsics)
-
-    def read(self, index: int) -> Frame:
-        """Read one frame; see :meth:`~pointcontrast.recordings.sequence.PosedSequence.read`."""
-        frame_id = self.frame_ids[index]
-        for folder, files in (("depth", self._depths), ("images", self._colors)):
-            if files and frame_id not in files:
-                raise FrameError(f"{self.folder / folder / frame_id}: its image is missing")
-        return Frame(
-            frame_id=frame_id,
-            depth=read_depth(self._depths[frame_id], self._size),
-            color=read_color(self._colors[frame_id], self._size) if self._colors else None,
-            intrinsics=self._intrinsics,
-            world_from_camera=self._poses.pose(index),
+        frame_ids = tuple(sorted({*depths, *colors}))
+        poses = PoseFile(folder / "poses.txt", frame_ids, "frame", folder)
+        given = options.intrinsics
+        return ImageRecording(
+            frames=tuple(
+                ImageFrame(
+                    frame_id=frame_id,
+                    depth=depths.get(frame_id),
+                    color=colors.get(frame_id),
+                    pose=poses.recorded(index),
+                    pose_place=poses.place(index),
+                )
+                for index, frame_id in enumerate(frame_ids)
+            ),
+            intrinsics=read_intrinsics(folder / "K.txt") if given is None else given,
+            texts=(poses.path, *((folder / "K.txt",) if given is None else ())),
         )
-
-    def files(self) -> list[Path]:
-        """Return the images, ``poses.txt`` and ``K.txt``."""
-        texts = [self._poses.path, self._intrinsics_file]
-        return [*self._depths.values(), *self._colors.values(), *(path for path in texts if path)]
 
 
 def _images(folder: Path) -> dict[str, Path]:

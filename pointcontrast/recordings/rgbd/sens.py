@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import mmap
 import re
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from pointcontrast.geometry import rigid_problem
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.rgbd.color_registration import ColorLookup
 from pointcontrast.recordings.rgbd.files import check_center
+from pointcontrast.recordings.rgbd.pose_conventions import camera_to_world
 from pointcontrast.recordings.rgbd.sens_format import (
     FRAME_HEADER_BYTES,
     SensHeader,
@@ -65,7 +67,7 @@ class SensSequence(Layout):
 
         Args:
             folder: Folder of the scene.
-            options: Statements of the user; intrinsics take the place of the recording's own.
+            options: Statements of the user, in place of what the file says.
 
         Raises:
             InputError: Several files, or one that is empty, unreadable, of another version, cut
@@ -77,15 +79,17 @@ class SensSequence(Layout):
                 f"{folder} holds {len(files)} .sens files ({files[0].name}, {files[1].name}, ...), "
                 "and each is a scene; put each in a folder of its own"
             )
-        intrinsics = options.intrinsics if options is not None else None
+        self._options = options = options or RecordingOptions()
         self.name = folder.name
         self.folder = folder
         self._path = files[0]
         self._map = _map_file(self._path)
         self._header, self._first_frame = parse_header(self._map, self._path)
+        if options.depth_scale is not None:
+            self._header = replace(self._header, depth_shift=options.depth_scale)
         self.up = np.array([0.0, 0.0, 1.0]) if _SCANNET_NAME.fullmatch(files[0].stem) else None
         own = self._header.depth_intrinsics[:3, :3]
-        self._intrinsics = own if intrinsics is None else intrinsics
+        self._intrinsics = own if options.intrinsics is None else options.intrinsics
         check_center(f"{self._path}: its depth", self._header.depth_size, self._intrinsics)
         self._lookup = _color_lookup(self._path, self._header, self._intrinsics)
 
@@ -118,6 +122,13 @@ class SensSequence(Layout):
         (``pointcontrast.recordings.rgbd.color_registration``); it is None if the colour images of
         the file are 0 x 0 pixels.
         """
+        return self._read(index, with_color=self._lookup is not None)
+
+    def read_geometry(self, index: int) -> Frame:
+        """Read one frame without its colours."""
+        return self._read(index, with_color=False)
+
+    def _read(self, index: int, *, with_color: bool) -> Frame:
         index = range(len(self))[index]
         frame_id = self.frame_ids[index]
         where = f"{self._path}: frame {frame_id}"
@@ -131,12 +142,18 @@ class SensSequence(Layout):
         data = self._bytes(position + FRAME_HEADER_BYTES, header.color_bytes + header.depth_bytes)
         depth = decode_depth(data[header.color_bytes :], self._header, where)
         color = None
-        if self._lookup is not None:
+        if with_color:
+            assert self._lookup is not None
             encoded = data[: header.color_bytes]
             color = self._lookup.register(
                 decode_color(encoded, self._header, self._lookup.reduction, where), depth
             )
-        return Frame(frame_id, depth, color, self._intrinsics, header.world_from_camera)
+        pose = camera_to_world(
+            header.world_from_camera,
+            self._options.poses or "camera_to_world",
+            self._options.axes or "opencv",
+        )
+        return Frame(frame_id, depth, color, self._intrinsics, pose)
 
     def files(self) -> list[Path]:
         """Return the ``.sens`` file."""

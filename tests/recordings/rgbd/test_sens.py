@@ -11,6 +11,7 @@ from PIL import Image
 from pointcontrast.errors import InputError
 from pointcontrast.preparation.prepare import prepare
 from pointcontrast.recordings.layouts import find_sequences, open_sequence
+from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.rgbd.sens_writer import SensFrame, write_sens
 from pointcontrast.recordings.sequence import FrameError
 from pointcontrast.scenes.views import to_view
@@ -180,9 +181,10 @@ def test_the_release_is_found_scene_by_scene(tmp_path):
 def test_intrinsics_may_be_passed(tmp_path):
     write_small(tmp_path)
     given = INTRINSICS * [[1.1], [1.1], [1]]
-    np.testing.assert_array_equal(open_sequence(tmp_path, given).read(0).intrinsics, given)
+    sequence = open_sequence(tmp_path, RecordingOptions(intrinsics=given))
+    np.testing.assert_array_equal(sequence.read(0).intrinsics, given)
     with pytest.raises(InputError, match="another image size"):
-        open_sequence(tmp_path, INTRINSICS * [[2], [2], [1]])
+        open_sequence(tmp_path, RecordingOptions(intrinsics=INTRINSICS * [[2], [2], [1]]))
 
 
 def test_the_fingerprint_tells_that_the_file_changed(tmp_path):

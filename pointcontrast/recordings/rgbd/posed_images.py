@@ -1,0 +1,196 @@
+"""Folders of posed depth images: what all their layouts share.
+
+A layout lists its frames (:class:`ImageRecording`): the paths of the images, the poses as recorded,
+the unit of the depth images and the convention of the poses. :class:`PosedImages` reads the images
+and converts the poses. A user's statements (``RecordingOptions``) take the place of the layout's.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointcontrast.errors import InputError
+from pointcontrast.recordings.options import CameraAxes, PoseDirection, RecordingOptions
+from pointcontrast.recordings.pose_file import checked_pose
+from pointcontrast.recordings.rgbd.files import depth_size, read_color, read_depth, read_matrix
+from pointcontrast.recordings.rgbd.pose_conventions import camera_to_world
+from pointcontrast.recordings.sequence import FrameError, Layout
+from pointcontrast.types import Frame
+
+MILLIMETRES = 1000.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ImageFrame:
+    """One frame of a folder, not read yet.
+
+    Attributes:
+        frame_id: Name of the frame, unique within its recording.
+        depth: Depth image, or None where it is missing.
+        color: Colour image, or None where it is missing.
+        pose: (4, 4) float64 as recorded, a text file of it, the reason why it cannot be used, or
+            None where the frame has none.
+        pose_place: File, and row or key, of the pose, for messages.
+        intrinsics: (3, 3) float64 pinhole matrix of the depth image, pixels; None takes that of the
+            recording.
+    """
+
+    frame_id: str
+    depth: Path | None
+    color: Path | None = None
+    pose: NDArray[np.float64] | Path | FrameError | None
+    pose_place: str
+    intrinsics: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ImageRecording:
+    """All frames of a folder and what holds for all of them.
+
+    Attributes:
+        frames: Frames in order, at least one with a depth image.
+        intrinsics: (3, 3) float64 pinhole matrix of the depth images, pixels; None if each frame
+            has its own.
+        units_per_metre: Units of integer depth images per metre.
+        poses: Direction of the recorded poses.
+        axes: Axes of the recorder's cameras.
+        texts: Files of poses and intrinsics, other than those in ``frames``.
+        notes: See :class:`~pointcontrast.recordings.sequence.PosedSequence`.
+    """
+
+    frames: tuple[ImageFrame, ...]
+    intrinsics: NDArray[np.float64] | None
+    units_per_metre: float = MILLIMETRES
+    poses: PoseDirection = "camera_to_world"
+    axes: CameraAxes = "opencv"
+    texts: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class PosedImages(Layout):
+    """A folder of posed depth images; derive from it for each layout.
+
+    Attributes:
+        units_per_metre: Units of integer depth images per metre.
+        poses: Direction of the recorded poses.
+        axes: Axes of the recorder's cameras.
+    """
+
+    def __init__(self, folder: Path, options: RecordingOptions | None = None) -> None:
+        """Open a folder; only names, texts and a few image headers are read.
+
+        Args:
+            folder: Folder of the scene.
+            options: Statements of the user about the recording; None makes none.
+
+        Raises:
+            InputError: No depth image, no intrinsics, or a file of the whole recording is wrong.
+        """
+        options = options or RecordingOptions()
+        self.name = folder.name
+        self.folder = folder
+        self._recording = self.list_frames(folder, options)
+        self.notes = self._recording.notes
+        self.frame_ids = tuple(frame.frame_id for frame in self._recording.frames)
+        self.units_per_metre = options.depth_scale or self._recording.units_per_metre
+        self.poses: PoseDirection = options.poses or self._recording.poses
+        self.axes: CameraAxes = options.axes or self._recording.axes
+        self._given_intrinsics = options.intrinsics
+        depths = [frame.depth for frame in self._recording.frames if frame.depth is not None]
+        if not depths:
+            raise InputError(f"{folder} holds no depth image")
+        self._has_color = any(frame.color is not None for frame in self._recording.frames)
+        self._size = depth_size(depths, self.intrinsics(0))
+
+    @abstractmethod
+    def list_frames(self, folder: Path, options: RecordingOptions) -> ImageRecording:
+        """List the frames of the folder without reading their images.
+
+        Args:
+            folder: Folder of the scene.
+            options: Statements of the user. Those about units and conventions are applied by the
+                caller; a layout without intrinsics of its own needs ``options.intrinsics``.
+
+        Raises:
+            InputError: A file of the whole recording is absent or wrong.
+        """
+
+    def intrinsics(self, index: int) -> NDArray[np.float64]:
+        """Return the (3, 3) pinhole matrix of a frame's depth image, pixels."""
+        own = self._recording.frames[index].intrinsics
+        matrix = self._recording.intrinsics if own is None else own
+        matrix = matrix if self._given_intrinsics is None else self._given_intrinsics
+        if matrix is None:
+            raise InputError(f"{self.folder} has no intrinsics; pass --intrinsics fx fy cx cy")
+        return matrix
+
+    def read(self, index: int) -> Frame:
+        """Read one frame; see :meth:`~pointcontrast.recordings.sequence.PosedSequence.read`."""
+        return self._read(index, with_color=self._has_color)
+
+    def read_geometry(self, index: int) -> Frame:
+        """Read one frame without its colours."""
+        return self._read(index, with_color=False)
+
+    def read_color(self, path: Path, index: int, depth: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Read the colour image of a frame, registered to its depth image.
+
+        A layout whose colour camera is another one overrides this.
+
+        Args:
+            path: Colour image.
+            index: Row of the frame.
+            depth: (H, W) float32 metres, 0 where there is no measurement.
+
+        Returns:
+            (H, W, 3) uint8 RGB.
+
+        Raises:
+            FrameError: The image is damaged or cannot be registered.
+        """
+        return read_color(path, self._size)
+
+    def files(self) -> list[Path]:
+        """Return the images and the texts."""
+        frames = self._recording.frames
+        paths = [path for f in frames for path in (f.depth, f.color, f.pose)]
+        return [path for path in paths if isinstance(path, Path)] + list(self._recording.texts)
+
+    def _read(self, index: int, *, with_color: bool) -> Frame:
+        frame = self._recording.frames[index]
+        for kind, there in (
+            ("depth", frame.depth),
+            ("pose", frame.pose),
+            *((("color", frame.color),) if self._has_color else ()),
+        ):
+            if there is None:
+                raise FrameError(f"{self.folder / frame.frame_id}: its {kind} file is missing")
+        assert frame.depth is not None
+        pose = self._pose(frame)
+        depth = read_depth(frame.depth, self._size, self.units_per_metre)
+        color = None
+        if with_color:
+            assert frame.color is not None
+            color = self.read_color(frame.color, index, depth)
+        return Frame(frame.frame_id, depth, color, self.intrinsics(index), pose)
+
+    def _pose(self, frame: ImageFrame) -> NDArray[np.float64]:
+        matrix = frame.pose
+        if isinstance(matrix, Path):
+            matrix = _read_pose(matrix)
+        if isinstance(matrix, FrameError):
+            raise matrix
+        assert matrix is not None
+        return camera_to_world(checked_pose(matrix, frame.pose_place), self.poses, self.axes)
+
+
+def _read_pose(path: Path) -> NDArray[np.float64]:
+    try:
+        return read_matrix(path, (4, 4))
+    except InputError as error:
+        raise FrameError(str(error)) from None
