@@ -61,9 +61,9 @@ class PoseFile:
         return rigid_row(self._rows[index], self.place(index))
 
     def recorded(self, index: int) -> NDArray[np.float64] | FrameError:
-        """Return :meth:`pose` of frame ``index``, or the reason why it cannot be used."""
+        """Return the numbers of frame ``index``, (4, 4), or the reason why they are none."""
         try:
-            return self.pose(index)
+            return read_row(self._rows[index], self.place(index))
         except FrameError as error:
             return error
 
@@ -95,6 +95,15 @@ def rigid_row(row: str, where: str) -> NDArray[np.float64]:
     Raises:
         FrameError: Not 12 or 16 numbers, or not a rigid transform.
     """
+    return checked_pose(read_row(row, where), where)
+
+
+def read_row(row: str, where: str) -> NDArray[np.float64]:
+    """Parse a row of 12 or 16 numbers as a (4, 4) matrix, rigid or not.
+
+    Raises:
+        FrameError: Not 12 or 16 numbers.
+    """
     try:
         numbers = np.array([float(word) for word in row.split()])
     except ValueError:
@@ -105,14 +114,11 @@ def rigid_row(row: str, where: str) -> NDArray[np.float64]:
         )
     matrix = np.eye(4)
     matrix[: numbers.size // 4] = numbers.reshape(-1, 4)
-    return checked_pose(matrix, where)
+    return matrix
 
 
 def checked_pose(matrix: NDArray[np.float64], where: str) -> NDArray[np.float64]:
     """Return a recorded matrix if it is a rigid transform.
-
-    A matrix stored by columns, which has its translation in the last row, is transposed: its last
-    column is 0 0 0 1, so nothing else can be meant.
 
     Args:
         matrix: (4, 4) float64.
@@ -124,6 +130,4 @@ def checked_pose(matrix: NDArray[np.float64], where: str) -> NDArray[np.float64]
     problem = rigid_problem(matrix)
     if problem is None:
         return matrix
-    if matrix.shape == (4, 4) and rigid_problem(matrix.T) is None:
-        return np.ascontiguousarray(matrix.T)
     raise FrameError(f"{where} is not a rigid transform: it {problem}")

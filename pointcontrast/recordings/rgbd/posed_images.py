@@ -8,6 +8,7 @@ and converts the poses. A user's statements (``RecordingOptions``) take the plac
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
+from pointcontrast.geometry import rigid_problem
 from pointcontrast.recordings.options import CameraAxes, PoseDirection, RecordingOptions
 from pointcontrast.recordings.pose_file import checked_pose
 from pointcontrast.recordings.rgbd.files import depth_size, read_color, read_depth, read_matrix
@@ -106,6 +108,12 @@ class PosedImages(Layout):
             raise InputError(f"{folder} holds no depth image")
         self._has_color = any(frame.color is not None for frame in self._recording.frames)
         self._size = depth_size(depths, self.intrinsics(0))
+        self._by_columns = _are_by_columns(self._recording.frames)
+        if self._by_columns:
+            self.notes += (
+                "the poses are stored by columns (their translation is in the last row); they are "
+                "transposed",
+            )
 
     @abstractmethod
     def list_frames(self, folder: Path, options: RecordingOptions) -> ImageRecording:
@@ -180,17 +188,40 @@ class PosedImages(Layout):
         return Frame(frame.frame_id, depth, color, self.intrinsics(index), pose)
 
     def _pose(self, frame: ImageFrame) -> NDArray[np.float64]:
-        matrix = frame.pose
-        if isinstance(matrix, Path):
-            matrix = _read_pose(matrix)
-        if isinstance(matrix, FrameError):
-            raise matrix
-        assert matrix is not None
+        matrix = _recorded_pose(frame)
+        matrix = matrix.T if self._by_columns else matrix
         return camera_to_world(checked_pose(matrix, frame.pose_place), self.poses, self.axes)
 
 
-def _read_pose(path: Path) -> NDArray[np.float64]:
+def _recorded_pose(frame: ImageFrame) -> NDArray[np.float64]:
+    if isinstance(frame.pose, FrameError):
+        raise frame.pose
+    if frame.pose is None:
+        raise FrameError(f"{frame.pose_place} is missing")
+    if not isinstance(frame.pose, Path):
+        return frame.pose
     try:
-        return read_matrix(path, (4, 4))
+        return read_matrix(frame.pose, (4, 4))
     except InputError as error:
         raise FrameError(str(error)) from None
+
+
+def _are_by_columns(frames: Sequence[ImageFrame]) -> bool:
+    """Whether the poses are stored by columns, with the translation in the last row.
+
+    Judged on up to 16 frames: at least two are rigid transforms only when transposed, and none is
+    one as it stands. (A pose without translation is rigid either way and decides nothing.)
+    """
+    found = 0
+    for frame in frames[:: max(1, len(frames) // 16)]:
+        try:
+            matrix = _recorded_pose(frame)
+        except FrameError:
+            continue
+        transposed = rigid_problem(matrix.T) is None
+        if rigid_problem(matrix) is None:
+            if not transposed:
+                return False
+        elif transposed:
+            found += 1
+    return found >= 2
