@@ -18,11 +18,12 @@ from pointcontrast.geometry import unit_vector
 from pointcontrast.recordings.lidar.sweep_folder import KittiSequence, SweepFolderSequence
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.reconstruction.scan_views import ScanFileSequence
-from pointcontrast.recordings.rgbd.files import check_intrinsics, read_matrix
 from pointcontrast.recordings.rgbd.image_folder import ImageFolderSequence
+from pointcontrast.recordings.rgbd.intrinsics import check_intrinsics
 from pointcontrast.recordings.rgbd.sens import SensSequence
 from pointcontrast.recordings.rgbd.seven_scenes import SevenScenesSequence
 from pointcontrast.recordings.sequence import Layout, MergedSequence, PosedSequence
+from pointcontrast.recordings.text_files import read_matrix
 
 LAYOUTS: tuple[type[Layout], ...] = (
     SevenScenesSequence,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import rigid_problem
 from pointcontrast.recordings.sequence import FrameError
+from pointcontrast.recordings.text_files import read_text, split_numbers
 
 
 class PoseFile:
@@ -78,10 +79,7 @@ def read_rows(path: Path) -> list[str]:
     Raises:
         InputError: The file cannot be read.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read ({error})") from None
+    lines = read_text(path).splitlines()
     return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
@@ -105,7 +103,7 @@ def read_row(row: str, where: str) -> NDArray[np.float64]:
         FrameError: Not 12 or 16 numbers.
     """
     try:
-        numbers = np.array([float(word) for word in row.split()])
+        numbers = np.array(split_numbers(row), dtype=np.float64)
     except ValueError:
         raise FrameError(f"{where} is not numbers") from None
     if numbers.size not in (12, 16):

@@ -14,7 +14,7 @@ from pathlib import Path
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.pose_file import PoseFile
-from pointcontrast.recordings.rgbd.files import read_intrinsics
+from pointcontrast.recordings.rgbd.intrinsics import Intrinsics, read_intrinsics
 from pointcontrast.recordings.rgbd.posed_images import ImageFrame, ImageRecording, PosedImages
 
 _IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -40,6 +40,7 @@ class ImageFolderSequence(PosedImages):
         frame_ids = tuple(sorted({*depths, *colors}))
         poses = PoseFile(folder / "poses.txt", frame_ids, "frame", folder)
         given = options.intrinsics
+        own = read_intrinsics(folder / "K.txt") if given is None else Intrinsics(matrix=given)
         return ImageRecording(
             frames=tuple(
                 ImageFrame(
@@ -51,7 +52,8 @@ class ImageFolderSequence(PosedImages):
                 )
                 for index, frame_id in enumerate(frame_ids)
             ),
-            intrinsics=read_intrinsics(folder / "K.txt") if given is None else given,
+            intrinsics=own.matrix,
+            intrinsics_size=own.size,
             texts=(poses.path, *((folder / "K.txt",) if given is None else ())),
         )
 

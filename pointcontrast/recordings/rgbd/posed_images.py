@@ -19,9 +19,12 @@ from pointcontrast.errors import InputError
 from pointcontrast.geometry import rigid_problem
 from pointcontrast.recordings.options import CameraAxes, PoseDirection, RecordingOptions
 from pointcontrast.recordings.pose_file import checked_pose
-from pointcontrast.recordings.rgbd.files import depth_size, read_color, read_depth, read_matrix
+from pointcontrast.recordings.rgbd.color_images import read_color
+from pointcontrast.recordings.rgbd.depth_images import depth_size, read_depth
+from pointcontrast.recordings.rgbd.intrinsics import check_center, scaled_intrinsics
 from pointcontrast.recordings.rgbd.pose_conventions import camera_to_world
 from pointcontrast.recordings.sequence import FrameError, Layout
+from pointcontrast.recordings.text_files import read_matrix
 from pointcontrast.types import Frame
 
 MILLIMETRES = 1000.0
@@ -38,8 +41,9 @@ class ImageFrame:
         pose: (4, 4) float64 as recorded, a text file of it, the reason why it cannot be used, or
             None where the frame has none.
         pose_place: File, and row or key, of the pose, for messages.
-        intrinsics: (3, 3) float64 pinhole matrix of the depth image, pixels; None takes that of the
-            recording.
+        intrinsics: (3, 3) float64 pinhole matrix, pixels; None takes that of the recording.
+        intrinsics_size: (width, height) of the image that ``intrinsics`` belongs to, pixels; None
+            is the depth image.
     """
 
     frame_id: str
@@ -48,6 +52,7 @@ class ImageFrame:
     pose: NDArray[np.float64] | Path | FrameError | None
     pose_place: str
     intrinsics: NDArray[np.float64] | None = None
+    intrinsics_size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,8 +61,9 @@ class ImageRecording:
 
     Attributes:
         frames: Frames in order, at least one with a depth image.
-        intrinsics: (3, 3) float64 pinhole matrix of the depth images, pixels; None if each frame
-            has its own.
+        intrinsics: (3, 3) float64 pinhole matrix, pixels; None if each frame has its own.
+        intrinsics_size: (width, height) of the images that ``intrinsics`` belongs to, pixels; None
+            are the depth images.
         units_per_metre: Units of integer depth images per metre.
         poses: Direction of the recorded poses.
         axes: Axes of the recorder's cameras.
@@ -67,6 +73,7 @@ class ImageRecording:
 
     frames: tuple[ImageFrame, ...]
     intrinsics: NDArray[np.float64] | None
+    intrinsics_size: tuple[int, int] | None = None
     units_per_metre: float = MILLIMETRES
     poses: PoseDirection = "camera_to_world"
     axes: CameraAxes = "opencv"
@@ -100,6 +107,7 @@ class PosedImages(Layout):
         self.notes = self._recording.notes
         self.frame_ids = tuple(frame.frame_id for frame in self._recording.frames)
         self.units_per_metre = options.depth_scale or self._recording.units_per_metre
+        self._float_units = options.depth_scale or 1.0
         self.poses: PoseDirection = options.poses or self._recording.poses
         self.axes: CameraAxes = options.axes or self._recording.axes
         self._given_intrinsics = options.intrinsics
@@ -107,12 +115,19 @@ class PosedImages(Layout):
         if not depths:
             raise InputError(f"{folder} holds no depth image")
         self._has_color = any(frame.color is not None for frame in self._recording.frames)
-        self._size = depth_size(depths, self.intrinsics(0))
+        self._size = depth_size(depths)
+        check_center(f"{depths[0].parent}: its depth", self._size, self.intrinsics(0))
         self._by_columns = _are_by_columns(self._recording.frames)
         if self._by_columns:
             self.notes += (
                 "the poses are stored by columns (their translation is in the last row); they are "
                 "transposed",
+            )
+        _, size, whose = self._stated_intrinsics(0)
+        if size not in (None, self._size):
+            self.notes += (
+                f"{whose}: intrinsics of {size[0]} x {size[1]} pixels are scaled to the depth "
+                f"images of {self._size[0]} x {self._size[1]}; --intrinsics states others",
             )
 
     @abstractmethod
@@ -129,13 +144,26 @@ class PosedImages(Layout):
         """
 
     def intrinsics(self, index: int) -> NDArray[np.float64]:
-        """Return the (3, 3) pinhole matrix of a frame's depth image, pixels."""
-        own = self._recording.frames[index].intrinsics
-        matrix = self._recording.intrinsics if own is None else own
-        matrix = matrix if self._given_intrinsics is None else self._given_intrinsics
-        if matrix is None:
-            raise InputError(f"{self.folder} has no intrinsics; pass --intrinsics fx fy cx cy")
-        return matrix
+        """Return the (3, 3) pinhole matrix of a frame's depth image, pixels.
+
+        Raises:
+            InputError: There is none, or it belongs to an image of another side ratio.
+        """
+        matrix, size, whose = self._stated_intrinsics(index)
+        return matrix if size is None else scaled_intrinsics(matrix, size, self._size, whose)
+
+    def _stated_intrinsics(
+        self, index: int
+    ) -> tuple[NDArray[np.float64], tuple[int, int] | None, str]:
+        """Return a matrix, the size of its image if it is not the depth image, and their place."""
+        if self._given_intrinsics is not None:
+            return self._given_intrinsics, None, "--intrinsics"
+        frame, recording = self._recording.frames[index], self._recording
+        if frame.intrinsics is not None:
+            return frame.intrinsics, frame.intrinsics_size, str(self.folder / frame.frame_id)
+        if recording.intrinsics is not None:
+            return recording.intrinsics, recording.intrinsics_size, str(self.folder)
+        raise InputError(f"{self.folder} has no intrinsics; pass --intrinsics fx fy cx cy")
 
     def read(self, index: int) -> Frame:
         """Read one frame; see :meth:`~pointcontrast.recordings.sequence.PosedSequence.read`."""
@@ -180,7 +208,7 @@ class PosedImages(Layout):
                 raise FrameError(f"{self.folder / frame.frame_id}: its {kind} file is missing")
         assert frame.depth is not None
         pose = self._pose(frame)
-        depth = read_depth(frame.depth, self._size, self.units_per_metre)
+        depth = read_depth(frame.depth, self._size, self.units_per_metre, self._float_units)
         color = None
         if with_color:
             assert frame.color is not None

@@ -26,7 +26,7 @@ from pointcontrast.errors import InputError
 from pointcontrast.geometry import rigid_problem
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.rgbd.color_registration import ColorLookup
-from pointcontrast.recordings.rgbd.files import check_center
+from pointcontrast.recordings.rgbd.intrinsics import check_center
 from pointcontrast.recordings.rgbd.pose_conventions import camera_to_world
 from pointcontrast.recordings.rgbd.sens_format import (
     FRAME_HEADER_BYTES,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.options import RecordingOptions
-from pointcontrast.recordings.rgbd.files import read_intrinsics
+from pointcontrast.recordings.rgbd.intrinsics import Intrinsics, read_intrinsics
 from pointcontrast.recordings.rgbd.posed_images import ImageFrame, ImageRecording, PosedImages
 
 _FILE = re.compile(r"(frame-(\d+))\.(color\.(?:png|jpe?g)|depth\.png|pose\.txt)", re.IGNORECASE)
@@ -58,16 +58,17 @@ class SevenScenesSequence(PosedImages):
                 )
                 for (_, frame_id), files in sorted(found.items())
             ),
-            intrinsics=intrinsics,
+            intrinsics=intrinsics.matrix,
+            intrinsics_size=intrinsics.size,
             texts=(intrinsics_file,) if intrinsics_file else (),
         )
 
 
 def _find_intrinsics(
     folder: Path, given: NDArray[np.float64] | None
-) -> tuple[Path | None, NDArray[np.float64]]:
+) -> tuple[Path | None, Intrinsics]:
     if given is not None:
-        return None, given
+        return None, Intrinsics(matrix=given)
     for path in (folder / INTRINSICS_FILE, folder.parent / INTRINSICS_FILE):
         if path.exists():
             return path, read_intrinsics(path)

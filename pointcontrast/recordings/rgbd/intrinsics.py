@@ -1,0 +1,195 @@
+"""Pinhole matrices: the forms of their files, and whether they belong to the images."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointcontrast.errors import InputError
+from pointcontrast.recordings.text_files import read_number_rows, read_text
+
+_FORMS = (
+    "a 3 x 3 or 4 x 4 pinhole matrix, the four numbers fx fy cx cy, or JSON with these names or "
+    "intrinsic_matrix"
+)
+# Names of nerfstudio (fl_x), RealSense (ppx), Open3D (intrinsic_matrix) and NICE-SLAM's Replica.
+_FOUR_NAMES = (("fx", "fl_x"), ("fy", "fl_y"), ("cx", "ppx"), ("cy", "ppy"))
+_MATRIX_NAMES = ("intrinsic_matrix", "K", "intrinsic", "intrinsics", "camera_matrix")
+_SIZE_NAMES = (("width", "w"), ("height", "h"))
+_INNER = ("depth", "camera", "intrinsics", "intrinsic", "depth_camera")
+_SCALES = ("depth_scale", "scale", "png_depth_scale", "depthScale")
+_SAME_RATIO = 0.02  # relative; phones store 1440 x 1080 beside 256 x 192, and 1296 x 968 for 4 : 3
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Intrinsics:
+    """What a file of intrinsics states.
+
+    Attributes:
+        matrix: (3, 3) float64 pinhole matrix, pixels; the centre of the top left pixel is (0, 0).
+        size: (width, height) of the image that the matrix belongs to, pixels; None if not stated.
+        units_per_metre: Units of the depth images per metre; None if not stated.
+    """
+
+    matrix: NDArray[np.float64]
+    size: tuple[int, int] | None = None
+    units_per_metre: float | None = None
+
+
+def read_intrinsics(path: Path) -> Intrinsics:
+    """Read a file of intrinsics.
+
+    The forms are: a 3 x 3 matrix or a 4 x 4 matrix (ScanNet), by rows on any number of lines; the
+    four numbers fx fy cx cy; and JSON with fx, fy, cx and cy (or fl_x, fl_y), or with a matrix
+    under ``intrinsic_matrix`` (Open3D, by columns), ``K`` or ``intrinsic``; these may stand one
+    level deeper, under ``camera`` or ``intrinsics``. A matrix by columns is known by its principal
+    point, which stands in the last row.
+
+    Raises:
+        InputError: Absent, unreadable, in none of these forms, or not a pinhole matrix.
+    """
+    if path.suffix.lower() == ".json" or read_text(path).lstrip().startswith("{"):
+        return _from_json(path)
+    rows = read_number_rows(path, _FORMS)
+    numbers = np.array([number for row in rows for number in row], dtype=np.float64)
+    return Intrinsics(matrix=_matrix(numbers, str(path)))
+
+
+def scaled_intrinsics(
+    matrix: NDArray[np.float64], size: tuple[int, int], new_size: tuple[int, int], where: str
+) -> NDArray[np.float64]:
+    """Return the intrinsics of an image after it is resized.
+
+    Convention:
+        The centre of the top left pixel is (0, 0), so that its corner is (-0.5, -0.5), and
+        cx' = (cx + 0.5) width' / width - 0.5.
+
+    Args:
+        matrix: (3, 3) float64 pinhole matrix of the image, pixels.
+        size: (width, height) of the image, pixels.
+        new_size: (width, height) after resizing.
+        where: File of the intrinsics, the first words of an error message.
+
+    Returns:
+        (3, 3) float64; ``matrix`` itself if both sizes are equal.
+
+    Raises:
+        InputError: The ratios of the sides differ by more than 2 %: the image was cropped as well.
+    """
+    if size == new_size:
+        return matrix
+    factors = np.array(new_size, dtype=np.float64) / size
+    if abs(factors[0] / factors[1] - 1) > _SAME_RATIO:
+        raise InputError(
+            f"{where}: its intrinsics belong to images of {size[0]} x {size[1]} pixels, the depth "
+            f"images are {new_size[0]} x {new_size[1]}, of another side ratio; give the "
+            "intrinsics of the depth images: --intrinsics fx fy cx cy"
+        )
+    scaled = matrix.copy()
+    scaled[:2] *= factors[:, None]
+    scaled[:2, 2] += 0.5 * (factors - 1)
+    return scaled
+
+
+def check_intrinsics(matrix: NDArray[np.float64], where: str) -> NDArray[np.float64]:
+    """Return ``matrix`` if it is a (3, 3) pinhole matrix.
+
+    Raises:
+        InputError: It is not; the message starts with ``where``.
+    """
+    good = np.isfinite(matrix).all() and matrix[0, 0] > 0 and matrix[1, 1] > 0
+    if not (good and np.allclose(matrix[2], (0, 0, 1)) and abs(matrix[1, 0]) < 1e-9):
+        raise InputError(
+            f"{where} is not a pinhole matrix (fx 0 cx / 0 fy cy / 0 0 1 with positive fx and "
+            f"fy): {matrix.tolist()}"
+        )
+    return matrix
+
+
+def check_center(whose: str, size: tuple[int, int], intrinsics: NDArray[np.float64]) -> None:
+    """Refuse intrinsics that belong to images of another size.
+
+    A wrong matrix distorts every point cloud without any other sign.
+
+    Args:
+        whose: Place and kind of the images, the first words of an error message.
+        size: (width, height) in pixels.
+        intrinsics: (3, 3) pinhole matrix, pixels.
+
+    Raises:
+        InputError: The principal point is far from the middle of the image.
+    """
+    center = intrinsics[:2, 2]
+    if np.any(np.abs(center / size - 0.5) > 0.2):
+        raise InputError(
+            f"{whose} images are {size[0]} x {size[1]} pixels, but the intrinsics have their "
+            f"principal point at {center[0]:.1f}, {center[1]:.1f}: they belong to another image "
+            "size; give the camera's own"
+        )
+
+
+def _matrix(numbers: NDArray[np.float64], where: str) -> NDArray[np.float64]:
+    """Make a pinhole matrix of 4, 9 or 16 numbers."""
+    if numbers.size == 4:
+        fx, fy, cx, cy = numbers
+        return check_intrinsics(np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]]), where)
+    if numbers.size not in (9, 16):
+        raise InputError(f"{where} holds {numbers.size} numbers, not {_FORMS}")
+    side = 3 if numbers.size == 9 else 4
+    matrix = numbers.reshape(side, side)
+    if not matrix[:2, 2:].any():  # by columns
+        matrix = matrix.T
+    bare = np.eye(4)
+    bare[:3, :3] = matrix[:3, :3]
+    if side == 4 and not np.array_equal(matrix, bare):
+        raise InputError(
+            f"{where} is a 4 x 4 matrix, but not of intrinsics alone (its last row and column must "
+            "be 0 0 0 1); give the intrinsics without the pose"
+        )
+    return check_intrinsics(np.ascontiguousarray(matrix[:3, :3]), where)
+
+
+def _from_json(path: Path) -> Intrinsics:
+    try:
+        content = json.loads(read_text(path))
+    except ValueError as error:
+        raise InputError(f"{path} is not valid JSON ({error})") from None
+    if not isinstance(content, dict):
+        content = {"K": content}  # a bare matrix
+    inner = (content.get(name) for name in _INNER)
+    for level in (content, *(each for each in inner if isinstance(each, dict))):
+        numbers = _numbers(level)
+        if numbers is None:
+            continue
+        width, height = (_first_number(level, names) for names in _SIZE_NAMES)
+        return Intrinsics(
+            matrix=_matrix(numbers, str(path)),
+            size=(int(width), int(height)) if width and height else None,
+            units_per_metre=_first_number(level, _SCALES) or _first_number(content, _SCALES),
+        )
+    raise InputError(f"{path} holds no intrinsics; they are {_FORMS}")
+
+
+def _numbers(level: dict[str, Any]) -> NDArray[np.float64] | None:
+    """Return the 4, 9 or 16 numbers of one level of a JSON file; None if it has none."""
+    four = [_first_number(level, names) for names in _FOUR_NAMES]
+    if None not in four:
+        return np.array(four, dtype=np.float64)
+    for name in _MATRIX_NAMES:
+        try:
+            numbers = np.array(level[name], dtype=np.float64).ravel()
+        except (KeyError, TypeError, ValueError):
+            continue
+        if numbers.size in (4, 9, 16):
+            return numbers
+    return None
+
+
+def _first_number(level: dict[str, Any], names: tuple[str, ...]) -> float | None:
+    found = (level[name] for name in names if name in level)
+    return next((float(value) for value in found if isinstance(value, int | float)), None)
