@@ -9,11 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from pointcontrast.errors import InputError
 
-_FORMS = "uint8 0..255, uint16 0..65535, floats 0..1 or floats 0..255"
+_FORMS = "integers 0..255 or 0..65535, floats 0..1 or floats 0..255"
 # Interpolation and float16 leave a white of 1 slightly above 1. Between that and 2 lies neither a
 # plausible 0..255 scan, which would be all black, nor a valid 0..1 scan.
 _ROUNDING = 1e-3
 _DARKEST = 2.0
+# The same between 255 and 1/16 of 65535: a 10-bit camera's, or a scan that is nearly black.
+_DARKEST_16_BIT = 4095
 
 
 def as_uint8_colors(colors: ArrayLike, what: str) -> NDArray[np.uint8]:
@@ -23,13 +25,14 @@ def as_uint8_colors(colors: ArrayLike, what: str) -> NDArray[np.uint8]:
     dtype                    largest value     taken for
     ======================== ================= ==================================
     any integer              2 to 255          0..255
-    uint16                   beyond 255        0..65535, divided by 257
+    any integer              4096 to 65535     0..65535, divided by 257
     floating                 at most 1         0..1, multiplied by 255
     floating                 2 to 255          0..255
     ======================== ================= ==================================
 
-    Anything else is an error. Values are rounded to the nearest integer. The rule looks at all
-    points at once, so convert a scan before it is cut into parts.
+    If all of 0..65535 are multiples of 256, as the LAS specification makes them of 8 bits, they are
+    divided by 256. Anything else is an error. Values are rounded to the nearest integer. The rule
+    looks at all points at once, so convert a scan before it is cut into parts.
 
     Args:
         colors: (N, 3) red, green and blue, N >= 0.
@@ -39,9 +42,9 @@ def as_uint8_colors(colors: ArrayLike, what: str) -> NDArray[np.uint8]:
         (N, 3) uint8 RGB, contiguous; the array itself if it already is that.
 
     Raises:
-        InputError: Another shape or dtype, a value that is NaN, infinite or negative, one beyond
-            255 (beyond 65535 for uint16), or floats with a maximum between 1 and 2, whose form is
-            unknown.
+        InputError: Another shape or dtype, a value that is NaN, infinite or negative, floats
+            beyond 255, integers beyond 65535, or a maximum between 1 and 2 (floats) or 255 and 4096
+            (integers), whose form is unknown.
     """
     array = np.asarray(colors)
     if array.ndim != 2 or array.shape[1] != 3:
@@ -66,8 +69,13 @@ def _scaled(array: NDArray[Any], high: float, what: str) -> NDArray[Any]:
                 f"{what}: integer colours of 0 and 1 are 0..1 or 0..255; give floats, or uint8"
             )
         return array
-    if array.dtype == np.uint16:
-        return np.rint(array / 257)
+    if array.dtype.kind in "iu" and _DARKEST_16_BIT < high <= 65535:
+        return array // 256 if not (array & 255).any() else np.rint(array / 257)
+    if array.dtype.kind in "iu" and 255 < high <= _DARKEST_16_BIT:
+        raise InputError(
+            f"{what}: integer colours with a maximum of {high:g} are neither 0..255 nor, but for "
+            f"a nearly black scan, 0..65535; give {_FORMS}"
+        )
     if array.dtype.kind == "f":
         wide = array.astype(np.float64)
         if high <= 1 + _ROUNDING:
@@ -79,4 +87,5 @@ def _scaled(array: NDArray[Any], high: float, what: str) -> NDArray[Any]:
                 f"{what}: floating-point colours with a maximum of {high:g} are neither 0..1 nor "
                 f"0..255; give {_FORMS}"
             )
-    raise InputError(f"{what}: colours must not exceed 255 ({high:g}); give {_FORMS}")
+    most = 65535 if array.dtype.kind in "iu" else 255
+    raise InputError(f"{what}: colours must not exceed {most} ({high:g}); give {_FORMS}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tokenize
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from pointcontrast.colors import as_uint8_colors
 from pointcontrast.errors import InputError
-from pointcontrast.recordings.file_formats import READERS
+from pointcontrast.recordings.file_formats import read_columns
 
 # NumPy's and plyfile's readers report damage in all these ways.
 _DAMAGE = (
@@ -31,47 +32,58 @@ class StoredPoints:
         colors: (N, 3) uint8 RGB, or None.
         normals: (N, 3) float32 unit vectors, 0 0 0 where the file has no direction; or None.
         faces: (F, 3) int64 rows of ``points``, F >= 1; None for a point cloud.
+        fields: Name in the file -> (N,) numbers or words: every other column, such as intensity,
+            classification or labels.
+        unit: Metres per unit of the coordinates, if the file states it.
+        notes: What was guessed or left out, one line each, without the name of the file.
     """
 
     points: NDArray[np.float64]
     colors: NDArray[np.uint8] | None
     normals: NDArray[np.float32] | None
     faces: NDArray[np.int64] | None
+    fields: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    unit: float | None = None
+    notes: tuple[str, ...] = ()
 
 
-def read_point_file(path: Path) -> StoredPoints:
+def read_point_file(path: Path, max_points: int | None = None) -> StoredPoints:
     """Read a point cloud or a mesh.
 
     ========================= ==================================================================
     ``.bin``                  float32 x y z reflectance per point, as KITTI stores sweeps
-    ``.npy``                  (N, 3 or more) numbers, x y z first; the other columns are ignored
-    ``.ply``                  x y z; colours as red green blue, diffuse_red diffuse_green
-                              diffuse_blue, or r g b; nx ny nz; triangles
-    ``.txt .asc``             x y z, then red green blue or a unit normal, separated by spaces
-    ``.pcd .xyz .pts          what Open3D reads
-    .xyzrgb .obj .off .stl
-    .glb .gltf``
+    ``.npy``                  (N, 3 or more) numbers, x y z first, or named columns
+    ``.npz``                  arrays points, colors, normals, faces; others of N values are fields
+    ``.ply``                  vertices and faces, ASCII or binary
+    ``.pcd``                  ASCII, binary or compressed; organised clouds; packed colours
+    ``.txt .asc .csv .xyz     text, separated by spaces, tabs, commas or semicolons, with or
+    .xyzn .xyzrgb .pts``      without a header line with names and a number of points
+    ``.obj .off .stl .glb     meshes; polygons become triangles that share their first corner
+    .gltf``
+    ``.las .laz``             scaled coordinates, colours, intensity, classification (laspy)
+    ``.e57``                  all scans in the frame of the file (pye57)
     ========================= ==================================================================
 
-    The form of colours is told by :func:`pointcontrast.colors.as_uint8_colors`. Textures are not
-    read: the colours of a mesh are those of its vertices. Nothing in an OBJ tells that it was cut
-    short between two faces.
+    Each suffix may be followed by ``.gz``. Columns are told by their names, such as red green blue,
+    diffuse_red, r g b, one packed rgb, nx ny nz; where a text or an array has no names, by their
+    values, which is noted. The form of colours is told by
+    :func:`pointcontrast.colors.as_uint8_colors`. Textures are not read: the colours of a mesh are
+    those of its vertices. Nothing in an OBJ tells that it was cut short between two faces.
 
     Args:
         path: File with a suffix of :data:`pointcontrast.recordings.file_formats.READERS`.
+        max_points: Largest number of points of ``.las``, ``.laz`` and ``.e57``; of more, every
+            second, third and so on is read. None reads all.
 
     Returns:
         Its points, at least one.
 
     Raises:
-        InputError: Absent, unreadable, of an unknown suffix, damaged, without points, with faces
-            that are not triangles, or with colours of an unknown form.
+        InputError: Absent, unreadable, of an unknown suffix, damaged, without points, with colours
+            of an unknown form, or in a format whose package is not installed.
     """
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise InputError(f"{path} is in none of the formats {', '.join(READERS)}; convert it")
     try:
-        points, colors, normals, faces = reader(path)
+        columns = read_columns(path, max_points)
     except InputError:
         raise
     except FileNotFoundError:
@@ -81,14 +93,28 @@ def read_point_file(path: Path) -> StoredPoints:
     except _DAMAGE as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path} is damaged or cut short ({reason}); export it again") from None
-    if not len(points):
+    if not len(columns.points):
         raise InputError(f"{path} holds no points; is it damaged? Export it again")
+    points = np.ascontiguousarray(columns.points, dtype=np.float64)
+    normals, faces = columns.normals, columns.faces
     return StoredPoints(
-        np.ascontiguousarray(points, dtype=np.float64),
-        None if colors is None else as_uint8_colors(colors, str(path)),
+        points,
+        None if columns.colors is None else _bytes(path, columns.colors, points),
         None if normals is None else _unit(normals),
         None if faces is None else _checked_faces(path, faces, len(points)),
+        columns.fields,
+        columns.unit,
+        columns.notes,
     )
+
+
+def _bytes(path: Path, colors: NDArray[Any], points: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Bring colours to uint8; those of points that do not exist do not count."""
+    if colors.dtype.kind == "f":
+        absent = ~np.isfinite(points).all(axis=1, keepdims=True)
+        if absent.any():
+            colors = np.where(absent, 0, colors)
+    return as_uint8_colors(colors, str(path))
 
 
 def _unit(normals: NDArray[Any]) -> NDArray[np.float32]:

@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import read_labelled_scene
-from pointcontrast.recordings.file_formats import READERS
+from pointcontrast.recordings.file_formats import READERS, format_of
 from pointcontrast.recordings.point_files import StoredPoints, read_point_file
 from pointcontrast.recordings.reconstruction.scan_files import DENSITY, MAX_POINTS
 from pointcontrast.recordings.reconstruction.surface_points import sample_surface
+
+_ONLY_BY_NAME = (".csv", ".npz")
+"""Formats of many other things, results of predict.py among them: never searched for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +99,7 @@ def find_scans(paths: Sequence[Path]) -> list[Path]:
         if not scans:
             raise InputError(
                 f"{path} holds no scan; known are labelled scenes and files in the formats "
-                f"{', '.join(READERS)}"
+                f"{', '.join(key for key in READERS if key not in _ONLY_BY_NAME)}"
             )
         found += scans
     return list(dict.fromkeys(found))
@@ -111,7 +114,7 @@ def _search(folder: Path) -> list[Path]:
             continue
         if path.is_dir():
             found += _search(path)
-        elif path.suffix.lower() in READERS:
+        elif format_of(path) not in (None, *_ONLY_BY_NAME):
             found.append(path)
     return found
 

@@ -105,10 +105,9 @@ def test_a_pts_cut_short_is_never_filled_up(tmp_path: Path, share: float) -> Non
         read_point_file(path)
 
 
-def test_a_pts_starts_with_its_number_of_points(tmp_path: Path) -> None:
+def test_a_pts_without_its_number_of_points_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.pts").write_text("1 2 3\n4 5 6\n")
-    with pytest.raises(InputError, match=r"a\.pts does not start with its number of points"):
-        read_point_file(tmp_path / "a.pts")
+    assert read_point_file(tmp_path / "a.pts").points.tolist() == [[1, 2, 3], [4, 5, 6]]
 
 
 def test_colours_of_no_known_form_are_named(tmp_path: Path) -> None:
@@ -143,8 +142,8 @@ def test_normals_are_unit_or_unknown(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"a\.las is in none of the formats \.bin, \.npy, \.ply"):
-        read_point_file(tmp_path / "a.las")
+    with pytest.raises(InputError, match=r"a\.dxf is in none of the formats \.bin, \.npy, \.npz"):
+        read_point_file(tmp_path / "a.dxf")
     (tmp_path / "folder.ply").mkdir()
     with pytest.raises(InputError, match=r"folder\.ply cannot be read"):
         read_point_file(tmp_path / "folder.ply")

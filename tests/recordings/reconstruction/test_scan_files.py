@@ -8,6 +8,7 @@ from plyfile import PlyData, PlyElement
 
 from pointcontrast.errors import InputError
 from pointcontrast.pictures.colored_points import ColoredPoints, write_ply
+from pointcontrast.recordings.point_files import read_point_file
 from pointcontrast.recordings.reconstruction.scan_files import read_scan_file
 from tests.helpers.box_world import ROOM, SOLIDS, colors_of, world_points
 from tests.recordings.reconstruction.scan_file_writers import (
@@ -125,16 +126,13 @@ def test_other_damage_is_named(tmp_path: Path) -> None:
     for text in (True, False):
         elements = [mesh["vertex"], PlyElement.describe(quads, "face")]
         PlyData(elements, text=text).write(str(tmp_path / "quads.ply"))
-        with pytest.raises(InputError, match="not triangles"):
-            read_scan_file(tmp_path / "quads.ply")
+        assert read_point_file(tmp_path / "quads.ply").faces.tolist() == [[0, 1, 2], [0, 2, 3]]
 
 
-def test_an_obj_with_polygons_is_named_and_never_read_in_part(tmp_path: Path) -> None:
+def test_an_obj_with_polygons_is_read_whole(tmp_path: Path) -> None:
     corners = "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\n"
     path = tmp_path / "polygons.obj"
-    for faces in ("f 1 2 3\nf 1 2 3 4\n", "f 1 2 3 4\n"):  # Open3D drops the quad
+    for faces in ("f 1 2 3 4\n", "f 1 2 3\nf 1 3 4\n", "f -4//1 -3//1 -2//1 -1//1\n"):
         path.write_text(corners + faces)
-        with pytest.raises(InputError, match=r"not triangles|no faces"):
-            read_scan_file(path)
-    path.write_text(corners + "f 1 2 3\nf 1 3 4\n")
-    assert len(read_scan_file(path)) > 5000  # a square metre
+        assert len(read_scan_file(path)) == 10_000  # a square metre
+        assert read_point_file(path).faces.tolist() == [[0, 1, 2], [0, 2, 3]]
