@@ -17,14 +17,22 @@ from downstream.releases.s3dis.rooms import (
     NUM_ROOMS,
     convert_rooms,
     find_rooms,
+    names_left_out,
 )
 from pointcontrast.errors import run_command
-from pointcontrast.preparation.conversion_cli import Commands, convert_scenes, print_missing
+from pointcontrast.preparation.conversion_cli import (
+    Commands,
+    add_unit_option,
+    convert_scenes,
+    print_lines,
+    print_missing,
+)
 
 
 def _rooms(arguments: argparse.Namespace) -> int:
-    settings = GridSettings(grid=arguments.grid)
+    settings = GridSettings(grid=arguments.grid, unit=arguments.unit)
     rooms = find_rooms(arguments.release, arguments.areas)
+    print_lines(names_left_out(arguments.release, arguments.areas))
     for area in sorted(set(arguments.areas)):
         found = sum(room.parent.name == f"Area_{area}" for room in rooms)
         print_missing(found, NUM_ROOMS[area], f"rooms of area {area}")
@@ -50,6 +58,7 @@ def _commands() -> Commands:
         help="keep the first point of each grid cell of this size, metres; cells with different "
         "labels are ignored. 0 keeps all points; the authors' code uses 0.01",
     )
+    add_unit_option(rooms, 1.0)
     commands.add_verify()
     return commands
 

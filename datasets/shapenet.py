@@ -11,7 +11,6 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from downstream.releases.shapenet.categories import SYNSETS
 from downstream.releases.shapenet.shapes import SamplingSettings, convert_release
 from downstream.shapes.command import add_shape_conversion, add_shape_verify, convert_shapes
 from pointcontrast.errors import run_command
@@ -26,7 +25,7 @@ def _shapes(arguments: argparse.Namespace) -> int:
         SamplingSettings(num_points=arguments.num_points, seed=arguments.seed),
         split_file=arguments.split_file,
     )
-    return convert_shapes(arguments, convert, len(SYNSETS))
+    return convert_shapes(arguments, convert)
 
 
 def _commands() -> Commands:

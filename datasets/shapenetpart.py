@@ -10,7 +10,6 @@ import argparse
 import sys
 from functools import partial
 
-from downstream.releases.shapenetpart.categories import SYNSETS
 from downstream.releases.shapenetpart.shapes import convert_release
 from downstream.shapes.command import add_shape_conversion, add_shape_verify, convert_shapes
 from pointcontrast.errors import run_command
@@ -19,7 +18,7 @@ from pointcontrast.preparation.conversion_cli import Commands
 
 def _shapes(arguments: argparse.Namespace) -> int:
     convert = partial(convert_release, arguments.release, arguments.output)
-    return convert_shapes(arguments, convert, len(SYNSETS))
+    return convert_shapes(arguments, convert)
 
 
 def _commands() -> Commands:

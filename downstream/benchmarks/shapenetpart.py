@@ -1,11 +1,14 @@
-"""ShapeNetPart: segmentation into 50 parts, 16 categories; a shape's category is given."""
+"""ShapeNetPart: segmentation into parts; a shape's category is given.
+
+The benchmark has 50 parts of 16 categories; own data in its layout has others.
+"""
 
 from __future__ import annotations
 
 from functools import cached_property
 
 from downstream.benchmarks.shapes import ShapeBenchmark
-from downstream.releases.shapenetpart.categories import PARTS_OF_CATEGORY
+from downstream.releases.shapenetpart.categories import part_rows_of
 from downstream.tasks import PartSegmentation
 
 
@@ -21,11 +24,11 @@ class ShapeNetPart(ShapeBenchmark):
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Names of the 50 parts."""
+        """Names of the parts."""
         return next(iter(self.sets.values())).part_names
 
     @cached_property
     def task(self) -> PartSegmentation:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Segmentation into parts."""
         names = next(iter(self.sets.values())).category_names
-        return PartSegmentation(PARTS_OF_CATEGORY, names)
+        return PartSegmentation(part_rows_of(names, self.class_names), names)

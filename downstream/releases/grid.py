@@ -8,6 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from downstream.releases.scene_size import check_unit
 from pointcontrast.errors import InputError
 from pointcontrast.voxelize import merge_labels, voxelize_with_inverse
 
@@ -19,16 +20,19 @@ class GridSettings:
     Attributes:
         grid: Size of a grid cell, metres. The first point of each cell is kept; a cell whose points
             have different labels is labelled -1. 0 keeps all points.
+        unit: Metres per unit of the coordinates in the files.
     """
 
     grid: float = 0.0
+    unit: float = 1.0
 
     def __post_init__(self) -> None:
         """Check the values.
 
         Raises:
-            InputError: ``grid`` is negative or not finite.
+            InputError: ``grid`` is negative or not finite, or ``unit`` not positive and finite.
         """
+        check_unit(self.unit)
         if not 0 <= self.grid < math.inf:
             raise InputError(f"--grid {self.grid} must be 0 or a positive size in metres")
 

@@ -14,6 +14,7 @@ from pointcontrast.errors import InputError
 from pointcontrast.preparation.conversion_cli import (
     Command,
     Commands,
+    print_lines,
     print_missing,
     print_speed,
     report_failures,
@@ -49,29 +50,32 @@ def add_shape_conversion(
 def convert_shapes(
     arguments: argparse.Namespace,
     convert: Callable[[Workers], ShapeConversion],
-    num_categories: int,
 ) -> int:
     """Convert a release with the workers that the command line asks for, and print a report.
 
     Args:
         arguments: Arguments of the command of :func:`add_shape_conversion`.
         convert: Function that converts the release.
-        num_categories: Number of categories in the full release.
 
     Returns:
-        Exit status: 1 if a category failed.
+        Exit status: 1 if a category failed, or a shape of a release that should be complete.
     """
     workers = workers_from(arguments)
     start = time.perf_counter()
     done = convert(workers)
     seconds = time.perf_counter() - start
     finished = done.finished
-    print_missing(len(finished) + len(done.failures), num_categories, "categories")
+    print_lines(note if note.startswith("left out") else f"note: {note}" for note in done.notes)
+    print_missing(len(finished) + len(done.failures), done.num_categories, "categories")
     if done.num_unlisted:
         print(f"skipped {done.num_unlisted} shapes that are in no split")
+    failures: dict[str, str] = {}
     for each in finished:
         for shape_id, reason in list(each.left_out.items())[:_NUM_NAMED]:
-            print(f"left out: {each.name}/{shape_id}: {reason}")
+            if done.complete:
+                failures[f"{each.name}/{shape_id}"] = reason
+            else:
+                print(f"left out: {each.name}/{shape_id}: {reason}")
         if len(each.left_out) > _NUM_NAMED:
             more = len(each.left_out) - _NUM_NAMED
             print(f"left out: {more} more of {each.name}: see its meta.json")
@@ -83,7 +87,7 @@ def convert_shapes(
         f"{sum(each.num_bytes for each in finished) / 1e6:.1f} MB in {arguments.output}"
     )
     print_speed(sum(each.num_points for each in finished if not each.reused), seconds)
-    return report_failures(done.failures)
+    return report_failures({**done.failures, **failures})
 
 
 def add_shape_verify(commands: Commands) -> None:

@@ -49,15 +49,27 @@ class ShapeConversion:
         finished: Finished categories, those with the most shapes first.
         failures: Failed categories, synset -> reason.
         num_unlisted: Number of shapes on disk that are in no split; they are skipped.
+        num_categories: Number of categories in the full release.
+        notes: Irregularities of the release as a whole.
+        complete: Whether each listed shape should have been usable, so that one that was left out
+            is a failure.
     """
 
     finished: list[ConvertedShapeSet]
     failures: dict[str, str]
     num_unlisted: int
+    num_categories: int
+    notes: tuple[str, ...] = ()
+    complete: bool = False
 
 
 def make_shape_set(
-    output: Path, name: str, info: ShapeSetInfo, read: Callable[[], Iterable[Shape | LeftOut]]
+    output: Path,
+    name: str,
+    info: ShapeSetInfo,
+    read: Callable[[], Iterable[Shape | LeftOut]],
+    *,
+    complete: bool = False,
 ) -> ConvertedShapeSet:
     """Write a shape set, unless it exists with the same settings.
 
@@ -66,12 +78,16 @@ def make_shape_set(
         name: Name of the set.
         info: Description of the set, with its settings.
         read: Function that starts reading the shapes from the raw files.
+        complete: Whether a finished set with shapes left out is made again: they may have been
+            repaired.
 
     Raises:
         InputError: The raw files are wrong, or the folder has other content.
     """
     folder = output / name
     finished = _finished(folder, info)
+    if finished is not None and complete and finished.left_out:
+        finished = None
     if finished is None:
         refuse_foreign(folder)
         sweep_leftovers([folder])
@@ -94,6 +110,10 @@ def convert_categories(
     splits: Mapping[str, Sequence[tuple[str, str]]],
     num_unlisted: int,
     workers: Workers = THIS_PROCESS,
+    *,
+    num_categories: int,
+    notes: Sequence[str] = (),
+    complete: bool = False,
 ) -> ShapeConversion:
     """Convert categories in parallel, and write ``splits.json``.
 
@@ -105,6 +125,9 @@ def convert_categories(
             of ``splits.json``.
         num_unlisted: Number of shapes on disk that are in no split.
         workers: Worker processes.
+        num_categories: Number of categories in the full release.
+        notes: Irregularities of the release as a whole.
+        complete: See :class:`ShapeConversion`.
     """
     finished, failures = convert_all(convert, tasks, workers, unit="category")
     held = {each.name: set(read_shape_set(output / each.name).ids) for each in finished}
@@ -116,7 +139,14 @@ def convert_categories(
             for split, shapes in splits.items()
         }
         write_splits(output, names)
-    return ShapeConversion(finished=finished, failures=failures, num_unlisted=num_unlisted)
+    return ShapeConversion(
+        finished=finished,
+        failures=failures,
+        num_unlisted=num_unlisted,
+        num_categories=num_categories,
+        notes=tuple(notes),
+        complete=complete,
+    )
 
 
 def _finished(folder: Path, info: ShapeSetInfo) -> ShapeSet | None:

@@ -1,4 +1,7 @@
-"""Splits of a folder of shape sets, ``splits.json``: split -> ``<folder>/<id>``."""
+"""Splits of a folder of shape sets, ``splits.json``: split -> ``<folder>/<id>``.
+
+A shape may be in two splits, as 35 of ShapeNetPart are.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ def write_splits(root: Path, splits: Mapping[str, Sequence[str]]) -> None:
         splits: Split, one of ``SPLITS`` -> names ``<folder>/<id>``. A missing split is empty.
 
     Raises:
-        InputError: A split is unknown, or a shape is listed twice or in no set.
+        InputError: A split is unknown, or a shape is listed twice in a split or in no set.
     """
     _check_splits(root, splits)
     names = {split: sorted(splits.get(split, ())) for split in SPLITS}
@@ -64,8 +67,8 @@ def _check_splits(root: Path, splits: Mapping[str, Sequence[str]]) -> None:
         for folder in find_shape_sets(root)
         for shape_id in read_meta(folder)["ids"]
     }
-    seen: dict[str, str] = {}
     for split, names in splits.items():
+        seen: set[str] = set()
         for name in names:
             if name not in held:
                 raise InputError(
@@ -73,5 +76,5 @@ def _check_splits(root: Path, splits: Mapping[str, Sequence[str]]) -> None:
                     "release again"
                 )
             if name in seen:
-                raise InputError(f"{where}: {name!r} is in {seen[name]} and again in {split}")
-            seen[name] = split
+                raise InputError(f"{where}: {split} lists {name!r} twice")
+            seen.add(name)

@@ -6,7 +6,7 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pointcontrast.command_help import CommandHelp
@@ -16,6 +16,8 @@ from pointcontrast.preparation.workers import Workers, add_worker_options, worke
 from pointcontrast.process_memory import peak_of_children, peak_of_process
 
 Command = Callable[[argparse.Namespace], int]
+_FEW = 3  # scenes with the same note that are named one by one
+
 ConvertScenes = Callable[[Workers], tuple[list[ConvertedScene], dict[str, str]]]
 
 
@@ -115,9 +117,7 @@ def convert_scenes(
     start = time.perf_counter()
     finished, failures = convert(workers)
     seconds = time.perf_counter() - start
-    for scene in finished:
-        for note in scene.notes:
-            print(f"note: {scene.scene}: {note}")
+    print_lines(_note_lines(finished))
     print(
         f"{len(finished)} scenes ({sum(scene.reused for scene in finished)} finished before), "
         f"{sum(scene.num_points for scene in finished):,} points, "
@@ -127,6 +127,23 @@ def convert_scenes(
     if describe is not None:
         print(describe(finished))
     return report_failures(failures)
+
+
+def add_unit_option(parser: argparse.ArgumentParser, default: float) -> None:
+    """Add ``--unit``, the metres per unit of the coordinates of a release."""
+    parser.add_argument(
+        "--unit",
+        type=float,
+        default=default,
+        metavar="METRES",
+        help="metres per unit of the coordinates in the files, such as 0.001 for millimetres",
+    )
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines of a report on a release."""
+    for line in lines:
+        print(line)
 
 
 def print_missing(found: int, wanted: int, what: str) -> None:
@@ -146,11 +163,26 @@ def print_speed(num_points: int, seconds: float) -> None:
         print(f"{num_points / seconds:,.0f} points per second{memory}")
 
 
-def report_failures(failures: dict[str, str]) -> int:
+def report_failures(failures: Mapping[str, str]) -> int:
     """Print failures, name -> reason, to stderr; return the exit status."""
     for name, reason in failures.items():
         print(f"error: {name}: {reason}", file=sys.stderr)
     return 1 if failures else 0
+
+
+def _note_lines(finished: Sequence[ConvertedScene]) -> list[str]:
+    """Return a line per note; a note of many scenes is given once, with their number."""
+    scenes: dict[str, list[str]] = {}
+    for scene in finished:
+        for note in scene.notes:
+            scenes.setdefault(note, []).append(scene.scene)
+    lines = []
+    for note, names in scenes.items():
+        if len(names) > _FEW:
+            lines.append(f"note: {len(names)} scenes, such as {names[0]}: {note}")
+        else:
+            lines += [f"note: {name}: {note}" for name in names]
+    return lines
 
 
 def _verify(arguments: argparse.Namespace) -> int:

@@ -35,7 +35,7 @@ charlesq34/pointnet, ``sem_seg/indoor3d_util.py``), another ``stairs`` (HuguesTH
 ``datasets/S3DIS.py``)."""
 
 _FILE_NAME = re.compile(r"([A-Za-z]+)_(\d+)(.*)")
-_COPY = re.compile(r" ?\(\d+\)")
+_WORD = re.compile(r"[A-Za-z]+")
 
 
 @dataclass(frozen=True)
@@ -45,33 +45,39 @@ class AnnotationName:
     Attributes:
         row: Row of ``CLASS_NAMES``; -1 if ignored.
         proper: Correct name of the file, such as ``chair_3.txt``.
-        is_copy: Whether the name is the correct one with a number in parentheses, as file managers
-            name copies.
+        more: Text after the number, such as `` (1)``; empty in a correct name.
     """
 
     row: int
     proper: str
-    is_copy: bool
+    more: str = ""
 
 
-def read_annotation_name(path: Path) -> AnnotationName:
+def read_annotation_name(path: Path) -> AnnotationName | None:
     """Parse the name of an annotation file, such as ``chair_3.txt``.
 
     Upper case, known misspellings and text after the number are accepted.
 
+    Returns:
+        The parsed name; None for a file that is no annotation by its name, such as ``notes.txt`` or
+        ``chair_3.txt~``.
+
     Raises:
-        InputError: The name is not ``<class>_<number>.txt`` with a known class.
+        InputError: The name is ``<word>_<number>.txt`` of an unknown class, or that of a class
+            without a number: an object may be meant.
     """
+    if path.suffix.lower() != ".txt" or path.name.startswith("."):
+        return None
     match = _FILE_NAME.fullmatch(path.stem)
-    name = match.group(1).lower() if match else ""
+    word = _WORD.match(path.stem)
+    name = word.group().lower() if word else ""
     name = MISSPELT.get(name, name)
-    if match is None or name not in CLASS_NAMES + IGNORED:
+    if match is not None and name in CLASS_NAMES + IGNORED:
+        row = -1 if name in IGNORED else CLASS_NAMES.index(name)
+        return AnnotationName(row, f"{name}_{match.group(2)}.txt", match.group(3))
+    if name in CLASS_NAMES + IGNORED or (match is not None and not match.group(3)):
         raise InputError(
-            f"{path}: the name has no known class; it must be <class>_<number>.txt with one of "
-            f"{', '.join((*CLASS_NAMES, *IGNORED))}"
+            f"{path}: the name has no known class with a number; it must be <class>_<number>.txt "
+            f"with one of {', '.join((*CLASS_NAMES, *IGNORED))}: rename or remove the file"
         )
-    return AnnotationName(
-        row=-1 if name in IGNORED else CLASS_NAMES.index(name),
-        proper=f"{name}_{match.group(2)}.txt",
-        is_copy=_COPY.fullmatch(match.group(3)) is not None,
-    )
+    return None

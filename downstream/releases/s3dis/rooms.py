@@ -9,16 +9,21 @@ release.
 
 from __future__ import annotations
 
-import filecmp
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from downstream.releases.file_names import left_out_lines, others_in
 from downstream.releases.grid import GridSettings, thin_to_grid
-from downstream.releases.s3dis.classes import CLASS_NAMES, AnnotationName, read_annotation_name
-from downstream.releases.s3dis.text import read_points
+from downstream.releases.s3dis.annotation_files import ANNOTATIONS, find_annotations
+from downstream.releases.s3dis.classes import CLASS_NAMES, AnnotationName
+from downstream.releases.s3dis.text import TextPoints, read_points
+from downstream.releases.scene_size import check_scene_size
+from pointcontrast.colors import as_uint8_colors
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import LabelledScene
 from pointcontrast.preparation.scene_conversion import (
@@ -36,11 +41,16 @@ NUM_ROOMS: dict[int, int] = {1: 44, 2: 40, 3: 23, 4: 49, 5: 68, 6: 48}
 issues 39 and 141 of HuguesTHOMAS/KPConv-PyTorch."""
 
 AREAS = tuple(NUM_ROOMS)
-ANNOTATIONS = "Annotations"
+
+_ROOM = re.compile(r"[A-Za-z]+_\d+", re.ASCII)
+_AREA = re.compile(r"Area_\d+", re.ASCII)
+_SMALLEST, _LARGEST = 0.2, 300.0  # metres across; the halls of the release are some tens of metres
 
 
 def find_rooms(release: Path, areas: Collection[int] = AREAS) -> list[Path]:
     """Find the folders of the rooms of some areas, sorted.
+
+    A room is named ``<room>_<number>``; :func:`names_left_out` lists other folders.
 
     Args:
         release: Folder with ``Area_1`` and so on.
@@ -56,13 +66,30 @@ def find_rooms(release: Path, areas: Collection[int] = AREAS) -> list[Path]:
         for area in sorted(areas)
         if (release / f"Area_{area}").is_dir()
         for room in (release / f"Area_{area}").iterdir()
-        if room.is_dir() and not room.name.startswith(".")
+        if _is_room(room)
     ]
     if not rooms:
         raise InputError(
             f"{release} holds no room; it must have folders Area_1/office_1/{ANNOTATIONS} and so on"
         )
     return sorted(rooms)
+
+
+def names_left_out(release: Path, areas: Collection[int] = AREAS) -> list[str]:
+    """Return lines that list the folders that are neither areas nor rooms by their names."""
+    lines = left_out_lines(release, others_in(release, _may_be_beside_areas), "Area_<number>")
+    for area in sorted(areas):
+        others = others_in(release / f"Area_{area}", lambda path: _is_room(path) or path.is_file())
+        lines += left_out_lines(release, others, "<room>_<number>")
+    return lines
+
+
+def _is_room(path: Path) -> bool:
+    return _ROOM.fullmatch(path.name) is not None and path.is_dir()
+
+
+def _may_be_beside_areas(path: Path) -> bool:
+    return _AREA.fullmatch(path.name) is not None or "area" not in path.name.lower()
 
 
 def room_name(room: Path) -> str:
@@ -82,9 +109,13 @@ def convert_room(room: Path, output: Path, settings: GridSettings) -> ConvertedS
     Raises:
         InputError: A file of the room is missing or wrong.
     """
-    files = annotation_files(room)
+    files, notes = find_annotations(room)
     wanted = {"recipe": _RECIPE, "grid": settings.grid, "files": fingerprint(files)}
-    return make_scene(output, room_name(room), wanted, lambda: _read_room(room, files, settings))
+    if settings.unit != 1:
+        wanted["unit"] = settings.unit
+    return make_scene(
+        output, room_name(room), wanted, lambda: _read_room(room, files, notes, settings)
+    )
 
 
 def convert_rooms(
@@ -108,69 +139,50 @@ def convert_rooms(
     return convert_all(convert_room, tasks, workers, unit="room")
 
 
-def annotation_files(room: Path) -> list[Path]:
-    """Find the annotation files of a room, sorted; hidden files are skipped.
-
-    Raises:
-        InputError: The room has none.
-    """
-    folder = room / ANNOTATIONS
-    files = sorted(
-        path
-        for path in (folder.iterdir() if folder.is_dir() else ())
-        if path.suffix == ".txt" and not path.name.startswith(".")
-    )
-    if not files:
-        raise InputError(
-            f"{room} has no annotations: {folder} must have files such as chair_1.txt; copy the "
-            "room from the release again"
-        )
-    return files
-
-
-def _read_room(room: Path, files: Sequence[Path], settings: GridSettings) -> LabelledScene:
+def _read_room(
+    room: Path, names: Mapping[Path, AnnotationName], notes: Sequence[str], settings: GridSettings
+) -> LabelledScene:
     """Read a room in the frame of the release, that of its building."""
-    names = {path: read_annotation_name(path) for path in files}  # before the points are read
-    notes = [note for path, name in names.items() if (note := _name_note(path, name))]
-    objects = {path: name for path, name in names.items() if not _is_second_copy(path, name)}
-    parts = [read_points(path) for path in objects]
+    parts = [read_points(path, settings.unit) for path in names]
+    coord = np.concatenate([part.coord for part in parts])
+    check_scene_size(coord, str(room), smallest=_SMALLEST, largest=_LARGEST, unit=settings.unit)
     counts = [len(part.coord) for part in parts]
-    classes = [name.row for name in objects.values()]
-    notes += [note for part in parts for note in part.notes]
-    notes += [
+    classes = [name.row for name in names.values()]
+    more = [note for part in parts for note in part.notes]
+    more += [
         f"{path.name}: {count} points of an ignored class"
-        for path, row, count in zip(objects, classes, counts, strict=True)
+        for path, row, count in zip(names, classes, counts, strict=True)
         if row == -1
     ]
+    color, form = _colors(room, names, parts)
     arrays: dict[str, Any] = {
-        "coord": np.concatenate([part.coord for part in parts]),
-        "color": np.concatenate([part.color for part in parts]),
+        "coord": coord,
+        "color": color,
         "semantic": np.repeat(np.array(classes, np.int32), counts),
         "instance": np.repeat(np.arange(len(parts), dtype=np.int32), counts),
     }
-    del parts
+    del parts, coord, color
     if settings.grid:
         arrays = thin_to_grid(arrays, settings.grid)
     return LabelledScene(
         **arrays,
         class_names=CLASS_NAMES,
         source={"dataset": "S3DIS", "room": room_name(room)},
-        details={"notes": notes, "objects": [path.stem for path in objects]},
+        details={"notes": [*notes, *more, *form], "objects": [path.stem for path in names]},
     )
 
 
-def _is_second_copy(path: Path, name: AnnotationName) -> bool:
-    """Return whether the file is a copy of another file, which is then used.
+def _colors(
+    room: Path, files: Iterable[Path], parts: Sequence[TextPoints]
+) -> tuple[NDArray[np.uint8], list[str]]:
+    """Join the colours of a room's objects; their form is that of the whole room.
 
-    The release has one, ``Area_5/office_36/Annotations/wall_3 (1).txt``. Others delete it
-    (reference: drprojects/superpoint_transformer, ``src/datasets/s3dis.py``).
+    A white wall of 1 1 1 alone could be either of 0..1 and 0..255.
     """
-    return name.is_copy and path.with_name(name.proper).exists()
-
-
-def _name_note(path: Path, name: AnnotationName) -> str | None:
-    proper = path.with_name(name.proper)
-    if _is_second_copy(path, name):
-        same = "the same" if filecmp.cmp(path, proper, shallow=False) else "not the same"
-        return f"{path.name} is left out as a copy of {proper.name}; their content is {same}"
-    return None if path.name == proper.name else f"{path.name} read as {proper.name}"
+    colors = np.concatenate([part.color for part in parts])
+    if colors.dtype == np.uint8:
+        return colors, []
+    found = as_uint8_colors(colors, f"{room}: its annotations")
+    form = "0..1" if colors.max() <= 1 else "0..255 with fractions"
+    path = next(p for p, part in zip(files, parts, strict=True) if part.color.dtype != np.uint8)
+    return found, [f"colours are {form}, as {path.name} shows: read as 0..255"]

@@ -57,22 +57,40 @@ class TextPoints:
     """Points of a file.
 
     Attributes:
-        coord: Positions (N, 3) float32, metres, finite; N >= 1.
-        color: RGB colours (N, 3) uint8.
+        coord: Positions (N, 3) float32, metres relative to an origin, finite; N >= 1.
+        color: RGB colours (N, 3): uint8 0..255, or float32 of a form that only the whole room
+            shows, where most lines have fractions.
         notes: Repaired lines, each with file, line number, text and repaired text.
     """
 
     coord: NDArray[np.float32]
-    color: NDArray[np.uint8]
+    color: NDArray[np.uint8] | NDArray[np.float32]
     notes: tuple[str, ...] = ()
 
 
-def read_points(path: Path) -> TextPoints:
+def first_point(path: Path) -> NDArray[np.float64]:
+    """Read the place (3,) of the first line, in the file's unit; zeros if that is no point."""
+    try:
+        with open(path, "rb") as file:
+            return np.array([float(word) for word in file.readline(400).split()[:3]]).reshape(3)
+    except (OSError, ValueError):
+        return np.zeros(3)  # read_points names what is wrong
+
+
+def read_points(
+    path: Path, unit: float = 1.0, origin: NDArray[np.float64] | None = None
+) -> TextPoints:
     """Read a file.
+
+    Args:
+        path: The file.
+        unit: Metres per unit of its coordinates.
+        origin: Place (3,), metres, to which points are relative; None is zero.
 
     Raises:
         InputError: The file is missing or empty, or a line is not six finite numbers with integer
-            colours in 0..255 and cannot be repaired.
+            colours in 0..255 and cannot be repaired. Colours with fractions are read where most
+            lines have them.
     """
     try:
         data = path.read_bytes()
@@ -82,14 +100,31 @@ def read_points(path: Path) -> TextPoints:
         raise InputError(f"{path} is empty; copy it from the release again")
     columns = _read_quickly(data)
     notes: tuple[str, ...] = ()
-    if columns is None or not _valid_rows(columns).all():
+    kind: type[np.generic] = np.uint8
+    if columns is not None and _has_fractional_colors(columns):
+        kind = np.float32
+    elif columns is None or not _valid_rows(columns).all():
         columns, notes = _read_line_by_line(path, data)
     coord = np.empty((len(columns[0]), 3), np.float32)
-    color = np.empty((len(columns[0]), 3), np.uint8)
+    color = np.empty((len(columns[0]), 3), kind)
+    start = np.zeros(3) if origin is None else origin
     for axis in range(3):
-        coord[:, axis] = columns[axis]
+        coord[:, axis] = (
+            columns[axis] if unit == 1 and not start[axis] else (columns[axis] * unit - start[axis])
+        )
         color[:, axis] = columns[3 + axis]
     return TextPoints(coord, color, notes)
+
+
+def _has_fractional_colors(columns: Sequence[NDArray[Any]]) -> bool:
+    """Return whether the colours are no integers on purpose: in most rows, and all in 0..255."""
+    fractional = np.zeros(len(columns[0]), dtype=bool)
+    for column in columns[3:]:
+        if not ((column >= 0) & (column <= 255)).all():
+            return False
+        fractional |= column != np.floor(column)
+    places = all(bool((np.abs(column) <= _FARTHEST).all()) for column in columns[:3])
+    return places and 2 * int(fractional.sum()) > len(fractional)
 
 
 def _read_quickly(data: bytes) -> list[NDArray[Any]] | None:

@@ -162,7 +162,9 @@ def convert_release(
     categories = find_categories(release.absolute(), splits)
     tasks = {models.synset: (models, root, settings) for models in categories}
     num_unlisted = sum(models.num_unlisted() for models in categories)
-    return convert_categories(convert_category, tasks, root, splits, num_unlisted, workers)
+    return convert_categories(
+        convert_category, tasks, root, splits, num_unlisted, workers, num_categories=len(SYNSETS)
+    )
 
 
 def _sample(models: CategoryModels, settings: SamplingSettings) -> Iterator[Shape | LeftOut]:

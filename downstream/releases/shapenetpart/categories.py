@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
 # The files have part numbers only. The numbers of each category are those of PointNet
@@ -40,3 +41,13 @@ PARTS_OF_CATEGORY: tuple[range, ...] = tuple(range(first, last) for first, last 
 PART_NAMES: tuple[str, ...] = tuple(
     f"{name} {part}" for name, parts in _CATEGORIES.values() for part in parts
 )
+
+
+def part_rows_of(
+    category_names: Sequence[str], part_names: Sequence[str]
+) -> tuple[tuple[int, ...], ...]:
+    """Return the rows of each category's parts, whose names begin with that of the category."""
+    return tuple(
+        tuple(row for row, part in enumerate(part_names) if part.startswith(f"{name} "))
+        for name in category_names
+    )

@@ -7,6 +7,7 @@ from downstream.releases.shapenetpart.categories import (
     PART_NAMES,
     PARTS_OF_CATEGORY,
     SYNSETS,
+    part_rows_of,
 )
 from tests.releases.shapenetpart.shapes import BUILDERS
 
@@ -46,3 +47,8 @@ def test_a_part_is_named_after_its_category():
 
 def test_every_category_can_be_generated():
     assert sorted(BUILDERS) == sorted(SYNSETS)
+
+
+def test_the_parts_of_a_category_are_found_by_their_names() -> None:
+    assert part_rows_of(CATEGORY_NAMES, PART_NAMES) == tuple(map(tuple, PARTS_OF_CATEGORY))
+    assert part_rows_of(("Cup", "Cupboard"), ("Cup 0", "Cupboard 0", "Cup 1")) == ((0, 2), (1,))

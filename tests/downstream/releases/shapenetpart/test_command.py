@@ -55,13 +55,13 @@ def test_failures_set_the_exit_status(
     command: Command, copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     (copied / MUG / "stranger.txt").touch()
-    next((copied / TABLE).iterdir()).write_text("")
+    empty = next((copied / TABLE).iterdir())
+    empty.write_text("")
     assert command("shapes", copied, "-o", tmp_path / "out", "--num-workers", 1) == 1
     captured = capsys.readouterr()
     assert "skipped 1 shapes that are in no split" in captured.out
-    assert f"error: {TABLE}: " in captured.err
-    assert ".txt is empty" in captured.err
+    assert f"error: {TABLE}/{empty.stem}: {empty} is empty" in captured.err
     assert command("shapes", tmp_path / "absent", "-o", tmp_path / "out") == 2
-    assert "does not exist" in capsys.readouterr().err
+    assert "give the folder of the release" in capsys.readouterr().err
     options = ("--scheduler", "tcp://127.0.0.1:1", "--num-workers", 2)
     assert command("shapes", copied, "-o", tmp_path / "out", *options) == 2

@@ -11,7 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from downstream.releases.shapenetpart.categories import CATEGORY_NAMES, PART_NAMES, SYNSETS
+from downstream.releases.shapenetpart.categories import (
+    CATEGORY_NAMES,
+    PART_NAMES,
+    SYNSETS,
+    part_rows_of,
+)
 from downstream.releases.shapenetpart.layout import LISTS
 from downstream.releases.shapenetpart.shapes import convert_release
 from downstream.shapes.shape_set import problems_of_shape_set, read_shape_set
@@ -107,22 +112,92 @@ def test_paths_may_be_relative(release: Path, tmp_path: Path, monkeypatch: pytes
     assert sorted(read_splits(tmp_path / "out")["train"])
 
 
-def test_a_wrong_line_fails_its_category_alone(copied: Path, tmp_path: Path):
+def test_a_wrong_line_fails_its_shape_alone(copied: Path, tmp_path: Path):
     path = next((copied / MUG).iterdir())
-    path.write_text(path.read_text().replace(" 37.000000", " 47.000000", 1))
+    whole = path.read_text()
+    path.write_text(whole.replace(" 37.000000", " 47.000000", 1))
+    done = convert_release(copied, tmp_path / "out")
+    assert (done.failures, done.complete) == ({}, True)
+    mug = next(each for each in done.finished if each.name == MUG)
+    assert list(mug.left_out) == [path.stem]
+    assert f"{path}, line " in mug.left_out[path.stem]
+    assert "part 47 is not one of 36..37" in mug.left_out[path.stem]
+    names = {name for split in read_splits(tmp_path / "out").values() for name in split}
+    assert len(names) == 2 * NUM_SHAPES - 1
+    assert f"{MUG}/{path.stem}" not in names
+    # repaired, to the same size, only its category is made again
+    path.write_text(whole)
+    again = convert_release(copied, tmp_path / "out")
+    assert {each.name: each.reused for each in again.finished} == {MUG: False, TABLE: True}
+    assert [each.left_out for each in again.finished] == [{}, {}]
+
+
+def test_a_category_without_a_shape_that_can_be_read_fails(copied: Path, tmp_path: Path):
+    for path in (copied / MUG).iterdir():
+        path.write_text("")
     done = convert_release(copied, tmp_path / "out")
     assert [each.name for each in done.finished] == [TABLE]
-    assert f"{path}, line " in done.failures[MUG]
-    assert "part 47 is not one of 36..37" in done.failures[MUG]
-    names = read_splits(tmp_path / "out")
-    assert {name.split("/")[0] for split in names.values() for name in split} == {TABLE}
+    assert "has no shape that can be used" in done.failures[MUG]
 
 
-def test_a_listed_file_that_is_absent_fails_its_category(copied: Path, tmp_path: Path):
+def test_a_listed_file_that_is_absent_fails_alone(copied: Path, tmp_path: Path):
     name = shape_id(SEED, MUG, 2)
     (copied / MUG / f"{name}.txt").unlink()
     done = convert_release(copied, tmp_path / "out")
-    assert f"{name}.txt does not exist, but {LISTS['validation']} lists it" in done.failures[MUG]
+    (reason,) = (each.left_out[name] for each in done.finished if each.left_out)
+    assert f"{name}.txt does not exist, but {LISTS['validation']} lists it" in reason
+
+
+def test_a_shape_in_two_lists_is_in_both_splits(copied: Path, tmp_path: Path):
+    name = f"{MUG}/{shape_id(SEED, MUG, 2)}"
+    edit_list("test", lambda names: [*names, f"shape_data/{name}"])(copied)
+    done = convert_release(copied, tmp_path / "out")
+    assert "two splits (1 in validation and test)" in done.notes[0]
+    splits = read_splits(tmp_path / "out")
+    assert name in splits["validation"]
+    assert name in splits["test"]
+    assert sum(map(len, splits.values())) == 2 * NUM_SHAPES + 1
+
+
+def test_own_categories_have_the_parts_of_their_files(copied: Path, tmp_path: Path):
+    edit_categories(f"Spoon\t{MUG}\nDesk\t{TABLE}\n")(copied)
+    done = convert_release(copied, tmp_path / "out")
+    assert done.num_categories == 2
+    assert done.notes[1:] == ("Spoon: parts 36..37", "Desk: parts 47..49")
+    desk = read_shape_set(tmp_path / "out" / TABLE)
+    assert desk.category_names == ("Spoon", "Desk")
+    assert desk.part_names == ("Spoon 36", "Spoon 37", "Desk 47", "Desk 48", "Desk 49")
+    assert desk.part is not None
+    truth = [slow_shape(copied / TABLE / f"{name}.txt")["part"] for name in desk.ids]
+    np.testing.assert_array_equal(desk.part, np.concatenate(truth) - 47 + 2)
+    assert part_rows_of(desk.category_names, desk.part_names) == ((0, 1), (2, 3, 4))
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_release_without_normals(copied: Path, tmp_path: Path, apart: bool):
+    whole = convert_release(copied, tmp_path / "whole")
+    assert whole.notes == ()
+    for path in [path for name in (MUG, TABLE) for path in sorted((copied / name).iterdir())]:
+        words = [line.split() for line in path.read_text().splitlines()]
+        if apart:
+            first = {MUG: 36, TABLE: 47}[path.parent.name]
+            points = path.parent / "points" / f"{path.stem}.pts"
+            labels = path.parent / "points_label" / f"{path.stem}.seg"
+            points.parent.mkdir(exist_ok=True)
+            labels.parent.mkdir(exist_ok=True)
+            points.write_text("".join(f"{' '.join(line[:3])}\n" for line in words))
+            labels.write_text("".join(f"{int(float(line[6])) - first + 1}\n" for line in words))
+            path.unlink()
+        else:
+            path.write_text("".join(f"{' '.join([*line[:3], line[6]])}\n" for line in words))
+    done = convert_release(copied, tmp_path / "out")
+    assert "have no normals" in done.notes[0]
+    for name in (MUG, TABLE):
+        found = read_shape_set(tmp_path / "out" / name)
+        wanted = read_shape_set(tmp_path / "whole" / name)
+        assert found.normal is None
+        np.testing.assert_array_equal(found.coord, wanted.coord)
+        np.testing.assert_array_equal(found.part, wanted.part)
 
 
 def test_a_category_may_be_absent_and_a_file_unlisted(copied: Path, tmp_path: Path):
@@ -159,15 +234,13 @@ def edit_categories(text: str) -> Callable[[Path], Any]:
         (edit_list("train", lambda names: [*names, "shape_data/00000000/a"]), "of the 16 synsets"),
         (edit_list("train", lambda names: [*names, f"shape_data/{MUG}/.hidden"]), "is not shape_"),
         (
-            edit_list("test", lambda names: [f"shape_data/{MUG}/{shape_id(SEED, MUG, 2)}"]),
-            "is in train_test_split/shuffled_val_file_list.json too",
-        ),
-        (
             lambda release: (release / "synsetoffset2category.txt").unlink(),
             "synsetoffset2category.txt cannot be read",
         ),
-        (edit_categories("Mug\t03797390\nSpoon\t00000001\n"), "line 2: 'Spoon"),
-        (edit_categories("Cup\t03797390\n"), "line 1: 'Cup"),
+        (edit_categories("Mug\t03797390\nSpoon\t../00000001\n"), "line 2: 'Spoon"),
+        (edit_categories("Mug\t03797390\nMug\t04379243\n"), "line 2: .* names a category twice"),
+        (edit_categories("Cup\t03797390\n"), "with one of the 1 synsets"),
+        (edit_categories("\n"), "names no category"),
         (edit_categories("Mug\n"), "line 1: 'Mug'"),
     ],
 )
