@@ -57,6 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             seed=arguments.seed,
             workers=workers_from(arguments),
         )
+        for scene in summary.scenes:
+            for note in scene.notes:
+                print(f"note: {scene.scene}: {note}")
         print(report(summary, arguments.output))
         for scene, reason in summary.failures.items():
             print(f"error: {scene}: {reason}", file=sys.stderr)

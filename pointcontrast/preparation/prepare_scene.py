@@ -73,6 +73,7 @@ class Settings:
             forward), "opengl" (x right, y up, z backward) or "unity" (x right, y up, z forward,
             left-handed).
         unit: Metres per unit of the coordinates of a mesh or point cloud: 0.001 for millimetres.
+        self_check: Check on a few frames that the views fit together as they are read.
     """
 
     frame_skip: int = 1
@@ -88,6 +89,7 @@ class Settings:
     poses: PoseDirection | None = None
     axes: CameraAxes | None = None
     unit: float | None = None
+    self_check: bool = True
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -128,6 +130,7 @@ class SceneSummary:
         num_pairs: Number of pairs above the threshold.
         num_bytes: Size on disk, bytes.
         reused: Whether it was finished before with the same settings.
+        notes: Readings of the recording that its files do not state, one line each.
     """
 
     scene: str
@@ -135,6 +138,7 @@ class SceneSummary:
     num_pairs: int
     num_bytes: int
     reused: bool
+    notes: tuple[str, ...] = ()
 
 
 def prepare_scene(
@@ -166,6 +170,8 @@ def prepare_scene(
     reused = meta is not None
     if meta is None:
         sweep_leftovers([folder])
+        if settings.self_check:
+            sequence.check_conventions()
         with atomic_folder(folder) as partial:
             meta = _fill_scene(partial, sequence, settings, wanted, title)
             overlap = np.load(partial / "overlap.npy")
@@ -178,7 +184,7 @@ def prepare_scene(
         write_pairs(folder / PAIRS_FILE, pairs, threshold)
     num_bytes = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     num_pairs = len(read_pair_table(folder / PAIRS_FILE))
-    return SceneSummary(scene, meta, num_pairs, num_bytes, reused)
+    return SceneSummary(scene, meta, num_pairs, num_bytes, reused, sequence.notes)
 
 
 def _fill_scene(
@@ -243,9 +249,11 @@ def no_pairs_reason(folder: Path, threshold: float) -> str:
 def _scene_settings(sequence: PosedSequence, settings: Settings) -> dict[str, Any]:
     """Return all that determines the content of a scene's folder, except its pair list."""
     # An option that is not given is no setting: folders made before it existed stay finished.
+    # The check changes nothing in the folder.
     stated = ("depth_scale", "poses", "axes", "unit")
     wanted = {k: v for k, v in asdict(settings).items() if v is not None or k not in stated}
     del wanted["overlap_threshold"]
+    del wanted["self_check"]
     wanted["voxel_size"] = wanted.pop("overlap_voxel_size")  # the key of folders made before
     if np.isinf(settings.max_depth):
         wanted["max_depth"] = None  # JSON has no infinity

@@ -68,6 +68,14 @@ class PosedSequence(ABC):
         """
         return self.read(index)
 
+    def check_conventions(self) -> None:  # noqa: B027 - sources without a convention check none
+        """Check that the views fit together as they are read; a few frames are read.
+
+        Raises:
+            InputError: They fit together under another convention of poses, axes, units or
+                intrinsics, which is named with the option that states it, or under none.
+        """
+
     @abstractmethod
     def files(self) -> list[Path]:
         """Return every file that the frames are read from, in a fixed order."""
@@ -157,6 +165,11 @@ class MergedSequence(PosedSequence):
         """Read frame ``index`` without its colours."""
         sequence, row = self._rows[index]
         return replace(self._sequences[sequence].read_geometry(row), frame_id=self.frame_ids[index])
+
+    def check_conventions(self) -> None:
+        """Check each sequence."""
+        for sequence in self._sequences:
+            sequence.check_conventions()
 
     def files(self) -> list[Path]:
         """Return the files of all sequences."""

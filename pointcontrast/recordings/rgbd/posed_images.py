@@ -23,6 +23,7 @@ from pointcontrast.recordings.rgbd.color_images import read_color
 from pointcontrast.recordings.rgbd.depth_images import depth_size, read_depth
 from pointcontrast.recordings.rgbd.intrinsics import check_center, scaled_intrinsics
 from pointcontrast.recordings.rgbd.pose_conventions import camera_to_world
+from pointcontrast.recordings.rgbd.self_check import check_views
 from pointcontrast.recordings.sequence import FrameError, Layout
 from pointcontrast.recordings.text_files import read_matrix
 from pointcontrast.types import Frame
@@ -172,6 +173,10 @@ class PosedImages(Layout):
     def read_geometry(self, index: int) -> Frame:
         """Read one frame without its colours."""
         return self._read(index, with_color=False)
+
+    def check_conventions(self) -> None:
+        """Check that the views fit together as they are read; see the base class."""
+        check_views(self, units_per_metre=self.units_per_metre, poses=self.poses, axes=self.axes)
 
     def read_color(self, path: Path, index: int, depth: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Read the colour image of a frame, registered to its depth image.

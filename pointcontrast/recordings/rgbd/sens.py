@@ -28,6 +28,7 @@ from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.rgbd.color_registration import ColorLookup
 from pointcontrast.recordings.rgbd.intrinsics import check_center
 from pointcontrast.recordings.rgbd.pose_conventions import camera_to_world
+from pointcontrast.recordings.rgbd.self_check import check_views
 from pointcontrast.recordings.rgbd.sens_format import (
     FRAME_HEADER_BYTES,
     SensHeader,
@@ -154,6 +155,15 @@ class SensSequence(Layout):
             self._options.axes or "opencv",
         )
         return Frame(frame_id, depth, color, self._intrinsics, pose)
+
+    def check_conventions(self) -> None:
+        """Check that the views fit together as they are read; see the base class."""
+        check_views(
+            self,
+            units_per_metre=self._header.depth_shift,
+            poses=self._options.poses or "camera_to_world",
+            axes=self._options.axes or "opencv",
+        )
 
     def files(self) -> list[Path]:
         """Return the ``.sens`` file."""
