@@ -18,10 +18,14 @@ from pointcontrast.geometry import unit_vector
 from pointcontrast.recordings.lidar.sweep_folder import KittiSequence, SweepFolderSequence
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.reconstruction.scan_views import ScanFileSequence
+from pointcontrast.recordings.rgbd.arkit_scenes import ArkitScenesSequence
 from pointcontrast.recordings.rgbd.image_folder import ImageFolderSequence
 from pointcontrast.recordings.rgbd.intrinsics import check_intrinsics
+from pointcontrast.recordings.rgbd.scannet_pp import ScanNetPPSequence
 from pointcontrast.recordings.rgbd.sens import SensSequence
 from pointcontrast.recordings.rgbd.seven_scenes import SevenScenesSequence
+from pointcontrast.recordings.rgbd.stray_scanner import StrayScannerSequence
+from pointcontrast.recordings.rgbd.tum import TumSequence
 from pointcontrast.recordings.sequence import Layout, MergedSequence, PosedSequence
 from pointcontrast.recordings.text_files import read_matrix
 
@@ -29,6 +33,10 @@ LAYOUTS: tuple[type[Layout], ...] = (
     SevenScenesSequence,
     ImageFolderSequence,
     SensSequence,
+    TumSequence,
+    StrayScannerSequence,
+    ArkitScenesSequence,
+    ScanNetPPSequence,
     KittiSequence,
     SweepFolderSequence,
     ScanFileSequence,

@@ -178,6 +178,23 @@ class PosedImages(Layout):
         """Check that the views fit together as they are read; see the base class."""
         check_views(self, units_per_metre=self.units_per_metre, poses=self.poses, axes=self.axes)
 
+    def read_depth(self, path: Path, index: int) -> NDArray[np.float32]:
+        """Read the depth image of a frame.
+
+        A layout with more to say about its pixels, such as their confidence, overrides this.
+
+        Args:
+            path: Depth image.
+            index: Row of the frame.
+
+        Returns:
+            (H, W) float32 metres, 0 where there is no measurement.
+
+        Raises:
+            FrameError: The image is damaged, or is none of depth.
+        """
+        return read_depth(path, self._size, self.units_per_metre, self._float_units)
+
     def read_color(self, path: Path, index: int, depth: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Read the colour image of a frame, registered to its depth image.
 
@@ -200,7 +217,8 @@ class PosedImages(Layout):
         """Return the images and the texts."""
         frames = self._recording.frames
         paths = [path for f in frames for path in (f.depth, f.color, f.pose)]
-        return [path for path in paths if isinstance(path, Path)] + list(self._recording.texts)
+        named = [*(path for path in paths if isinstance(path, Path)), *self._recording.texts]
+        return list(dict.fromkeys(named))  # a video is the colour of every frame
 
     def _read(self, index: int, *, with_color: bool) -> Frame:
         frame = self._recording.frames[index]
@@ -213,7 +231,7 @@ class PosedImages(Layout):
                 raise FrameError(f"{self.folder / frame.frame_id}: its {kind} file is missing")
         assert frame.depth is not None
         pose = self._pose(frame)
-        depth = read_depth(frame.depth, self._size, self.units_per_metre, self._float_units)
+        depth = self.read_depth(frame.depth, index)
         color = None
         if with_color:
             assert frame.color is not None
