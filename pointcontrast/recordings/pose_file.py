@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import rigid_problem
+from pointcontrast.recordings.frame_names import numeric_order
 from pointcontrast.recordings.sequence import FrameError
 from pointcontrast.recordings.text_files import read_text, split_numbers
 
@@ -46,8 +47,7 @@ class PoseFile:
                 f"{path} has {len(self._rows)} rows for {len(self._frame_ids)} {unit}s in {place}; "
                 f"give one row per {unit}"
             )
-        numbered = all(frame_id.isdecimal() for frame_id in self._frame_ids)
-        if numbered and list(self._frame_ids) != sorted(self._frame_ids, key=int):
+        if list(self._frame_ids) != sorted(self._frame_ids, key=numeric_order):
             raise InputError(
                 f"{place}: its {unit} numbers sort differently as names and as numbers, so that "
                 f"the order of the rows of {path.name} is uncertain; pad the numbers with zeros"

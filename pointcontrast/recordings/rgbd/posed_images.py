@@ -22,6 +22,7 @@ from pointcontrast.recordings.pose_file import checked_pose
 from pointcontrast.recordings.rgbd.color_images import read_color
 from pointcontrast.recordings.rgbd.depth_images import depth_size, read_depth
 from pointcontrast.recordings.rgbd.intrinsics import check_center, scaled_intrinsics
+from pointcontrast.recordings.rgbd.lens_distortion import LensDistortion, look_up
 from pointcontrast.recordings.rgbd.pose_conventions import camera_to_world
 from pointcontrast.recordings.rgbd.self_check import check_views
 from pointcontrast.recordings.sequence import FrameError, Layout
@@ -45,6 +46,7 @@ class ImageFrame:
         intrinsics: (3, 3) float64 pinhole matrix, pixels; None takes that of the recording.
         intrinsics_size: (width, height) of the image that ``intrinsics`` belongs to, pixels; None
             is the depth image.
+        distortion: Lens distortion of depth and colour, which is removed; None if there is none.
     """
 
     frame_id: str
@@ -54,6 +56,7 @@ class ImageFrame:
     pose_place: str
     intrinsics: NDArray[np.float64] | None = None
     intrinsics_size: tuple[int, int] | None = None
+    distortion: LensDistortion | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -129,6 +132,14 @@ class PosedImages(Layout):
             self.notes += (
                 f"{whose}: intrinsics of {size[0]} x {size[1]} pixels are scaled to the depth "
                 f"images of {self._size[0]} x {self._size[1]}; --intrinsics states others",
+            )
+        first = self._recording.frames[0]
+        if first.distortion is not None:
+            place = first.pose_place
+            *_, moved = first.distortion.pixels(self.intrinsics(0), self._size, place)
+            self.notes += (
+                f"{place}: the lens distortion ({first.distortion.stated}) of depth and colour is "
+                f"removed; it moves pixels by up to {moved:.1f}",
             )
 
     @abstractmethod
@@ -236,7 +247,17 @@ class PosedImages(Layout):
         if with_color:
             assert frame.color is not None
             color = self.read_color(frame.color, index, depth)
-        return Frame(frame.frame_id, depth, color, self.intrinsics(index), pose)
+        try:
+            intrinsics = self.intrinsics(index)
+            if frame.distortion is not None:
+                pixels, outside, _ = frame.distortion.pixels(
+                    intrinsics, self._size, frame.pose_place
+                )
+                depth = look_up(depth, pixels, outside)
+                color = None if color is None else look_up(color, pixels, outside)
+        except InputError as error:
+            raise FrameError(str(error)) from None
+        return Frame(frame.frame_id, depth, color, intrinsics, pose)
 
     def _pose(self, frame: ImageFrame) -> NDArray[np.float64]:
         matrix = _recorded_pose(frame)
