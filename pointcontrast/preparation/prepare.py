@@ -264,5 +264,6 @@ def _options(settings: Settings) -> RecordingOptions:
         depth_scale=settings.depth_scale,
         poses=settings.poses,
         axes=settings.axes,
+        floats_per_point=settings.floats_per_point,
         unit=settings.unit,
     )

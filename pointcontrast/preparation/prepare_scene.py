@@ -72,6 +72,8 @@ class Settings:
         axes: Axes of the cameras, in place of the layout's own: "opencv" (x right, y down, z
             forward), "opengl" (x right, y up, z backward) or "unity" (x right, y up, z forward,
             left-handed).
+        floats_per_point: Numbers per point of sweeps in .bin files, in place of what their numbers
+            tell: 4 for KITTI, 5 for nuScenes.
         unit: Metres per unit of the coordinates of a mesh or point cloud: 0.001 for millimetres.
         self_check: Check on a few frames that the views fit together as they are read.
     """
@@ -88,6 +90,7 @@ class Settings:
     depth_scale: float | None = None
     poses: PoseDirection | None = None
     axes: CameraAxes | None = None
+    floats_per_point: int | None = None
     unit: float | None = None
     self_check: bool = True
 
@@ -111,6 +114,11 @@ class Settings:
                 "depth_scale",
                 self.depth_scale is None or 0 < self.depth_scale < np.inf,
                 "above 0",
+            ),
+            (
+                "floats_per_point",
+                self.floats_per_point is None or 3 <= self.floats_per_point <= 32,
+                "within 3..32",
             ),
             ("unit", self.unit is None or 0 < self.unit < np.inf, "above 0"),
             ("up", self.up is None or 0 < float(np.linalg.norm(self.up)) < np.inf, "not zero"),
@@ -250,7 +258,7 @@ def _scene_settings(sequence: PosedSequence, settings: Settings) -> dict[str, An
     """Return all that determines the content of a scene's folder, except its pair list."""
     # An option that is not given is no setting: folders made before it existed stay finished.
     # The check changes nothing in the folder.
-    stated = ("depth_scale", "poses", "axes", "unit")
+    stated = ("depth_scale", "poses", "axes", "floats_per_point", "unit")
     wanted = {k: v for k, v in asdict(settings).items() if v is not None or k not in stated}
     del wanted["overlap_threshold"]
     del wanted["self_check"]

@@ -24,6 +24,8 @@ class RecordingOptions:
             the camera.
         axes: Axes of the cameras: "opencv" (x right, y down, z forward), "opengl" (x right, y up,
             z backward) or "unity" (x right, y up, z forward in a left-handed world).
+        floats_per_point: Numbers per point of sweeps in ``.bin`` files: 4 for KITTI, 5 for
+            nuScenes.
         unit: Metres per unit of the coordinates of a mesh or point cloud: 0.001 for millimetres.
     """
 
@@ -31,4 +33,5 @@ class RecordingOptions:
     depth_scale: float | None = None
     poses: PoseDirection | None = None
     axes: CameraAxes | None = None
+    floats_per_point: int | None = None
     unit: float | None = None

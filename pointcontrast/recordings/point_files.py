@@ -51,7 +51,8 @@ def read_point_file(path: Path, max_points: int | None = None) -> StoredPoints:
     """Read a point cloud or a mesh.
 
     ========================= ==================================================================
-    ``.bin``                  float32 x y z reflectance per point, as KITTI stores sweeps
+    ``.bin``                  equal records of numbers, x y z first; their size is told from
+                              the numbers (:mod:`pointcontrast.recordings.binary_records`)
     ``.npy``                  (N, 3 or more) numbers, x y z first, or named columns
     ``.npz``                  arrays points, colors, normals, faces; others of N values are fields
     ``.ply``                  vertices and faces, ASCII or binary

@@ -1,4 +1,4 @@
-"""Text files of poses, one row per frame."""
+"""Text files of poses, one row per frame; ``pose_rows`` has the forms of a row."""
 
 from __future__ import annotations
 
@@ -9,19 +9,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
-from pointcontrast.geometry import rigid_problem
-from pointcontrast.recordings.frame_names import numeric_order
+from pointcontrast.recordings.frame_order import order_by_number
+from pointcontrast.recordings.frame_times import times_of_names
+from pointcontrast.recordings.pose_rows import (
+    NUMBERED,
+    TIMED,
+    checked_pose,
+    read_row,
+    read_rows,
+)
 from pointcontrast.recordings.sequence import FrameError
-from pointcontrast.recordings.text_files import read_text, split_numbers
+from pointcontrast.recordings.text_files import split_words
+from pointcontrast.recordings.time_association import poses_at
+
+MAX_GAP = 0.06
+"""Largest time between a frame and a pose, seconds: half a turn at 10 Hz and more."""
+INTERPOLATE_WITHIN = 0.5
+"""Longest time between two poses across which a frame between them is interpolated, seconds."""
 
 
 class PoseFile:
-    """The poses of a sequence: 12 numbers per row (the upper 3 x 4 of the matrix) or 16.
+    """The poses of a sequence.
 
+    Rows without a name belong to the frames in order, if there are as many, or by number: row 0 is
+    frame ``000000``, where there are more rows than frames and every frame's name is the number of
+    a row. Rows that begin with a number belong to the frame of that number. Rows that begin with a
+    time belong to the frames whose names are times, interpolated, and else to the frames in order.
     Empty lines and lines that start with ``#`` are ignored.
 
     Attributes:
         path: The file.
+        notes: Readings that the file does not state itself, one line each.
     """
 
     def __init__(self, path: Path, frame_ids: Sequence[str], unit: str, place: Path) -> None:
@@ -29,103 +47,137 @@ class PoseFile:
 
         Args:
             path: The file.
-            frame_ids: Names of the frames in the order of the rows.
+            frame_ids: Names of the frames, ordered by number.
             unit: "frame" or "sweep", for messages.
             place: Folder of the frames, for messages.
 
         Raises:
-            InputError: Unreadable, another number of rows than of frames, or frame numbers that
-                sort differently as names and as numbers: rows carry no names, so their order must
-                be certain.
+            InputError: Unreadable, no way to tell which row belongs to which frame, or frames that
+                are not in the order of their numbers.
         """
         self.path = path
+        self.notes: tuple[str, ...] = ()
         self._frame_ids = tuple(frame_ids)
         self._unit = unit
+        self._place = place
         self._rows = read_rows(path)
-        if len(self._rows) != len(self._frame_ids):
+        self._timed: dict[int, NDArray[np.float64] | FrameError] = {}
+        if order_by_number(self._frame_ids, place, unit) != list(self._frame_ids):
             raise InputError(
-                f"{path} has {len(self._rows)} rows for {len(self._frame_ids)} {unit}s in {place}; "
-                f"give one row per {unit}"
+                f"{place}: its {unit}s are not in the order of their numbers, so that the order of "
+                f"the rows of {path.name} is uncertain; pad the numbers with zeros"
             )
-        if list(self._frame_ids) != sorted(self._frame_ids, key=numeric_order):
-            raise InputError(
-                f"{place}: its {unit} numbers sort differently as names and as numbers, so that "
-                f"the order of the rows of {path.name} is uncertain; pad the numbers with zeros"
-            )
+        self._row_of = self._assign()
 
     def pose(self, index: int) -> NDArray[np.float64]:
         """Return the (4, 4) matrix of frame ``index``.
 
         Raises:
-            FrameError: The row is no rigid transform.
+            FrameError: There is no row of this frame, or it is no rigid transform.
         """
-        return rigid_row(self._rows[index], self.place(index))
+        recorded = self.recorded(index)
+        if isinstance(recorded, FrameError):
+            raise recorded
+        return checked_pose(recorded, self.place(index))
 
     def recorded(self, index: int) -> NDArray[np.float64] | FrameError:
         """Return the numbers of frame ``index``, (4, 4), or the reason why they are none."""
+        if index in self._timed:
+            return self._timed[index]
+        row = self._row_of.get(index)
+        if row is None:
+            return FrameError(f"{self.path} has no row of {self._unit} {self._frame_ids[index]}")
         try:
-            return read_row(self._rows[index], self.place(index))
+            return read_row(self._rows[row], self.place(index))
         except FrameError as error:
             return error
 
     def place(self, index: int) -> str:
         """File and row of frame ``index``, for messages."""
-        return f"{self.path}: row {index + 1} ({self._unit} {self._frame_ids[index]})"
+        name = f"{self._unit} {self._frame_ids[index]}"
+        row = self._row_of.get(index)
+        return f"{self.path}: {name}" if row is None else f"{self.path}: row {row + 1} ({name})"
 
-
-def read_rows(path: Path) -> list[str]:
-    """Read the lines of a text file that are neither empty nor comments.
-
-    Raises:
-        InputError: The file cannot be read.
-    """
-    lines = read_text(path).splitlines()
-    return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
-
-
-def rigid_row(row: str, where: str) -> NDArray[np.float64]:
-    """Parse a row of 12 or 16 numbers as a (4, 4) rigid transform.
-
-    Args:
-        row: Text of the row.
-        where: File and row, the first words of an error message.
-
-    Raises:
-        FrameError: Not 12 or 16 numbers, or not a rigid transform.
-    """
-    return checked_pose(read_row(row, where), where)
-
-
-def read_row(row: str, where: str) -> NDArray[np.float64]:
-    """Parse a row of 12 or 16 numbers as a (4, 4) matrix, rigid or not.
-
-    Raises:
-        FrameError: Not 12 or 16 numbers.
-    """
-    try:
-        numbers = np.array(split_numbers(row), dtype=np.float64)
-    except ValueError:
-        raise FrameError(f"{where} is not numbers") from None
-    if numbers.size not in (12, 16):
-        raise FrameError(
-            f"{where} holds {numbers.size} numbers, not the 12 of a 3 x 4 or 16 of a 4 x 4 matrix"
+    def _assign(self) -> dict[int, int]:
+        """Return the row of each frame that has one."""
+        frames, rows = len(self._frame_ids), len(self._rows)
+        widths = {len(split_words(row)) for row in self._rows}
+        if widths and widths <= set(NUMBERED):
+            return self._by_own_number()
+        if widths == {TIMED}:
+            times = times_of_names(self._frame_ids)
+            if times is not None:
+                self._interpolate(times)
+                return {}
+        if rows == frames:
+            return {index: index for index in range(frames)}
+        numbers = [int(name) if name.isdecimal() else rows for name in self._frame_ids]
+        if rows > frames > 0 and max(numbers) < rows:
+            self.notes += (
+                f"{self.path} has {rows} rows for {frames} {self._unit}s: each {self._unit} takes "
+                "the row of its number, 0 the first",
+            )
+            return dict(enumerate(numbers))
+        raise InputError(
+            f"{self.path} has {rows} rows for {frames} {self._unit}s in {self._place}; give one "
+            f"row per {self._unit}, or begin each row with the number of its {self._unit}"
         )
-    matrix = np.eye(4)
-    matrix[: numbers.size // 4] = numbers.reshape(-1, 4)
-    return matrix
 
+    def _by_own_number(self) -> dict[int, int]:
+        row_of_number: dict[int, int] = {}
+        for row, text in enumerate(self._rows):
+            try:
+                number = float(split_words(text)[0])
+            except ValueError:
+                number = np.nan
+            where = f"{self.path}: row {row + 1}"
+            if number != int(number if np.isfinite(number) else -1):
+                raise InputError(f"{where} does not begin with the number of a {self._unit}")
+            if row_of_number.setdefault(int(number), row) != row:
+                raise InputError(f"{where}: there are two rows of {self._unit} {int(number)}")
+        named = {i: name for i, name in enumerate(self._frame_ids) if name.isdecimal()}
+        found = {i: row_of_number[int(n)] for i, n in named.items() if int(n) in row_of_number}
+        if not found:
+            raise InputError(
+                f"{self.path} begins its rows with numbers, but no {self._unit} in {self._place} "
+                "has the number of a row"
+            )
+        if len(found) < len(self._frame_ids):
+            self.notes += (
+                f"{self.path} has poses of {len(found)} of {len(self._frame_ids)} {self._unit}s; "
+                "the others are left out",
+            )
+        return found
 
-def checked_pose(matrix: NDArray[np.float64], where: str) -> NDArray[np.float64]:
-    """Return a recorded matrix if it is a rigid transform.
-
-    Args:
-        matrix: (4, 4) float64.
-        where: File, and row or frame, the first words of an error message.
-
-    Raises:
-        FrameError: Not a rigid transform.
-    """
-    problem = rigid_problem(matrix)
-    if problem is None:
-        return matrix
-    raise FrameError(f"{where} is not a rigid transform: it {problem}")
+    def _interpolate(self, times: NDArray[np.float64]) -> None:
+        """Set the poses of the frames from rows with times."""
+        table: list[NDArray[np.float64]] = []
+        stamps: list[float] = []
+        for row, text in enumerate(self._rows):
+            where = f"{self.path}: row {row + 1}"
+            table.append(read_row(text, where))
+            stamps.append(float(split_words(text)[0]))
+        known = times_of_names([split_words(text)[0] for text in self._rows])
+        known = np.array(stamps) if known is None else known
+        poses = np.stack(table)
+        at = poses_at(times, known, poses, MAX_GAP, interpolate_within=INTERPOLATE_WITHIN)
+        if not at.found.any():
+            raise InputError(
+                f"{self.path}: none of its times is within {MAX_GAP} s of a {self._unit} in "
+                f"{self._place} (the nearest differs by {at.gaps.min():.3g} s); do the names and "
+                "the rows count from the same time?"
+            )
+        self._timed = {
+            index: at.poses[index]
+            if at.found[index]
+            else FrameError(
+                f"{self.path} has no pose within {MAX_GAP} s of {self._unit} "
+                f"{self._frame_ids[index]} (the nearest differs by {at.gaps[index]:.3g} s)"
+            )
+            for index in range(len(times))
+        }
+        self.notes += (
+            f"{self.path} holds times: the poses of {int(at.found.sum())} of {len(times)} "
+            f"{self._unit}s are taken at the times in their names, {int(at.interpolated.sum())} "
+            f"interpolated, the others at most {at.worst_gap:.3g} s away",
+        )

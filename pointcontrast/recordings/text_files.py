@@ -49,7 +49,12 @@ def split_numbers(line: str) -> list[float]:
     Raises:
         ValueError: A word is not a number.
     """
-    return [float(word) for word in line.translate(_SEPARATORS).split()]
+    return [float(word) for word in split_words(line)]
+
+
+def split_words(line: str) -> list[str]:
+    """Return the words of a line; spaces, commas, semicolons and brackets separate them."""
+    return line.translate(_SEPARATORS).split()
 
 
 def read_number_rows(path: Path, what: str) -> list[list[float]]:

@@ -1,4 +1,4 @@
-"""Points as arrays: ``.bin`` of KITTI, ``.npy`` and ``.npz`` of NumPy."""
+"""Points as arrays: ``.bin`` of KITTI and others, ``.npy`` and ``.npz`` of NumPy."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
+from pointcontrast.recordings.binary_records import read_records, record_colors, record_form
 from pointcontrast.recordings.file_formats.column_values import valued_columns
 from pointcontrast.recordings.file_formats.columns import Columns, named_columns
 
-_BIN_POINT_BYTES = 16  # float32 x y z and reflectance
 _POINTS = ("points", "xyz", "coord", "coords", "coordinates", "positions", "pos", "vertices", "pc",
            "point_cloud", "pointcloud", "cloud", "data", "arr_0")  # fmt: skip
 _COLORS = ("colors", "colours", "color", "colour", "rgb")
@@ -21,15 +21,18 @@ _FACES = ("faces", "triangles", "face")
 
 
 def read_bin(path: Path) -> Columns:
-    """Read float32 x y z reflectance."""
-    size = path.stat().st_size
-    if size % _BIN_POINT_BYTES:
-        raise InputError(
-            f"{path} is {size} bytes, not a multiple of the {_BIN_POINT_BYTES} of a point (float32 "
-            "x y z reflectance): it is cut short or in another format; save that as .npy"
-        )
-    rows = np.fromfile(path, dtype="<f4").reshape(-1, 4)
-    return Columns(points=rows[:, :3], fields={"reflectance": rows[:, 3]})
+    """Read equal records, x y z first; their size is told from their numbers."""
+    records = read_records(path)
+    points, width = records[:, :3], records.shape[1]
+    colors = record_colors(records)
+    first = 4 if colors is None else 7
+    fields = {f"column {number}": records[:, number - 1] for number in range(first, width + 1)}
+    if "column 4" in fields:
+        fields = {"reflectance": fields.pop("column 4"), **fields}
+    notes = [] if width == 4 else [f"{record_form(path)} per point, as the numbers tell"]
+    if colors is not None:
+        notes.append("columns 4 to 6 are taken for colours")
+    return Columns(points=points, colors=colors, fields=fields, notes=tuple(notes))
 
 
 def read_npy(path: Path) -> Columns:

@@ -64,8 +64,8 @@ def test_colours_are_kept(tmp_path, suffix, points):
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("value", [0.0, np.nan])
 def test_a_sweep_without_a_good_point_is_an_error(tmp_path, suffix, value):
-    path = write_points(tmp_path / f"a{suffix}", np.full((5, 3), value))
-    with pytest.raises(FrameError, match=rf"a\{suffix} holds no usable point: all 5"):
+    path = write_points(tmp_path / f"a{suffix}", np.full((50, 3), value))
+    with pytest.raises(FrameError, match=rf"a\{suffix} holds no usable point: all 50"):
         read_sweep_file(path)
 
 

@@ -1,6 +1,7 @@
 """Folders of posed sweeps, KITTI's and others: the walls in all sweeps coincide in the world."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -194,19 +195,21 @@ def _double(folder: Path) -> None:
 
 BAD_FOLDERS = {
     "a pose too few": (_drop_row, "has 2 rows for 3 sweeps"),
-    "names that sort in two ways": (
+    "names of two forms": (
         lambda f: [
-            sweep_file(f, 2).rename(sweep_file(f, 2).with_stem("10")),
-            sweep_file(f, 1).rename(sweep_file(f, 1).with_stem("9")),
+            sweep_file(f, 2).rename(sweep_file(f, 2).with_stem("left_10")),
+            sweep_file(f, 1).rename(sweep_file(f, 1).with_stem("left_9")),
         ],
-        "sort differently",
+        "several forms",
+    ),
+    "a copy": (
+        lambda f: shutil.copy(
+            sweep_file(f, 0), sweep_file(f, 0).with_stem(sweep_file(f, 0).stem[-1:])
+        ),
+        "the same number",
     ),
     "two formats": (_double, r"000000\.ply are the same sweep in two formats"),
     "no sweep": (lambda f: [sweep_file(f, 0).unlink() for _ in range(3)], "holds no sweep"),
-    "nuScenes": (
-        lambda f: sweep_file(f, 0).rename(sweep_file(f, 0).with_name("0.pcd.bin")),
-        "nuScenes",
-    ),
     "poses not text": (lambda f: pose_file(f).write_bytes(b"\xff\xfe\x80"), "cannot be read"),
 }
 
