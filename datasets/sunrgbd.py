@@ -1,4 +1,4 @@
-"""Convert SUN RGB-D, the release or the output of VoteNet's MATLAB script, to labelled scenes.
+"""Convert SUN RGB-D, the release or the output of VoteNet's scripts, to labelled scenes.
 
 python datasets/sunrgbd.py scenes data/sunrgbd --output data/sunrgbd_scenes
 python datasets/sunrgbd.py scenes data/sunrgbd --output data/sunrgbd_v2 --labels v2
@@ -19,7 +19,7 @@ from downstream.releases.sunrgbd.images import (
     report,
 )
 from pointcontrast.errors import run_command
-from pointcontrast.preparation.conversion_cli import Commands, convert_scenes
+from pointcontrast.preparation.conversion_cli import Commands, convert_scenes, print_lines
 
 
 def _scenes(arguments: argparse.Namespace) -> int:
@@ -28,13 +28,12 @@ def _scenes(arguments: argparse.Namespace) -> int:
         max_points=arguments.max_points,
         keep_empty=arguments.keep_empty,
     )
-    images, notes = find_images(arguments.release, settings.labels)
-    for note in notes:
-        print(f"note: {note}")
+    found = find_images(arguments.release, settings.labels)
+    print_lines([*(f"note: {note}" for note in found.notes), *found.left_out])
     return convert_scenes(
         arguments,
-        partial(convert_images, images, arguments.output, settings),
-        partial(report, images, arguments.output),
+        partial(convert_images, found.images, arguments.output, settings, failures=found.failures),
+        partial(report, found.images, arguments.output),
     )
 
 
@@ -45,7 +44,8 @@ def _commands() -> Commands:
         "convert images to labelled scenes with boxes",
         _scenes,
         release="folder with SUNRGBD/, SUNRGBDMeta3DBB_v2.mat, SUNRGBDMeta2DBB_v2.mat and "
-        "SUNRGBDtoolbox/, or the folder sunrgbd_trainval of VoteNet's MATLAB script",
+        "SUNRGBDtoolbox/; or the folder sunrgbd_trainval of VoteNet's MATLAB script; or a folder "
+        "with sunrgbd_pc_bbox_votes_50k_v1_train/ and ..._val/",
         unit="image",
     )
     scenes.add_argument(

@@ -81,7 +81,8 @@ def _run(arguments: argparse.Namespace) -> int:
     def apply(scan: SingleScan, stem: Path) -> str:
         return _predict(network, scan, stem, arguments)
 
-    return apply_to_scans(arguments, suffixes, apply)
+    any_size = network.predicts == "clouds" or network.category_names is not None
+    return apply_to_scans(arguments, suffixes, apply, any_size=any_size)
 
 
 def _predict(
@@ -130,13 +131,13 @@ def _write_labels(
     count = len(scan.points)  # without the points that were drawn on the faces of a mesh
     labels, probabilities = found.labels[:count], found.probabilities[:count]
     truth = scan.labels if scan.class_names == found.class_names else None
-    arrays: dict[str, Any] = {"points": scan.points, "labels": labels}
+    arrays: dict[str, Any] = {"points": scan.file_points, "labels": labels}
     arrays |= {"probabilities": probabilities, "class_names": np.array(found.class_names)}
     arrays |= {} if scan.rows is None else {"rows": scan.rows}
     with atomic_file(_path(stem, ".npz")) as partial:
         np.savez(partial, **arrays)
     write_prediction_ply(
-        _path(stem, ".ply"), scan.points, labels, found.class_names, truth, faces=scan.faces
+        _path(stem, ".ply"), scan.file_points, labels, found.class_names, truth, faces=scan.faces
     )
     if png:
         _draw_labels(_path(stem, ".png"), scan, found.labels, truth, found.class_names, up)

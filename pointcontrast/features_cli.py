@@ -107,7 +107,7 @@ class _FeatureWriter:
         self._write_arrays(stem.with_name(f"{stem.name}.npz"), scan, voxels, inverse)
         write_point_ply(
             stem.with_name(f"{stem.name}.ply"),
-            scan.points,
+            scan.file_points,
             colors[: len(scan.points)],
             faces=scan.faces,
         )
@@ -125,10 +125,10 @@ class _FeatureWriter:
 
         from pointcontrast.files import atomic_file
 
-        arrays: dict[str, Any] = {"points": scan.points}
+        arrays: dict[str, Any] = {"points": scan.file_points}
         if self.per_voxel:
             arrays["features"] = voxels.features
-            arrays["voxel_points"] = voxels.points
+            arrays["voxel_points"] = voxels.points if scan.unit == 1 else voxels.points / scan.unit
             arrays["inverse"] = inverse
         else:
             arrays["features"] = voxels.features[inverse]

@@ -43,9 +43,26 @@ def add_scan_arguments(parser: argparse.ArgumentParser) -> None:
         help="up direction of the scans (default: 0 0 1, or what a labelled scene states)",
     )
     parser.add_argument(
+        "--unit",
+        type=_positive,
+        metavar="METRES",
+        help="metres per unit of the coordinates of the scans, such as 0.001 for millimetres "
+        "(default: what a file states, else 1); results stay in the unit of the file",
+    )
+    parser.add_argument(
         "--device", help="device, such as cuda:1 or cpu (default: a GPU if there is one)"
     )
     parser.add_argument("--png", action="store_true", help="draw a picture of each scan")
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
 
 
 def check_scan(scan: SingleScan, features: Sequence[FeatureName]) -> None:
@@ -68,6 +85,8 @@ def apply_to_scans(
     arguments: argparse.Namespace,
     suffixes: Sequence[str],
     apply: Callable[[SingleScan, Path], str],
+    *,
+    any_size: bool = False,
 ) -> int:
     """Apply a network to each scan; one that fails is named at the end and stops no other.
 
@@ -76,6 +95,7 @@ def apply_to_scans(
         suffixes: Endings of the files that one scan leaves, such as ``.ply``.
         apply: Takes a scan and the path of its results without a suffix, writes them and returns
             a line on what was found.
+        any_size: Whether the network takes scans of any size, as those for shapes do.
 
     Returns:
         Exit status: 0, or 1 where a scan failed.
@@ -104,9 +124,9 @@ def apply_to_scans(
     )
     for path, name, stem in bar:
         try:
-            scan = read_single_scan(path, name)
-            if scan.rows is not None:
-                bar.write(f"{path}: points without finite coordinates are left out")
+            scan = read_single_scan(path, name, arguments.unit, any_size=any_size)
+            for note in scan.notes:
+                bar.write(f"note: {path}: {note}")
             bar.write(f"{path}: {apply(scan, stem)}")
         except InputError as error:
             text = str(error)

@@ -23,7 +23,12 @@ def check_unit(unit: float) -> None:
 
 
 def check_scene_size(
-    coord: NDArray[np.floating], where: str, *, smallest: float, largest: float, unit: float = 1.0
+    coord: NDArray[np.floating],
+    where: str,
+    *,
+    smallest: float,
+    largest: float,
+    unit: float | None = 1.0,
 ) -> None:
     """Refuse a scene whose size shows that its coordinates are in another unit.
 
@@ -35,7 +40,7 @@ def check_scene_size(
         where: Name of the scene, the first words of the message.
         smallest: Smallest plausible size along the longest axis, metres.
         largest: Largest plausible size.
-        unit: Metres per unit with which the file was read.
+        unit: Metres per unit with which the file was read; None if no option can state it.
 
     Raises:
         InputError: The size is outside; the message names the units that would fit.
@@ -43,6 +48,11 @@ def check_scene_size(
     size = float((coord.max(axis=0).astype(np.float64) - coord.min(axis=0)).max())
     if smallest <= size <= largest:
         return
+    if unit is None:
+        raise InputError(
+            f"{where} is {size:.3g} m across, not {smallest:g} to {largest:g} m; give its "
+            "coordinates in metres (divide millimetres by 1000)"
+        )
     fitting = [
         f"--unit {metres:g} ({name})" if metres != 1 else "--unit 1 (metres)"
         for metres, name in {1.0: "metres", **_UNITS}.items()

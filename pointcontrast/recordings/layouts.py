@@ -8,6 +8,7 @@ world's up direction.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,19 @@ from pointcontrast.recordings.lidar.kitti import KittiSequence
 from pointcontrast.recordings.lidar.sweep_folder import SweepFolderSequence
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.reconstruction.scan_views import ScanFileSequence
+from pointcontrast.recordings.rgbd.arkit_scenes import ArkitScenesSequence
 from pointcontrast.recordings.rgbd.image_folder import ImageFolderSequence
 from pointcontrast.recordings.rgbd.intrinsics import check_intrinsics
+from pointcontrast.recordings.rgbd.open3d_trajectory import Open3DSequence
+from pointcontrast.recordings.rgbd.polycam import PolycamSequence
+from pointcontrast.recordings.rgbd.replica import ReplicaSequence
+from pointcontrast.recordings.rgbd.scannet_frames import ScanNetFramesSequence
+from pointcontrast.recordings.rgbd.scannet_pp import ScanNetPPSequence
 from pointcontrast.recordings.rgbd.sens import SensSequence
 from pointcontrast.recordings.rgbd.seven_scenes import SevenScenesSequence
+from pointcontrast.recordings.rgbd.stray_scanner import StrayScannerSequence
+from pointcontrast.recordings.rgbd.transforms_json import TransformsSequence
+from pointcontrast.recordings.rgbd.tum import TumSequence
 from pointcontrast.recordings.sequence import Layout, MergedSequence, PosedSequence
 from pointcontrast.recordings.text_files import read_matrix
 
@@ -30,6 +40,15 @@ LAYOUTS: tuple[type[Layout], ...] = (
     SevenScenesSequence,
     ImageFolderSequence,
     SensSequence,
+    TumSequence,
+    StrayScannerSequence,
+    ArkitScenesSequence,
+    ScanNetPPSequence,
+    TransformsSequence,
+    ScanNetFramesSequence,
+    ReplicaSequence,
+    Open3DSequence,
+    PolycamSequence,
     KittiSequence,
     SweepFolderSequence,
     ScanFileSequence,
@@ -70,6 +89,12 @@ def open_sequence(folder: Path, options: RecordingOptions | None = None) -> Pose
     if layout is None:
         raise InputError(f"{folder} holds no frames in a known layout; known are: {_known()}")
     sequence = layout(folder, options)
+    others = [each.layout for each in _layouts_of(folder) if each is not layout]
+    if others:
+        sequence.notes += (
+            f"{folder} is taken as {layout.layout}; it is {' and '.join(others)} as well. Move the "
+            "files of one into a folder of their own to have the other",
+        )
     stated = _stated_up((folder.parent if folder.is_file() else folder) / "up.txt")
     if stated is not None:
         sequence.up = stated
@@ -105,9 +130,13 @@ def _search(path: Path, depth: int) -> list[Path]:
 
 def _layout_of(path: Path) -> type[Layout] | None:
     """Return the layout of a readable folder or file, or None."""
+    return next(_layouts_of(path), None)
+
+
+def _layouts_of(path: Path) -> Iterator[type[Layout]]:
     _readable(path)
     fitting = (layout for layout in LAYOUTS if layout.is_file == path.is_file())
-    return next((layout for layout in fitting if layout.recognises(path)), None)
+    return (layout for layout in fitting if layout.recognises(path))
 
 
 def _readable(path: Path) -> None:

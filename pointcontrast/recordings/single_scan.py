@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import read_labelled_scene
 from pointcontrast.recordings.file_formats import READERS, format_of
-from pointcontrast.recordings.point_files import StoredPoints, read_point_file
+from pointcontrast.recordings.point_files import read_point_file
 from pointcontrast.recordings.reconstruction.scan_files import DENSITY, MAX_POINTS
 from pointcontrast.recordings.reconstruction.surface_points import sample_surface
+from pointcontrast.recordings.units import doubt_of_metres
 
 _ONLY_BY_NAME = (".csv", ".npz")
 """Formats of many other things, results of predict.py among them: never searched for."""
@@ -27,6 +28,7 @@ class SingleScan:
     Attributes:
         name: File name without its suffix, or the folder's name.
         points: (N, 3) float64, metres, in the frame of the file, all finite; vertices of a mesh.
+        unit: Metres per unit of the coordinates in the file.
         colors: (N, 3) uint8 RGB, or None.
         normals: (N, 3) float32 unit vectors, or None.
         faces: (F, 3) int64 rows of ``points``, or None where the scan is no mesh.
@@ -40,6 +42,7 @@ class SingleScan:
         labels: (N,) int32 ground truth, rows of ``class_names``; None where it is not known.
         class_names: Classes of a labelled scene; else empty.
         up: (3,) up direction, if the file states it.
+        notes: What was guessed or left out, one line each, without the name of the file.
     """
 
     name: str
@@ -54,6 +57,13 @@ class SingleScan:
     labels: NDArray[np.int32] | None = None
     class_names: tuple[str, ...] = ()
     up: tuple[float, float, float] | None = None
+    unit: float = 1.0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def file_points(self) -> NDArray[np.float64]:
+        """``points`` in the unit of the file, as results are written."""
+        return self.points if self.unit == 1 else self.points / self.unit
 
     @property
     def seen_points(self) -> NDArray[np.float64]:
@@ -142,7 +152,9 @@ def _parts(path: Path) -> tuple[str, ...]:
     return (*whole.parent.parts[1:], whole.name if whole.is_dir() else whole.stem)
 
 
-def read_single_scan(path: Path, name: str) -> SingleScan:
+def read_single_scan(
+    path: Path, name: str, unit: float | None = None, *, any_size: bool = False
+) -> SingleScan:
     """Read one scan.
 
     A mesh gives its vertices, and one point per square centimetre drawn on its faces with a fixed
@@ -151,60 +163,73 @@ def read_single_scan(path: Path, name: str) -> SingleScan:
     Args:
         path: One of :func:`find_scans`.
         name: Name for the outputs.
+        unit: Metres per unit of the coordinates; None takes what the file states, else metres, with
+            a note where the size is not that of a scan in metres.
+        any_size: Whether the size does not matter, as to networks for shapes.
 
     Raises:
         InputError: The file is damaged, holds no point, or a vertex of a mesh is not finite.
     """
     if path.is_dir():
-        scene = read_labelled_scene(path)
-        return SingleScan(
-            name=name,
-            points=np.asarray(scene.coord, np.float64),
-            colors=np.asarray(scene.color),
-            normals=None if scene.normal is None else np.asarray(scene.normal),
-            surface=np.empty((0, 3)),
-            labels=None if scene.semantic is None else np.asarray(scene.semantic),
-            class_names=scene.class_names,
-            up=tuple(scene.up.tolist()),
-        )
+        return _labelled(path, name)
     stored = read_point_file(path)
-    finite = np.isfinite(stored.points).all(axis=1)
-    if stored.faces is not None:
-        if not finite.all():
+    finite: NDArray[np.bool_] = np.isfinite(stored.points).all(axis=1, keepdims=True)[:, 0]
+    notes = list(stored.notes)
+    rows: NDArray[np.int64] | None = None
+    if not finite.all():
+        if stored.faces is not None:
             raise InputError(f"{path} has vertices that are not finite; repair the mesh")
-        return _mesh(name, stored, stored.faces)
-    if finite.all():
-        return SingleScan(
-            name=name,
-            points=stored.points,
-            colors=stored.colors,
-            normals=stored.normals,
-            surface=np.empty((0, 3)),
+        rows = np.flatnonzero(finite)
+        if not len(rows):
+            raise InputError(f"{path} holds no point with finite coordinates")
+        dropped = len(finite) - len(rows)
+        notes.append(
+            f"{dropped:,} of {len(finite):,} points without finite coordinates are left out"
         )
-    rows = np.flatnonzero(finite)
-    if not len(rows):
-        raise InputError(f"{path} holds no point with finite coordinates")
-    return SingleScan(
+    points = stored.points if rows is None else stored.points[rows]
+    stated = stored.unit if unit is None else unit
+    if stated is None and not any_size:
+        doubt = doubt_of_metres(points, is_mesh=stored.faces is not None)
+        notes += [f"it {doubt}"] if doubt is not None else []
+    elif unit is None and stated is not None and stated != 1:
+        notes.append(f"its coordinate system has a unit of {stated:g} m: converted for the network")
+    scale = 1.0 if stated is None else stated
+    scan = SingleScan(
         name=name,
-        points=stored.points[rows],
-        colors=None if stored.colors is None else stored.colors[rows],
-        normals=None if stored.normals is None else stored.normals[rows],
+        points=points if scale == 1 else points * scale,
+        colors=stored.colors if stored.colors is None or rows is None else stored.colors[rows],
+        normals=stored.normals if stored.normals is None or rows is None else stored.normals[rows],
+        faces=stored.faces,
         rows=rows,
         surface=np.empty((0, 3)),
+        unit=scale,
+        notes=tuple(notes),
+    )
+    return scan if stored.faces is None else _with_surface(scan, stored.faces)
+
+
+def _labelled(path: Path, name: str) -> SingleScan:
+    scene = read_labelled_scene(path)
+    return SingleScan(
+        name=name,
+        points=np.asarray(scene.coord, np.float64),
+        colors=np.asarray(scene.color),
+        normals=None if scene.normal is None else np.asarray(scene.normal),
+        surface=np.empty((0, 3)),
+        labels=None if scene.semantic is None else np.asarray(scene.semantic),
+        class_names=scene.class_names,
+        up=tuple(scene.up.tolist()),
     )
 
 
-def _mesh(name: str, stored: StoredPoints, faces: NDArray[np.int64]) -> SingleScan:
-    origin = np.rint(stored.points.mean(axis=0))  # float32 samples keep their digits about it
+def _with_surface(scan: SingleScan, faces: NDArray[np.int64]) -> SingleScan:
+    """Draw points on the faces of a mesh."""
+    origin = np.rint(scan.points.mean(axis=0))  # float32 samples keep their digits about it
     rng = np.random.default_rng(0)
-    drawn = sample_surface(stored.points - origin, faces, stored.colors, DENSITY, MAX_POINTS, rng)
-    return SingleScan(
-        name=name,
-        points=stored.points,
-        colors=stored.colors,
-        normals=stored.normals,
-        faces=faces,
+    drawn = sample_surface(scan.points - origin, faces, scan.colors, DENSITY, MAX_POINTS, rng)
+    return replace(
+        scan,
         surface=drawn.points + origin,
         surface_colors=drawn.colors,
-        surface_normals=None if stored.normals is None else drawn.normals,
+        surface_normals=None if scan.normals is None else drawn.normals,
     )

@@ -56,8 +56,7 @@ def test_colours_of_a_ply_in_every_form(tmp_path: Path, form: str, names) -> Non
     np.testing.assert_array_equal(stored.colors, COLORS)
     assert stored.normals is None
     assert stored.faces is None
-    for read in (read_sweep_file, read_scan_file):  # the same for a sweep and for a scan
-        cloud = read(path)
+    for cloud in (read_sweep_file(path), read_scan_file(path).cloud):  # a sweep and a scan
         np.testing.assert_array_equal(cloud.points, POINTS)
         np.testing.assert_array_equal(cloud.colors, COLORS)
 

@@ -179,7 +179,7 @@ def _colors(
 
     A white wall of 1 1 1 alone could be either of 0..1 and 0..255.
     """
-    colors = np.concatenate([part.color for part in parts])
+    colors: NDArray[Any] = np.concatenate([part.color for part in parts])
     if colors.dtype == np.uint8:
         return colors, []
     found = as_uint8_colors(colors, f"{room}: its annotations")

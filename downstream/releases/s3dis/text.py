@@ -64,7 +64,7 @@ class TextPoints:
     """
 
     coord: NDArray[np.float32]
-    color: NDArray[np.uint8] | NDArray[np.float32]
+    color: NDArray[Any]
     notes: tuple[str, ...] = ()
 
 
@@ -100,7 +100,7 @@ def read_points(
         raise InputError(f"{path} is empty; copy it from the release again")
     columns = _read_quickly(data)
     notes: tuple[str, ...] = ()
-    kind: type[np.generic] = np.uint8
+    kind: type[np.number] = np.uint8
     if columns is not None and _has_fractional_colors(columns):
         kind = np.float32
     elif columns is None or not _valid_rows(columns).all():

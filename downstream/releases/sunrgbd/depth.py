@@ -18,6 +18,7 @@ MAX_DEPTH = 8.0
 """Maximum depth, metres; larger values are clipped to it."""
 
 _SHIFT = 3
+_EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")
 
 
 def read_depth(path: Path) -> NDArray[np.float32]:
@@ -46,12 +47,17 @@ def store_depth(depth: NDArray[np.floating]) -> NDArray[np.uint16]:
 def read_color(path: Path, shape: tuple[int, int]) -> NDArray[np.uint8]:
     """Read the picture (H, W, 3) of a depth image with shape ``shape``.
 
+    Pictures in grey, with a palette or with transparency become RGB.
+
     Raises:
-        InputError: The file is missing or has another shape.
+        InputError: The file is missing or has another size, or channels that are not 8 bits.
     """
-    found = _read_image(path)
-    if found.shape != (*shape, 3):
-        raise InputError(f"{path} has the shape {found.shape}, its depth image {shape}")
+    found = _read_image(path, as_rgb=True)
+    if found.shape[:2] != shape:
+        raise InputError(
+            f"{path} has {found.shape[1]} x {found.shape[0]} pixels, its depth image {shape[1]} x "
+            f"{shape[0]}; unpack SUNRGBD.zip again"
+        )
     return found
 
 
@@ -79,11 +85,15 @@ def points_of(
     return (camera @ tilt.T).astype(np.float32), seen
 
 
-def _read_image(path: Path) -> NDArray[Any]:
+def _read_image(path: Path, *, as_rgb: bool = False) -> NDArray[Any]:
     try:
         with Image.open(path) as image:
-            return np.asarray(image)
+            if as_rgb and image.mode not in _EIGHT_BITS:
+                raise InputError(f"{path} is no picture of 8 bits a channel (mode {image.mode})")
+            return np.asarray(image.convert("RGB") if as_rgb else image)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; unpack SUNRGBD.zip again") from None
+    except InputError:
+        raise
     except (OSError, ValueError, SyntaxError) as error:
         raise InputError(f"{path} is damaged ({error}); unpack SUNRGBD.zip again") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from downstream.boxes.statistics import STATISTICS, measure_boxes, write_box_statistics
 from downstream.label_lists.scenes import write_scene_list
-from downstream.releases.sunrgbd import layout, matlab_folder
+from downstream.releases.sunrgbd import layout, matlab_folder, votenet_folder
 from downstream.releases.sunrgbd.annotations import boxes_of, has_boxes
 from downstream.releases.sunrgbd.classes import CLASS_NAMES
 from downstream.releases.sunrgbd.depth import points_of, read_color, read_depth
-from downstream.releases.sunrgbd.raw_images import ImageSplit, Labels, RawImage
+from downstream.releases.sunrgbd.raw_images import FoundImages, ImageSplit, Labels, RawImage
 from pointcontrast.errors import InputError
 from pointcontrast.files import read_json
 from pointcontrast.labelled_scene import LabelledScene
@@ -62,11 +62,8 @@ class ImageSettings:
             raise InputError(f"--max-points {self.max_points} must be 0 or more")
 
 
-def find_images(folder: Path, labels: Labels) -> tuple[list[RawImage], list[str]]:
-    """Find the images of a release, or of the output of VoteNet's MATLAB script.
-
-    Returns:
-        Images, and notes on irregularities.
+def find_images(folder: Path, labels: Labels) -> FoundImages:
+    """Find the images of a release, or of the output of VoteNet's scripts.
 
     Raises:
         InputError: The folder is neither, or a required file is missing or wrong.
@@ -75,9 +72,12 @@ def find_images(folder: Path, labels: Labels) -> tuple[list[RawImage], list[str]
         return layout.find_images(folder, labels)
     if matlab_folder.is_matlab_folder(folder):
         return matlab_folder.find_images(folder, labels)
+    if votenet_folder.is_votenet_folder(folder):
+        return votenet_folder.find_images(folder, labels)
     raise InputError(
-        f"{folder} is neither the release ({layout.BOXES_V2} and SUNRGBD/) nor the output of "
-        "VoteNet's MATLAB script (depth/ and calib/)"
+        f"{folder} is neither the release ({layout.BOXES_V2} and SUNRGBD/), nor the output of "
+        "VoteNet's MATLAB script (depth/ and calib/), nor its prepared arrays "
+        "(sunrgbd_pc_bbox_votes_50k_v1_train/000001_pc.npz)"
     )
 
 
@@ -86,6 +86,8 @@ def convert_images(
     output: Path,
     settings: ImageSettings,
     workers: Workers = THIS_PROCESS,
+    *,
+    failures: Mapping[str, str] | None = None,
 ) -> tuple[list[ConvertedScene], dict[str, str]]:
     """Convert images in parallel, and write the split lists and the training split's mean sizes.
 
@@ -94,14 +96,15 @@ def convert_images(
         output: Folder of the scenes.
         settings: Settings of the conversion.
         workers: Worker processes.
+        failures: Images that could not be found whole (:class:`FoundImages`), added to the result.
 
     Returns:
-        Finished images, and failures (name -> reason), both in the order of ``images``.
+        Finished images, and failures (name -> reason), both in the order of their numbers.
     """
     root = output.absolute()
     chosen = [i for i in images if settings.keep_empty or has_boxes(i.annotations)]
     tasks = {image.name: (image, root, settings) for image in chosen}
-    finished, failures = convert_all(convert_image, tasks, workers, unit="image")
+    finished, failed = convert_all(convert_image, tasks, workers, unit="image")
     num_boxes = {scene.scene: scene.num_boxes for scene in finished}
     for split in _SPLITS:
         names = [image.name for image in chosen if image.split == split and image.name in num_boxes]
@@ -112,7 +115,7 @@ def convert_images(
     if any(num_boxes[name] for name in training):
         measured = measure_boxes([root / name for name in training], CLASS_NAMES)
         write_box_statistics(root / STATISTICS, measured)
-    return finished, failures
+    return finished, dict(sorted({**(failures or {}), **failed}.items()))
 
 
 def report(images: Sequence[RawImage], output: Path, finished: Sequence[ConvertedScene]) -> str:
@@ -145,7 +148,7 @@ def read_image(image: RawImage, settings: ImageSettings) -> LabelledScene:
     Raises:
         InputError: A file is missing or wrong, or no pixel has depth.
     """
-    points, colors = _points(image)
+    points, colors, notes = _points(image)
     if not len(points):
         raise InputError(f"{image.files[0]} has no pixel with depth; leave the image out")
     if settings.max_points and len(points) > settings.max_points:
@@ -153,7 +156,6 @@ def read_image(image: RawImage, settings: ImageSettings) -> LabelledScene:
         rows = np.sort(rng.choice(len(points), settings.max_points, replace=False))
         points, colors = points[rows], colors[rows]
     found = boxes_of(image.annotations, points)
-    notes = []
     if len(points) < FEW_POINTS:
         notes.append(f"only {len(points)} points")
     if found.num_degenerate:
@@ -161,8 +163,8 @@ def read_image(image: RawImage, settings: ImageSettings) -> LabelledScene:
     details: dict[str, Any] = {
         "notes": notes,
         "split": image.split,
-        "tilt": image.tilt.tolist(),
-        "intrinsics": image.intrinsics.tolist(),
+        "tilt": _listed(image.tilt),
+        "intrinsics": _listed(image.intrinsics),
         "rectangles": found.rectangles,
         "left_out": found.left_out,
         "num_degenerate": found.num_degenerate,
@@ -181,15 +183,24 @@ def read_image(image: RawImage, settings: ImageSettings) -> LabelledScene:
     )
 
 
-def _points(image: RawImage) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+def _points(image: RawImage) -> tuple[NDArray[np.float32], NDArray[np.uint8], list[str]]:
+    """Read points, colours and notes, from whichever files the image has."""
     if image.points_file is not None:
+        if image.points_file.suffix == ".npz":
+            return votenet_folder.read_points(image.points_file)
         return matlab_folder.read_points(image.points_file)
     assert image.depth_file is not None
     assert image.color_file is not None
+    assert image.intrinsics is not None
+    assert image.tilt is not None
     depth = read_depth(image.depth_file)
     colors = read_color(image.color_file, (depth.shape[0], depth.shape[1]))
     points, seen = points_of(depth, image.intrinsics, image.tilt)
-    return points, colors[seen]
+    return points, colors[seen], []
+
+
+def _listed(matrix: NDArray[np.float64] | None) -> list[list[float]] | None:
+    return None if matrix is None else matrix.tolist()
 
 
 def convert_image(image: RawImage, output: Path, settings: ImageSettings) -> ConvertedScene:
@@ -209,8 +220,8 @@ def convert_image(image: RawImage, output: Path, settings: ImageSettings) -> Con
         "labels": settings.labels,
         "max_points": settings.max_points,
         "split": image.split,
-        "tilt": image.tilt.tolist(),
-        "intrinsics": image.intrinsics.tolist(),
+        "tilt": _listed(image.tilt),
+        "intrinsics": _listed(image.intrinsics),
         "annotations": annotated,
         "files": fingerprint(image.files),
     }

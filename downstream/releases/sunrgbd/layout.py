@@ -16,13 +16,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from downstream.releases.file_names import in_any_case
 from downstream.releases.sunrgbd.annotations import Annotation
 from downstream.releases.sunrgbd.classes import CLASS_NAMES
 from downstream.releases.sunrgbd.mat_files import read_mat, records
 from downstream.releases.sunrgbd.raw_images import (
+    FoundImages,
     ImageSplit,
     Labels,
     RawImage,
+    check_camera,
+    image_name,
     num_split_otherwise,
     split_by_number,
 )
@@ -41,7 +45,7 @@ def is_release(folder: Path) -> bool:
     return (folder / BOXES_V2).is_file() or (folder / BOXES_V1).is_file()
 
 
-def find_images(release: Path, labels: Labels) -> tuple[list[RawImage], list[str]]:
+def find_images(release: Path, labels: Labels) -> FoundImages:
     """Find the images of the release, in the order of its metadata.
 
     The split is that of the toolbox, or by the image's number if the toolbox's file is missing.
@@ -55,10 +59,10 @@ def find_images(release: Path, labels: Labels) -> tuple[list[RawImage], list[str
             it exists.
 
     Returns:
-        Images, and notes on the release as a whole.
+        Images, notes on the release as a whole, and images whose record is wrong.
 
     Raises:
-        InputError: A required ``.mat`` file is missing or wrong.
+        InputError: A required ``.mat`` file is missing or damaged.
     """
     boxes_file = release / (BOXES_V2 if labels == "v2" else BOXES_V1)
     if not boxes_file.is_file():
@@ -76,16 +80,20 @@ def find_images(release: Path, labels: Labels) -> tuple[list[RawImage], list[str
     splits, split_file = _official_split(release), release / SPLIT
     if splits is None:
         notes.append(f"{split_file} does not exist: images are split by their numbers")
-    images, num_lost = [], 0
+    images: list[RawImage] = []
+    failures: dict[str, str] = {}
+    num_lost = 0
     for row, (record, boxes) in enumerate(zip(main, annotated, strict=True)):
         where = f"{main_file if main is not annotated else boxes_file}, image {row + 1}"
-        annotations = _annotations(boxes, rectangles[row], f"{boxes_file}, image {row + 1}")
-        image = _image(release, row + 1, record, annotations, where)
-        if splits is not None:
-            if image.sequence not in splits:
+        try:
+            annotations = _annotations(boxes, rectangles[row], f"{boxes_file}, image {row + 1}")
+            image = _image(release, row + 1, record, annotations, where)
+            if splits is not None and image.sequence not in splits:
                 raise InputError(f"{split_file} does not list {image.sequence}, {where}")
-            image = replace(image, split=splits[image.sequence])
-        images.append(image)
+        except InputError as error:
+            failures[image_name(row + 1)] = str(error)
+            continue
+        images.append(image if splits is None else replace(image, split=splits[image.sequence]))
         num_lost += _num_lost(annotations, rectangles[row], labels)
     if num_lost and any(rectangles):
         notes.append(
@@ -94,7 +102,7 @@ def find_images(release: Path, labels: Labels) -> tuple[list[RawImage], list[str
         )
     if moved := num_split_otherwise(image.split for image in images):
         notes.append(f"{moved} images are not in the split of their numbers; {split_file} decides")
-    return images, notes
+    return FoundImages(images, notes, failures, [])
 
 
 def _image(
@@ -106,11 +114,14 @@ def _image(
 ) -> RawImage:
     """Return an image, in the split of its number."""
     depth = _relative(_text(record, "depthpath", where), where)
+    intrinsics, tilt = check_camera(
+        _matrix(record, "K", where), _matrix(record, "Rtilt", where), where
+    )
     return RawImage(
         number=number,
         split=split_by_number(number),
-        intrinsics=_matrix(record, "K", where),
-        tilt=_matrix(record, "Rtilt", where),
+        intrinsics=intrinsics,
+        tilt=tilt,
         annotations=annotations,
         depth_file=_in_release(release, depth),
         color_file=_in_release(release, _relative(_text(record, "rgbpath", where), where)),
@@ -217,7 +228,7 @@ def _relative(text: str, where: str) -> PurePosixPath:
 
 
 def _in_release(release: Path, path: PurePosixPath) -> Path:
-    return release / "SUNRGBD" / path
+    return in_any_case(release / "SUNRGBD" / path)
 
 
 def _structs(value: Any) -> list[dict[str, Any]]:
@@ -234,7 +245,7 @@ def _text(record: Mapping[str, Any], field: str, where: str) -> str:
 
 def _matrix(record: Mapping[str, Any], field: str, where: str) -> NDArray[np.float64]:
     value = record.get(field)
-    if not isinstance(value, np.ndarray) or value.shape != (3, 3):
+    if not isinstance(value, np.ndarray) or value.shape != (3, 3) or value.dtype.kind not in "fiu":
         raise InputError(f"{where}: {field!r} is no 3x3 matrix; download the file again")
     return value.astype(np.float64)
 

@@ -1,9 +1,12 @@
 """Images of ``sunrgbd_trainval``, the output folder of VoteNet's MATLAB script.
 
-- ``depth/000001.mat``: ``instance``, N x 6, x right, y forward, z up in metres, r g b in 0..1
+- ``depth/000001.mat``: ``instance``, N x 6, x right, y forward, z up in metres, r g b in 0..1;
+  others append the label of each point, N x 7 (zaiweizhang/H3DNet issue 14), which is not read
 - ``calib/000001.txt``: tilt and camera matrix, column by column
 - ``label/000001.txt`` (v2) and ``label_v1/000001.txt`` (v1), one object per line: class, rectangle
-  (4), centre (3), half sizes (3), orientation (2)
+  (4), centre (3), half sizes (3), orientation (2). An image without objects has an empty file: the
+  script opens the file before it looks for objects. A script that was interrupted leaves fewer
+  files of one kind than of another (facebookresearch/votenet issue 90)
 - ``train_data_idx.txt``, ``val_data_idx.txt``
 
 Source: facebookresearch/votenet ``sunrgbd/matlab/extract_rgbd_data_v2.m``.
@@ -12,14 +15,24 @@ Source: facebookresearch/votenet ``sunrgbd/matlab/extract_rgbd_data_v2.m``.
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from downstream.releases.file_names import in_any_case, left_out_lines
 from downstream.releases.sunrgbd.annotations import Annotation
+from downstream.releases.sunrgbd.colored_points import points_and_colors
 from downstream.releases.sunrgbd.mat_files import read_mat
-from downstream.releases.sunrgbd.raw_images import ImageSplit, Labels, RawImage, split_by_number
+from downstream.releases.sunrgbd.raw_images import (
+    FoundImages,
+    ImageSplit,
+    Labels,
+    RawImage,
+    check_camera,
+    split_by_number,
+)
 from pointcontrast.errors import InputError
 
 LABEL_FOLDERS: dict[Labels, str] = {"v1": "label_v1", "v2": "label"}
@@ -27,6 +40,7 @@ SPLIT_FILES: dict[ImageSplit, str] = {
     "train": "train_data_idx.txt",
     "validation": "val_data_idx.txt",
 }
+_NAME = re.compile(r"\d{6}\.mat", re.ASCII | re.IGNORECASE)
 _POINTS = ("instance", "points3d_rgb")
 """Name of the variable, and its name in modified scripts."""
 
@@ -36,69 +50,75 @@ def is_matlab_folder(folder: Path) -> bool:
     return (folder / "depth").is_dir() and (folder / "calib").is_dir()
 
 
-def find_images(folder: Path, labels: Labels) -> tuple[list[RawImage], list[str]]:
+def find_images(folder: Path, labels: Labels) -> FoundImages:
     """Find the images in the folder, sorted by number.
 
     Returns:
-        Images, and notes on the folder as a whole.
+        Images, notes on the folder as a whole, images whose camera or labels are missing or wrong,
+        and files with other names.
 
     Raises:
-        InputError: There is no image, the labels do not exist, or a text file is wrong.
+        InputError: There is no image, the labels do not exist, or a list of a split is wrong.
     """
-    files = sorted(p for p in (folder / "depth").glob("*.mat") if not p.name.startswith("."))
+    entries = sorted((folder / "depth").iterdir())
+    files = [path for path in entries if _NAME.fullmatch(path.name)]
     if not files:
         raise InputError(f"{folder / 'depth'} holds no .mat file; run the MATLAB script again")
     label_folder = folder / LABEL_FOLDERS[labels]
     if not label_folder.is_dir():
         raise InputError(f"{label_folder} is not a folder; --labels {labels} are kept there")
     splits, notes = _splits(folder)
-    absent = len(splits.keys() - {int(path.stem) for path in files if path.stem.isdecimal()})
+    absent = len(splits.keys() - {int(path.stem) for path in files})
     if absent:
         notes.append(f"{absent} images of {' and '.join(SPLIT_FILES.values())} have no .mat file")
-    images = []
+    images: list[RawImage] = []
+    failures: dict[str, str] = {}
+    num_unlabelled = 0
     for path in files:
-        if len(path.stem) != 6 or not path.stem.isdecimal():
-            raise InputError(f"{path} is not named by a number of six digits, such as 000001.mat")
         number = int(path.stem)
         if splits and number not in splits:
             notes.append(
                 f"{path.name} is in neither {' nor '.join(SPLIT_FILES.values())}: left out"
             )
             continue
-        tilt, intrinsics = _camera(folder / "calib" / f"{path.stem}.txt")
-        images.append(
-            RawImage(
-                number=number,
-                split=splits.get(number, split_by_number(number)),
-                intrinsics=intrinsics,
-                tilt=tilt,
-                annotations=_labels(label_folder / f"{path.stem}.txt"),
-                points_file=path,
-            )
-        )
-    return images, notes
+        label_file = in_any_case(label_folder / f"{path.stem}.txt")
+        num_unlabelled += not label_file.exists()
+        try:
+            images.append(_image(folder, path, label_file, splits.get(number)))
+        except InputError as error:
+            failures[path.stem] = str(error)
+    if num_unlabelled:
+        notes.append(f"{num_unlabelled} images have no label file in {label_folder}: left out")
+    others = [path for path in entries if path not in set(files)]
+    left_out = left_out_lines(folder, others, "<six digits>.mat")
+    return FoundImages(images, notes, failures, left_out)
 
 
-def read_points(path: Path) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Read points (N, 3), metres, and their colours (N, 3) uint8.
+def _image(folder: Path, path: Path, label_file: Path, split: ImageSplit | None) -> RawImage:
+    """Return an image, in the split of its number if there are no lists."""
+    tilt, intrinsics = _camera(in_any_case(folder / "calib" / f"{path.stem}.txt"))
+    number = int(path.stem)
+    return RawImage(
+        number=number,
+        split=split or split_by_number(number),
+        intrinsics=intrinsics,
+        tilt=tilt,
+        annotations=_labels(label_file),
+        points_file=path,
+    )
+
+
+def read_points(path: Path) -> tuple[NDArray[np.float32], NDArray[np.uint8], list[str]]:
+    """Read points (N, 3), metres, their colours (N, 3) uint8, and notes.
 
     Raises:
         InputError: The file is missing or damaged, or its array is not as described above.
     """
     variables = read_mat(path)
     found = next((variables[name] for name in _POINTS if name in variables), None)
-    if not isinstance(found, np.ndarray) or found.ndim != 2 or found.shape[1] != 6:
+    if not isinstance(found, np.ndarray) or found.ndim != 2 or found.shape[1] not in (6, 7):
         raise InputError(f"{path} holds no N x 6 array {_POINTS[0]!r}; run the MATLAB script again")
-    if found.dtype.kind not in "fiu":
-        raise InputError(
-            f"{path} holds {found.dtype}, not real numbers; run the MATLAB script again"
-        )
-    colors = found[:, 3:]
-    if not np.isfinite(found).all() or colors.min(initial=0) < 0 or colors.max(initial=0) > 1:
-        raise InputError(
-            f"{path}: points must be finite and colours 0..1; run the MATLAB script again"
-        )
-    return found[:, :3].astype(np.float32), np.round(colors * 255).astype(np.uint8)
+    return points_and_colors(found, str(path))
 
 
 def _splits(folder: Path) -> tuple[dict[int, ImageSplit], list[str]]:
@@ -122,13 +142,19 @@ def _camera(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     if len(rows) != 2 or any(len(row) != 9 for row in rows):
         raise InputError(f"{path} must have two lines of nine numbers; run the MATLAB script again")
     tilt, intrinsics = (np.array(row).reshape(3, 3, order="F") for row in rows)
+    check_camera(intrinsics, tilt, str(path))
     return tilt, intrinsics
 
 
 def _labels(path: Path) -> tuple[Annotation, ...]:
-    """Read the objects of an image; the MATLAB script writes no file for an image without."""
+    """Read the objects of an image; an empty file has none."""
+    if not path.exists():
+        raise InputError(
+            f"{path} does not exist, and an image without objects has an empty file; run the "
+            "MATLAB script again"
+        )
     found = []
-    for line, text in enumerate(_lines(path) if path.exists() else [], start=1):
+    for line, text in enumerate(_lines(path), start=1):
         words = text.split()
         try:
             values = [float(word) for word in words[1:]]

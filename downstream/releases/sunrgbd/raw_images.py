@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from downstream.releases.sunrgbd.annotations import Annotation
+from pointcontrast.errors import InputError
+from pointcontrast.geometry import rigid_problem
+
+_TILT_TOLERANCE = 0.05  # of R R^T; the files have six decimals
 
 Labels = Literal["v1", "v2"]
 ImageSplit = Literal["train", "validation"]
@@ -29,10 +33,10 @@ class RawImage:
     Attributes:
         number: Number from 1, the position in the metadata of the release; it names the scene.
         split: Split of the image.
-        intrinsics: Camera matrix (3, 3), pixels.
-        tilt: Rotation (3, 3) from the camera's right, forward, up to the upright frame.
+        intrinsics: Camera matrix (3, 3), pixels; None if unknown (VoteNet's prepared arrays).
+        tilt: Rotation (3, 3) from the camera's right, forward, up to the upright frame; or None.
         annotations: Annotated objects of all classes.
-        points_file: Coloured points (output of the MATLAB script); or None.
+        points_file: Coloured points (output of VoteNet's scripts); or None.
         depth_file: Depth image (release); or None.
         color_file: Picture (release); or None.
         sequence: Folder in the release; empty if unknown.
@@ -40,8 +44,8 @@ class RawImage:
 
     number: int
     split: ImageSplit
-    intrinsics: NDArray[np.float64]
-    tilt: NDArray[np.float64]
+    intrinsics: NDArray[np.float64] | None
+    tilt: NDArray[np.float64] | None
     annotations: tuple[Annotation, ...]
     points_file: Path | None = None
     depth_file: Path | None = None
@@ -51,12 +55,52 @@ class RawImage:
     @property
     def name(self) -> str:
         """Number with six digits, as the MATLAB script names files."""
-        return f"{self.number:06d}"
+        return image_name(self.number)
 
     @property
     def files(self) -> tuple[Path, ...]:
         """Files to read."""
         return tuple(f for f in (self.points_file, self.depth_file, self.color_file) if f)
+
+
+def image_name(number: int) -> str:
+    """Return the name of an image's scene."""
+    return f"{number:06d}"
+
+
+class FoundImages(NamedTuple):
+    """Images of a release.
+
+    Attributes:
+        images: Images that can be converted.
+        notes: Irregularities of the release as a whole.
+        failures: Name -> reason, for images whose camera or annotations are missing or wrong.
+        left_out: Lines that list files with other names than the release's.
+    """
+
+    images: list[RawImage]
+    notes: list[str]
+    failures: dict[str, str]
+    left_out: list[str]
+
+
+def check_camera(
+    intrinsics: NDArray[np.float64], tilt: NDArray[np.float64], where: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return camera matrix and tilt (3, 3), if they are that.
+
+    Raises:
+        InputError: A value is not finite, the focal length is not positive, or the tilt is no
+            rotation. (A tilt of zeros would put every point at the camera.)
+    """
+    if not np.isfinite(intrinsics).all() or intrinsics[0, 0] <= 0 or intrinsics[1, 1] <= 0:
+        raise InputError(f"{where}: K is no camera matrix: {intrinsics.tolist()}")
+    pose = np.eye(4)
+    pose[:3, :3] = tilt
+    problem = rigid_problem(pose, _TILT_TOLERANCE)
+    if problem:
+        raise InputError(f"{where}: Rtilt {problem}")
+    return intrinsics, tilt
 
 
 def split_by_number(number: int) -> ImageSplit:

@@ -2,54 +2,112 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
-from pointcontrast.recordings.file_formats import MESH_SUFFIXES
-from pointcontrast.recordings.point_files import read_point_file
+from pointcontrast.origins import origin_of, take_origin_off
+from pointcontrast.recordings.file_formats import MESH_SUFFIXES, SURVEY_SUFFIXES
+from pointcontrast.recordings.point_files import StoredPoints, read_point_file
 from pointcontrast.recordings.reconstruction.surface_points import sample_surface
+from pointcontrast.recordings.units import doubt_of_metres
 from pointcontrast.types import PointCloud
 
-SUFFIXES = (".ply", *MESH_SUFFIXES, ".pcd", ".xyz", ".pts", ".xyzrgb")
+_SUFFIXES = (".ply", *MESH_SUFFIXES, ".pcd", ".xyz", ".xyzn", ".pts", ".xyzrgb", *SURVEY_SUFFIXES)
+SUFFIXES = (*_SUFFIXES, *(f"{suffix}.gz" for suffix in _SUFFIXES))
 DENSITY = 10_000.0  # points per square metre of a mesh: one per square centimetre
 MAX_POINTS = 5_000_000
 
-_SMALLEST, _LARGEST = 0.1, 1000.0  # metres: the extent of what is taken for a scan in metres
+_SMALLEST, _LARGEST = 0.1, 20_000.0  # metres: a shape, and what fits the map of free places
 
 
-def read_scan_file(path: Path) -> PointCloud:
+@dataclass(frozen=True)
+class ScanPoints:
+    """Points on the surfaces of a reconstruction.
+
+    Attributes:
+        cloud: N >= 1 points, metres, relative to ``origin``, with colours and normals where the
+            file has them.
+        origin: (3,) float64 whole metres, the place of the cloud's zero in the frame of the file;
+            zeros for a scan near zero.
+        notes: What was guessed or left out, one line each that names the file.
+    """
+
+    cloud: PointCloud
+    origin: NDArray[np.float64]
+    notes: tuple[str, ...]
+
+
+def read_scan_file(path: Path, unit: float | None = None) -> ScanPoints:
     """Read a reconstruction as points on its surfaces.
 
     A mesh becomes about one point per square centimetre (fewer above five million points), drawn
-    with a fixed seed. A point cloud is taken as it is.
+    with a fixed seed. A point cloud is taken as it is; of a survey (``.las .laz .e57``) of more
+    than five million points, every second, third and so on. Points that are not finite, as depth
+    cameras leave them in organised clouds, are dropped and counted.
 
     Args:
         path: File with one of ``SUFFIXES``, as
             :func:`pointcontrast.recordings.point_files.read_point_file` takes them.
-
-    Returns:
-        N >= 1 points, world metres, with colours and normals where the file has them.
+        unit: Metres per unit of the coordinates; None takes what the file states, else metres if
+            the scan has the size of one in metres (:mod:`pointcontrast.recordings.units`).
 
     Raises:
-        InputError: Damaged, without points, with NaN, or with an extent that no scan in metres
-            has.
+        InputError: Damaged, without a finite point, a mesh with a vertex that is not finite, or of
+            a size that no scan in metres has; the message names the option that states the unit.
     """
-    stored = read_point_file(path)
-    if not np.isfinite(stored.points).all():
-        raise InputError(f"{path} holds NaN or infinite coordinates; remove those points")
+    stored = read_point_file(path, MAX_POINTS)
+    points, kept, notes = _finite(path, stored)
+    stated = stored.unit if unit is None else unit
+    if stated is None:
+        doubt = doubt_of_metres(points, is_mesh=stored.faces is not None)
+        if doubt is not None:
+            raise InputError(f"{path} {doubt}")
+    elif stated != 1:
+        points = points * stated
+        if unit is None:
+            notes.append(f"{path}: its coordinate system has a unit of {stated:g} m: converted")
     if stored.faces is None:
-        cloud = PointCloud(stored.points.astype(np.float32), stored.colors, stored.normals)
+        local, origin = take_origin_off(points)
+        cloud = PointCloud(local, _rows(stored.colors, kept), _rows(stored.normals, kept))
     else:
+        origin = origin_of(points)
         rng = np.random.default_rng(0)  # a file gives the same points every time
-        cloud = sample_surface(stored.points, stored.faces, stored.colors, DENSITY, MAX_POINTS, rng)
+        cloud = sample_surface(
+            points - origin, stored.faces, stored.colors, DENSITY, MAX_POINTS, rng
+        )
         if not len(cloud):
             raise InputError(f"{path} has faces without area only; export the mesh again")
     extent = float(np.ptp(cloud.points, axis=0).max())
     if not _SMALLEST <= extent <= _LARGEST:
         raise InputError(
-            f"{path} is {extent:.3g} m across, if its unit is the metre as it must be: convert it "
-            "to metres, or remove stray points far from the rest"
+            f"{path} is {extent:.3g} m across, if its unit is the metre: state its unit by --unit "
+            "(0.001 for millimetres, 1000 for kilometres), or remove stray points far from the rest"
         )
-    return cloud
+    return ScanPoints(cloud, origin, tuple(notes))
+
+
+def _finite(
+    path: Path, stored: StoredPoints
+) -> tuple[NDArray[np.float64], NDArray[np.bool_] | None, list[str]]:
+    """The finite points, the mask of them where some are not, and the notes of the file."""
+    notes = [f"{path}: {note}" for note in stored.notes]
+    finite: NDArray[np.bool_] = np.isfinite(stored.points).all(axis=1, keepdims=True)[:, 0]
+    if finite.all():
+        return stored.points, None, notes
+    if stored.faces is not None:
+        raise InputError(f"{path} has vertices that are not finite; repair the mesh")
+    if not finite.any():
+        raise InputError(f"{path} holds no point with finite coordinates; is it damaged?")
+    dropped = len(finite) - np.count_nonzero(finite)
+    notes.append(
+        f"{path}: {dropped:,} of {len(finite):,} points without finite coordinates are left out"
+    )
+    return stored.points[finite], finite, notes
+
+
+def _rows(values: NDArray | None, kept: NDArray[np.bool_] | None) -> NDArray | None:
+    return values if values is None or kept is None else values[kept]

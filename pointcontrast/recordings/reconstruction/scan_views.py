@@ -9,9 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
+from pointcontrast.recordings.file_formats import format_of
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.reconstruction.scan import Scan
-from pointcontrast.recordings.reconstruction.scan_files import SUFFIXES, read_scan_file
+from pointcontrast.recordings.reconstruction.scan_files import (
+    SUFFIXES,
+    ScanPoints,
+    read_scan_file,
+)
 from pointcontrast.recordings.reconstruction.simulated_camera import DepthCamera, visible_rows
 from pointcontrast.recordings.reconstruction.simulated_walk import walk
 from pointcontrast.recordings.sequence import FrameError, Layout
@@ -26,21 +31,25 @@ _UP: dict[str, tuple[float, float, float]] = {
     ".gltf": (0.0, 1.0, 0.0),
 }
 _Z_UP = (0.0, 0.0, 1.0)
+_NAMED = tuple(suffix for suffix in SUFFIXES if not suffix.endswith(".gz"))
 
 
 class ScanFileSequence(Layout):
-    """One file, in metres, seen by simulated cameras that walk through it.
+    """One file, seen by simulated cameras that walk through it.
 
     There are five views per square metre of free floor, between 24 and 200, at eye height, 60 by 47
     degrees wide and 4 m deep (``simulated_walk.py``). The same file always gives the same views. Up
     is z, and y for glTF, unless an ``up.txt`` in the folder of the file states it. The file is read
-    when a view or the number of views is first used.
+    when a view or the number of views is first used, which completes ``notes``.
+
+    Cameras and points are worked with relative to an origin in whole metres, so that a scan far
+    from zero gives the views of the same scan near zero; poses are in the frame of the file.
     """
 
     layout = "reconstruction"
     description = (
-        f"a mesh or point cloud in metres, one file per scene: {', '.join(SUFFIXES)}; z up, y up "
-        "for glTF, or up.txt"
+        f"a mesh or point cloud in metres, one file per scene: {', '.join(_NAMED)}, also .gz; z "
+        "up, y up for glTF, or up.txt"
     )
     is_file = True
 
@@ -55,21 +64,38 @@ class ScanFileSequence(Layout):
         )
 
     def __init__(self, folder: Path, options: RecordingOptions | None = None) -> None:
-        """Keep the path; ``options.intrinsics`` must be None: simulated cameras have their own."""
-        if options is not None and options.intrinsics is not None:
-            raise InputError(
-                f"{folder} is a reconstruction, which has no depth images: --intrinsics does not "
-                "apply to it; leave it out"
-            )
+        """Keep the path.
+
+        Args:
+            folder: File of the scan.
+            options: Statements of the user: ``unit``; the others must be None, because simulated
+                cameras have poses and intrinsics of their own.
+
+        Raises:
+            InputError: Another option is given.
+        """
+        for name in ("intrinsics", "depth_scale", "poses", "axes"):
+            if options is not None and getattr(options, name) is not None:
+                raise InputError(
+                    f"{folder} is a reconstruction, which has no depth images and no poses: "
+                    f"--{name.replace('_', '-')} does not apply to it; leave it out"
+                )
         self.folder = folder
-        self.name = folder.stem
-        self.up = np.array(_UP.get(folder.suffix.lower(), _Z_UP))
+        self.name = folder.name.removesuffix(".gz").rpartition(".")[0]
+        self.up = np.array(_UP.get(format_of(folder) or "", _Z_UP))
+        self._unit = None if options is None else options.unit
         self._camera = DepthCamera()
+
+    @cached_property
+    def _points(self) -> ScanPoints:
+        points = read_scan_file(self.folder, self._unit)
+        self.notes = points.notes
+        return points
 
     @cached_property
     def _scan(self) -> Scan:
         assert self.up is not None
-        scan = Scan.of(read_scan_file(self.folder), self.up)
+        scan = Scan.of(self._points.cloud, self.up)
         if not len(scan.places):
             raise InputError(
                 f"{self.folder} has no free floor to stand a camera on, with "
@@ -103,6 +129,8 @@ class ScanFileSequence(Layout):
         if not len(rows):
             raise FrameError(f"{self.folder}: {self.frame_ids[index]} sees nothing of the scan")
         cloud = _in_camera(scan.cloud[rows], pose)
+        pose = pose.copy()
+        pose[:3, 3] += self._points.origin
         return Sweep(self.frame_ids[index], cloud, pose, is_camera=True)
 
     def files(self) -> list[Path]:

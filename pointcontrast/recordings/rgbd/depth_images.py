@@ -16,7 +16,9 @@ from pointcontrast.recordings.rgbd.open_exr import exr_size, read_exr
 from pointcontrast.recordings.rgbd.portable_graymap import graymap_size, read_graymap
 from pointcontrast.recordings.sequence import FrameError
 
-DEPTH_SUFFIXES = (".png", ".tif", ".tiff", ".pgm", ".npy", ".exr")
+DEPTH_SUFFIXES = (".npy", ".exr", ".tiff", ".tif", ".pgm", ".png")
+"""Suffixes of depth images. Of several files of one name, the first: a PNG may be its picture."""
+
 INVALID_DEPTHS = (0, 65535)  # "no measurement" in 7-Scenes and of most other sensors
 _FARTHEST = 200.0  # metres: floats with a median beyond are no metres of a depth camera
 _MODES = {  # Pillow's modes, in words

@@ -53,9 +53,16 @@ def decoded_pixels(path: Path, image: Image.Image) -> NDArray[np.generic]:
     Raises:
         FrameError: Damaged or cut short: Pillow notices that only here.
     """
+    with decoding(path):
+        image.load()
+        return np.asarray(image)
+
+
+@contextmanager
+def decoding(path: Path) -> Iterator[None]:
+    """Turn what Pillow's decoders raise into a FrameError that names the file."""
     try:
         with _no_warnings():
-            image.load()
-            return np.asarray(image)
+            yield
     except _DECODER_ERRORS as error:
         raise FrameError(f"{path} is damaged or cut short ({error})") from None

@@ -1,10 +1,15 @@
-"""Folders with ``images/``, ``depth/``, ``poses.txt`` and ``K.txt``.
+"""Folders with ``depth/``, ``images/``, ``poses.txt`` and ``K.txt``.
 
-``depth/NAME.png`` (16 bits, millimetres) and ``images/NAME.jpg`` (or .png; the folder may be
-absent) share their names. ``poses.txt`` holds one row per frame, in the order of the numbers in
-the names, camera-to-world: the 16 numbers of the 4 x 4 matrix, or another form of ``pose_rows``,
-metres. ``K.txt`` is the 3 x 3 pinhole matrix of the depth images. The colour images are registered
-to the depth images; one of another size is resized.
+``depth/NAME.png`` (16 bits, millimetres; ``depth_images`` has the other forms) and
+``images/NAME.jpg`` (or ``color/``, ``rgb/`` and the like; it may be absent) share their names, or
+the last number in their names. ``poses.txt`` holds one row per frame, in the order of the numbers
+in the names: the 16 numbers of the 4 x 4 camera-to-world matrix, or its first 12, metres.
+``K.txt`` is the pinhole matrix of the depth images (``intrinsics`` has its forms and other names).
+The colour images are registered to the depth images; one of another size is resized.
+
+Semantic-NeRF's renderings of Replica have this layout with the names ``rgb/rgb_0.png``,
+``depth/depth_0.png`` and ``traj_w_c.txt`` (Harry-Zhi/semantic_nerf,
+``SSR/datasets/replica/replica_datasets.py``), and no file of intrinsics.
 """
 
 from __future__ import annotations
@@ -15,10 +20,16 @@ from pointcontrast.errors import InputError
 from pointcontrast.recordings.frame_order import order_by_number
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.pose_file import PoseFile
-from pointcontrast.recordings.rgbd.intrinsics import Intrinsics, read_intrinsics
-from pointcontrast.recordings.rgbd.posed_images import ImageFrame, ImageRecording, PosedImages
+from pointcontrast.recordings.rgbd.image_listing import depth_and_color, depth_folder
+from pointcontrast.recordings.rgbd.intrinsics import INTRINSICS_FILES, find_intrinsics
+from pointcontrast.recordings.rgbd.posed_images import (
+    MILLIMETRES,
+    ImageFrame,
+    ImageRecording,
+    PosedImages,
+)
 
-_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+_POSE_FILES = ("poses.txt", "traj.txt", "traj_w_c.txt")
 
 
 class ImageFolderSequence(PosedImages):
@@ -30,18 +41,27 @@ class ImageFolderSequence(PosedImages):
     @staticmethod
     def recognises(folder: Path) -> bool:
         """Check whether ``folder`` is in this layout."""
-        return (folder / "depth").is_dir() and (folder / "poses.txt").exists()
+        return _pose_file(folder) is not None and depth_folder(folder) is not None
 
     def list_frames(self, folder: Path, options: RecordingOptions) -> ImageRecording:
         """List the frames; see the base class."""
-        depths = _images(folder / "depth")
-        colors = _images(folder / "images") if (folder / "images").is_dir() else {}
-        if not depths:
+        depths, colors, notes = depth_and_color(folder)
+        pose_file = _pose_file(folder)
+        if not depths or pose_file is None:
             raise InputError(f"{folder / 'depth'} holds no image")
         frame_ids = tuple(order_by_number({*depths, *colors}, folder, "frame"))
-        poses = PoseFile(folder / "poses.txt", frame_ids, "frame", folder)
-        given = options.intrinsics
-        own = read_intrinsics(folder / "K.txt") if given is None else Intrinsics(matrix=given)
+        if list(frame_ids) != sorted(frame_ids):
+            notes += (
+                f"{pose_file}: its rows are taken for the frames in the order of their numbers "
+                f"({', '.join(frame_ids[:3])}, ...), which are not padded with zeros",
+            )
+        poses = PoseFile(pose_file, frame_ids, "frame", folder)
+        path, intrinsics = find_intrinsics(folder, options.intrinsics, INTRINSICS_FILES)
+        if intrinsics is None:
+            raise InputError(
+                f"{folder} has no K.txt with the intrinsics of its depth images; write it, or pass "
+                "--intrinsics fx fy cx cy"
+            )
         return ImageRecording(
             frames=tuple(
                 ImageFrame(
@@ -53,16 +73,13 @@ class ImageFolderSequence(PosedImages):
                 )
                 for index, frame_id in enumerate(frame_ids)
             ),
-            intrinsics=own.matrix,
-            intrinsics_size=own.size,
-            notes=poses.notes,
-            texts=(poses.path, *((folder / "K.txt",) if given is None else ())),
+            intrinsics=intrinsics.matrix,
+            intrinsics_size=intrinsics.size,
+            units_per_metre=intrinsics.units_per_metre or MILLIMETRES,
+            texts=(poses.path, *((path,) if path else ())),
+            notes=(*notes, *poses.notes),
         )
 
 
-def _images(folder: Path) -> dict[str, Path]:
-    return {
-        path.stem: path
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in _IMAGE_SUFFIXES and not path.name.startswith(".")
-    }
+def _pose_file(folder: Path) -> Path | None:
+    return next((folder / name for name in _POSE_FILES if (folder / name).is_file()), None)

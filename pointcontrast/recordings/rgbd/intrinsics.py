@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,13 @@ from numpy.typing import NDArray
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.text_files import read_number_rows, read_text
 
+INTRINSICS_FILES = (
+    *("K.txt", "intrinsics.txt", "intrinsic.txt", "camera-intrinsics.txt", "camera_intrinsics.txt"),
+    *("camera.json", "intrinsics.json", "intrinsic.json", "camera_intrinsic.json"),
+    *("camera_intrinsics.json", "cam_params.json"),
+)
+"""Usual names of a file of intrinsics."""
+
 _FORMS = (
     "a 3 x 3 or 4 x 4 pinhole matrix, the four numbers fx fy cx cy, or JSON with these names or "
     "intrinsic_matrix"
@@ -22,7 +30,8 @@ _FOUR_NAMES = (("fx", "fl_x"), ("fy", "fl_y"), ("cx", "ppx"), ("cy", "ppy"))
 _MATRIX_NAMES = ("intrinsic_matrix", "K", "intrinsic", "intrinsics", "camera_matrix")
 _SIZE_NAMES = (("width", "w"), ("height", "h"))
 _INNER = ("depth", "camera", "intrinsics", "intrinsic", "depth_camera")
-_SCALES = ("depth_scale", "scale", "png_depth_scale", "depthScale")
+_SCALES = ("depth_scale", "png_depth_scale", "depthScale", "scale")
+_LEAST_SCALE = 100.0  # "scale" alone may be the scale of a scene
 _SAME_RATIO = 0.02  # relative; phones store 1440 x 1080 beside 256 x 192, and 1296 x 968 for 4 : 3
 
 
@@ -58,6 +67,32 @@ def read_intrinsics(path: Path) -> Intrinsics:
     rows = read_number_rows(path, _FORMS)
     numbers = np.array([number for row in rows for number in row], dtype=np.float64)
     return Intrinsics(matrix=_matrix(numbers, str(path)))
+
+
+def find_intrinsics(
+    folder: Path, given: NDArray[np.float64] | None, names: Sequence[str]
+) -> tuple[Path | None, Intrinsics | None]:
+    """Read the first file of intrinsics in a folder or its parent.
+
+    Args:
+        folder: Folder of the scene.
+        given: Intrinsics that the user states, which take the place of a file.
+        names: Names of the file, paths relative to the folder, in order of preference.
+
+    Returns:
+        The file, None if there is none or ``given`` took its place, and the intrinsics, None if
+        there are none.
+
+    Raises:
+        InputError: The file is wrong.
+    """
+    if given is not None:
+        return None, Intrinsics(matrix=given)
+    for place in (folder, folder.parent):
+        for name in names:
+            if (place / name).is_file():
+                return place / name, read_intrinsics(place / name)
+    return None, None
 
 
 def scaled_intrinsics(
@@ -170,9 +205,18 @@ def _from_json(path: Path) -> Intrinsics:
         return Intrinsics(
             matrix=_matrix(numbers, str(path)),
             size=(int(width), int(height)) if width and height else None,
-            units_per_metre=_first_number(level, _SCALES) or _first_number(content, _SCALES),
+            units_per_metre=_stated_units(level) or _stated_units(content),
         )
     raise InputError(f"{path} holds no intrinsics; they are {_FORMS}")
+
+
+def _stated_units(level: dict[str, Any]) -> float | None:
+    """Return the stated units per metre; a value below 1 is metres per unit (RealSense)."""
+    for name in _SCALES:
+        value = _first_number(level, (name,))
+        if value and value > 0 and (name != "scale" or value >= _LEAST_SCALE):
+            return value if value >= 1 else 1 / value
+    return None
 
 
 def _numbers(level: dict[str, Any]) -> NDArray[np.float64] | None:

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import rigid_problem
 from pointcontrast.recordings.options import CameraAxes, PoseDirection, RecordingOptions
-from pointcontrast.recordings.pose_file import checked_pose
+from pointcontrast.recordings.pose_rows import checked_pose
 from pointcontrast.recordings.rgbd.color_images import read_color
 from pointcontrast.recordings.rgbd.depth_images import depth_size, read_depth
 from pointcontrast.recordings.rgbd.intrinsics import check_center, scaled_intrinsics
+from pointcontrast.recordings.rgbd.lens_distortion import LensDistortion, look_up
 from pointcontrast.recordings.rgbd.pose_conventions import camera_to_world
 from pointcontrast.recordings.rgbd.self_check import check_views
 from pointcontrast.recordings.sequence import FrameError, Layout
@@ -45,6 +46,7 @@ class ImageFrame:
         intrinsics: (3, 3) float64 pinhole matrix, pixels; None takes that of the recording.
         intrinsics_size: (width, height) of the image that ``intrinsics`` belongs to, pixels; None
             is the depth image.
+        distortion: Lens distortion of depth and colour, which is removed; None if there is none.
     """
 
     frame_id: str
@@ -54,6 +56,7 @@ class ImageFrame:
     pose_place: str
     intrinsics: NDArray[np.float64] | None = None
     intrinsics_size: tuple[int, int] | None = None
+    distortion: LensDistortion | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -130,6 +133,14 @@ class PosedImages(Layout):
                 f"{whose}: intrinsics of {size[0]} x {size[1]} pixels are scaled to the depth "
                 f"images of {self._size[0]} x {self._size[1]}; --intrinsics states others",
             )
+        first = self._recording.frames[0]
+        if first.distortion is not None:
+            place = first.pose_place
+            *_, moved = first.distortion.pixels(self.intrinsics(0), self._size, place)
+            self.notes += (
+                f"{place}: the lens distortion ({first.distortion.stated}) of depth and colour is "
+                f"removed; it moves pixels by up to {moved:.1f}",
+            )
 
     @abstractmethod
     def list_frames(self, folder: Path, options: RecordingOptions) -> ImageRecording:
@@ -178,6 +189,23 @@ class PosedImages(Layout):
         """Check that the views fit together as they are read; see the base class."""
         check_views(self, units_per_metre=self.units_per_metre, poses=self.poses, axes=self.axes)
 
+    def read_depth(self, path: Path, index: int) -> NDArray[np.float32]:
+        """Read the depth image of a frame.
+
+        A layout with more to say about its pixels, such as their confidence, overrides this.
+
+        Args:
+            path: Depth image.
+            index: Row of the frame.
+
+        Returns:
+            (H, W) float32 metres, 0 where there is no measurement.
+
+        Raises:
+            FrameError: The image is damaged, or is none of depth.
+        """
+        return read_depth(path, self._size, self.units_per_metre, self._float_units)
+
     def read_color(self, path: Path, index: int, depth: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Read the colour image of a frame, registered to its depth image.
 
@@ -200,7 +228,8 @@ class PosedImages(Layout):
         """Return the images and the texts."""
         frames = self._recording.frames
         paths = [path for f in frames for path in (f.depth, f.color, f.pose)]
-        return [path for path in paths if isinstance(path, Path)] + list(self._recording.texts)
+        named = [*(path for path in paths if isinstance(path, Path)), *self._recording.texts]
+        return list(dict.fromkeys(named))  # a video is the colour of every frame
 
     def _read(self, index: int, *, with_color: bool) -> Frame:
         frame = self._recording.frames[index]
@@ -213,12 +242,22 @@ class PosedImages(Layout):
                 raise FrameError(f"{self.folder / frame.frame_id}: its {kind} file is missing")
         assert frame.depth is not None
         pose = self._pose(frame)
-        depth = read_depth(frame.depth, self._size, self.units_per_metre, self._float_units)
+        depth = self.read_depth(frame.depth, index)
         color = None
         if with_color:
             assert frame.color is not None
             color = self.read_color(frame.color, index, depth)
-        return Frame(frame.frame_id, depth, color, self.intrinsics(index), pose)
+        try:
+            intrinsics = self.intrinsics(index)
+            if frame.distortion is not None:
+                pixels, outside, _ = frame.distortion.pixels(
+                    intrinsics, self._size, frame.pose_place
+                )
+                depth = look_up(depth, pixels, outside)
+                color = None if color is None else look_up(color, pixels, outside)
+        except InputError as error:
+            raise FrameError(str(error)) from None
+        return Frame(frame.frame_id, depth, color, intrinsics, pose)
 
     def _pose(self, frame: ImageFrame) -> NDArray[np.float64]:
         matrix = _recorded_pose(frame)

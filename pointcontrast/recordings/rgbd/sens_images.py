@@ -84,7 +84,7 @@ def decode_color(data: bytes, header: SensHeader, reduction: int, where: str) ->
         image = _open(data, header)
         size = image.size
         if size == (width, height):
-            return _reduced(image, reduction)
+            return reduced_rgb(image, reduction)
     except _DECODER_ERRORS as error:
         raise FrameError(
             f"{where}: its {header.color_compression} colour is damaged ({error}); "
@@ -102,7 +102,16 @@ def _open(data: bytes, header: SensHeader) -> Image.Image:
     return Image.open(io.BytesIO(data), formats=[header.color_compression.upper()])
 
 
-def _reduced(image: Image.Image, reduction: int) -> NDArray[np.uint8]:
+def reduced_rgb(image: Image.Image, reduction: int) -> NDArray[np.uint8]:
+    """Decode an opened image at a fraction of its size; see :func:`decode_color`.
+
+    Args:
+        image: Image whose pixels are not decoded yet.
+        reduction: Factor of the reduction: 1, 2, 4 or 8.
+
+    Returns:
+        (ceil(H / reduction), ceil(W / reduction), 3) uint8 RGB.
+    """
     width, height = image.size
     if reduction > 1:
         # No effect on other formats, or on a JPEG in an unusual colour space.

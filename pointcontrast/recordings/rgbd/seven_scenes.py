@@ -1,8 +1,9 @@
 """Folders in the layout of 7-Scenes, 3DMatch and tsdf-fusion.
 
-``frame-NNNNNN.color.png`` (or .jpg), ``frame-NNNNNN.depth.png`` (16 bits, millimetres),
-``frame-NNNNNN.pose.txt`` (4 x 4 camera to world, metres), and ``camera-intrinsics.txt`` (3 x 3,
-of the depth image) in the folder or its parent. All colour images may be absent.
+``frame-NNNNNN.color.png`` (or .jpg), ``frame-NNNNNN.depth.png`` (16 bits, millimetres; or .pgm, as
+in 3RScan, and the other forms of ``depth_images``), ``frame-NNNNNN.pose.txt`` (4 x 4 camera to
+world, metres), and ``camera-intrinsics.txt`` (of the depth image; ``intrinsics`` has its forms and
+other names) in the folder or its parent. All colour images may be absent.
 
 Microsoft's 7-Scenes release has no intrinsics file. Its values are not assumed here, because other
 cameras use the same layout: pass them.
@@ -13,16 +14,22 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.options import RecordingOptions
-from pointcontrast.recordings.rgbd.intrinsics import Intrinsics, read_intrinsics
-from pointcontrast.recordings.rgbd.posed_images import ImageFrame, ImageRecording, PosedImages
+from pointcontrast.recordings.rgbd.intrinsics import INTRINSICS_FILES, find_intrinsics
+from pointcontrast.recordings.rgbd.posed_images import (
+    MILLIMETRES,
+    ImageFrame,
+    ImageRecording,
+    PosedImages,
+)
 
-_FILE = re.compile(r"(frame-(\d+))\.(color\.(?:png|jpe?g)|depth\.png|pose\.txt)", re.IGNORECASE)
+_FILE = re.compile(
+    r"(frame-(\d+))\.(color\.(?:png|jpe?g)|depth\.(?:png|pgm|tiff?|npy|exr)|pose\.txt)",
+    re.IGNORECASE,
+)
 INTRINSICS_FILE = "camera-intrinsics.txt"
+_INTRINSICS_FILES = (INTRINSICS_FILE, *INTRINSICS_FILES)
 
 
 class SevenScenesSequence(PosedImages):
@@ -46,7 +53,12 @@ class SevenScenesSequence(PosedImages):
                 found.setdefault((int(match[2]), match[1]), {})[kind] = path
         if not any("depth" in files for files in found.values()):
             raise InputError(f"{folder} holds frames but no frame-NNNNNN.depth.png")
-        intrinsics_file, intrinsics = _find_intrinsics(folder, options.intrinsics)
+        intrinsics_file, intrinsics = find_intrinsics(folder, options.intrinsics, _INTRINSICS_FILES)
+        if intrinsics is None:
+            raise InputError(
+                f"{folder} has no {INTRINSICS_FILE}, nor has its parent folder; write it, or pass "
+                "--intrinsics fx fy cx cy (585 585 320 240 for Microsoft's 7-Scenes release)"
+            )
         return ImageRecording(
             frames=tuple(
                 ImageFrame(
@@ -60,19 +72,6 @@ class SevenScenesSequence(PosedImages):
             ),
             intrinsics=intrinsics.matrix,
             intrinsics_size=intrinsics.size,
+            units_per_metre=intrinsics.units_per_metre or MILLIMETRES,
             texts=(intrinsics_file,) if intrinsics_file else (),
         )
-
-
-def _find_intrinsics(
-    folder: Path, given: NDArray[np.float64] | None
-) -> tuple[Path | None, Intrinsics]:
-    if given is not None:
-        return None, Intrinsics(matrix=given)
-    for path in (folder / INTRINSICS_FILE, folder.parent / INTRINSICS_FILE):
-        if path.exists():
-            return path, read_intrinsics(path)
-    raise InputError(
-        f"{folder} has no {INTRINSICS_FILE}, nor has its parent folder; write it, or pass "
-        "--intrinsics fx fy cx cy (585 585 320 240 for Microsoft's 7-Scenes release)"
-    )

@@ -8,6 +8,7 @@ import pytest
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import rigid_problem, transform_points
 from pointcontrast.pictures.colored_points import ColoredPoints, write_ply
+from pointcontrast.pictures.point_ply import write_point_ply
 from pointcontrast.preparation.prepare import prepare
 from pointcontrast.recordings.layouts import find_sequences, open_sequence
 from pointcontrast.recordings.options import RecordingOptions
@@ -19,7 +20,7 @@ from pointcontrast.recordings.reconstruction.scan_views import (
 from pointcontrast.scenes.pairs import PAIRS_FILE, read_pairs
 from pointcontrast.scenes.view_store import ViewStore
 from pointcontrast.types import Sweep
-from tests.helpers.box_world import ROOM, colors_of, hidden, world_points
+from tests.helpers.box_world import ROOM, colors_of, hidden, world_mesh, world_points
 from tests.recordings.reconstruction.scan_file_writers import write_glb, write_ply_mesh
 
 
@@ -96,10 +97,18 @@ def test_up_txt_turns_the_cameras(tmp_path: Path) -> None:
 
 def test_what_is_taken_for_a_scan(tmp_path: Path) -> None:
     (tmp_path / "recorded").mkdir()
-    for name in ("a.ply", "a.labels.ply", "b.PLY", "c.txt", "recorded/a.sens", "recorded/a.ply"):
+    for name in (
+        "a.ply",
+        "a.labels.ply",
+        "b.PLY",
+        "c.txt",
+        "d.ply.gz",
+        "recorded/a.sens",
+        "recorded/a.ply",
+    ):
         (tmp_path / name).touch()
     found = [p for p in sorted(tmp_path.rglob("*")) if ScanFileSequence.recognises(p)]
-    assert [p.name for p in found] == ["a.ply", "b.PLY"]
+    assert [p.name for p in found] == ["a.ply", "b.PLY", "d.ply.gz"]
 
 
 def test_a_scan_becomes_pairs_like_anything_else(cloud: Path, tmp_path: Path) -> None:
@@ -125,6 +134,56 @@ def test_bad_files_are_reported_and_do_not_stop_the_rest(cloud: Path, tmp_path: 
     assert [scene.scene for scene in summary.scenes] == ["raw/good"]
     reasons = "\n".join(summary.failures.values())
     assert "cut.ply is damaged" in reasons
-    assert "millimetres.ply is 6e+03 m across" in reasons
+    assert "millimetres.ply is 6e+03 x 4e+03 x 2.6e+03 m in size" in reasons
     with pytest.raises(InputError, match="--intrinsics does not apply"):
         open_sequence(cloud, RecordingOptions(intrinsics=np.diag([100.0, 100, 1])))
+
+
+def test_a_georeferenced_scan_gives_the_views_of_the_same_scan_near_zero(tmp_path: Path) -> None:
+    points = world_points(0.05).astype(np.float64) - [3, 2, 1]  # its middle rounds to zero
+    points = np.round(points * 1024) / 1024  # exact in float32, and in float64 far from zero
+    place = np.array([452_345.0, 5_234_567.0, 412.0])
+    clouds = {}
+    for name, at in (("near", np.zeros(3)), ("far", place)):
+        write_point_ply(tmp_path / f"{name}.ply", points + at, colors_of(world_points(0.05)))
+        clouds[name] = open_sequence(tmp_path / f"{name}.ply")
+    near, far = clouds["near"], clouds["far"]
+    assert near.frame_ids == far.frame_ids
+    for index in range(0, len(near), 6):
+        one, other = near.read(index), far.read(index)
+        np.testing.assert_array_equal(one.cloud.points, other.cloud.points)
+        np.testing.assert_array_equal(one.cloud.colors, other.cloud.colors)
+        moved = one.world_from_sensor[:3, 3] + place
+        np.testing.assert_array_equal(other.world_from_sensor[:3, 3], moved)
+        np.testing.assert_array_equal(
+            other.world_from_sensor[:3, :3], one.world_from_sensor[:3, :3]
+        )
+        distinct = {len(np.unique(sweep.cloud.points[:, 1])) for sweep in (one, other)}
+        assert distinct.pop() > 100
+
+
+@pytest.mark.parametrize("where", [0.0, 5_200_000.0])
+def test_a_georeferenced_mesh_keeps_its_digits(tmp_path: Path, where: float) -> None:
+    vertices, faces = world_mesh()
+    colors = colors_of(vertices)
+    write_point_ply(tmp_path / "m.ply", vertices.astype(np.float64) + where, colors, faces=faces)
+    sequence = open_sequence(tmp_path / "m.ply")
+    sweep = sequence.read(0)
+    world = transform_points(sweep.world_from_sensor, sweep.cloud.points) - where
+    walls = np.concatenate([np.abs(world - bound) for bound in ROOM], axis=1)
+    on_walls = walls.min(axis=1) < 1e-4
+    assert on_walls.mean() > 0.5
+    assert len(np.unique(sweep.cloud.points[:, 1])) > 0.9 * len(sweep.cloud)
+
+
+def test_a_stated_unit_is_applied(tmp_path: Path) -> None:
+    write_cloud(tmp_path / "m.ply", world_points(0.1))
+    points = world_points(0.1).astype(np.float64)
+    write_point_ply(tmp_path / "cm.ply", points * 100, colors_of(world_points(0.1)))
+    with pytest.raises(InputError, match=r"cm\.ply is 600 x 400 x 260 m.*by --unit 0\.01 \(cent"):
+        len(open_sequence(tmp_path / "cm.ply"))
+    stated = open_sequence(tmp_path / "cm.ply", RecordingOptions(unit=0.01))
+    metres = open_sequence(tmp_path / "m.ply")
+    assert len(stated) == len(metres)
+    first, other = stated.read(3), metres.read(3)
+    np.testing.assert_allclose(first.world_from_sensor, other.world_from_sensor, atol=1e-6)

@@ -93,7 +93,7 @@ def test_both_forms_give_the_same_scenes(release: Path, tmp_path: Path) -> None:
     write_matlab_folder(tmp_path / "trainval", of_labels)
     for labels, images in of_labels.items():
         settings = ImageSettings(labels=labels, max_points=0)
-        others, notes = find_images(tmp_path / "trainval", labels)
+        others, notes, *_ = find_images(tmp_path / "trainval", labels)
         assert not notes
         assert [other.split for other in others] == ["validation", "train"]
         for image, other in zip(images, others, strict=True):
@@ -131,7 +131,7 @@ def test_both_forms_of_matlab_s_files_give_equal_images(release: Path, tmp_path:
 
 
 def test_points_are_drawn_by_the_image_s_number(release: Path, tmp_path: Path) -> None:
-    images, _ = find_images(release, "v1")
+    images, *_ = find_images(release, "v1")
     everything = read_image(images[0], ImageSettings(max_points=0))
     settings = ImageSettings(max_points=500)
     convert_images(images, tmp_path / "a", settings)
@@ -163,11 +163,11 @@ def projected_overlap(box: Rows, image: RawImage, rectangle: Rows) -> float:
 @pytest.mark.parametrize("labels", ["v1", "v2"])
 def test_real_headings_and_lengths(real_data: Path, labels: Labels) -> None:
     """Of three ways to read an orientation, the one used fits pictures and points best."""
-    images, _ = find_images(real_data / "sunrgbd_trainval", labels)
+    images, *_ = find_images(real_data / "sunrgbd_trainval", labels)
     num_inside = np.zeros(3, np.int64)
     for image in images:
         assert image.points_file is not None
-        points, _ = matlab_folder.read_points(image.points_file)
+        points, _, _ = matlab_folder.read_points(image.points_file)
         found = boxes_of(image.annotations, points)
         assert (found.num_empty, found.num_degenerate) == (0, 0)
         ways = []
@@ -194,7 +194,7 @@ def test_real_colors_and_depths(real_data: Path) -> None:
     folder = real_data / "sunrgbd_trainval"
     for image in find_images(folder, "v1")[0]:
         assert image.points_file is not None
-        points, colors = matlab_folder.read_points(image.points_file)
+        points, colors, _ = matlab_folder.read_points(image.points_file)
         right, forward, up = (points.astype(np.float64) @ image.tilt).T
         k = image.intrinsics
         columns = np.round(right / forward * k[0, 0] + k[0, 2]).astype(int) - 1

@@ -64,7 +64,7 @@ def test_scenes_have_the_generated_content(
     release: tuple[Path, list[WrittenImage]], tmp_path: Path, labels: Any, scale: float
 ) -> None:
     folder, written = release
-    images, notes = find_images(folder, labels)
+    images, notes, *_ = find_images(folder, labels)
     assert not notes
     assert [image.split for image in images] == ["validation"] * 2 + ["train"] * 2
     finished, failures = convert_images(images, tmp_path, replace(SETTINGS, labels=labels))
@@ -101,11 +101,11 @@ def test_scenes_have_the_generated_content(
 def test_a_second_run_makes_nothing_and_other_labels_make_all(
     release: tuple[Path, list[WrittenImage]], tmp_path: Path
 ) -> None:
-    images, _ = find_images(release[0], "v1")
+    images, *_ = find_images(release[0], "v1")
     convert_images(images, tmp_path, SETTINGS)
     again, _ = convert_images(images, tmp_path, SETTINGS)
     assert all(scene.reused for scene in again)
-    other, _ = find_images(release[0], "v2")
+    other, *_ = find_images(release[0], "v2")
     changed, _ = convert_images(other, tmp_path, replace(SETTINGS, labels="v2"))
     assert not any(scene.reused for scene in changed)
 
@@ -144,11 +144,11 @@ def test_sizes_lie_along_and_across_the_heading() -> None:
 
 
 def test_real_samples_agree_with_their_labels(real_data: Path, tmp_path: Path) -> None:
-    images, notes = find_images(real_data / "sunrgbd_trainval", "v2")
+    images, notes, *_ = find_images(real_data / "sunrgbd_trainval", "v2")
     assert len(images) == 4
     assert "train_data_idx.txt does not exist" in notes[0]
     for image in images:
-        points, colors = matlab_folder.read_points(image.points_file)
+        points, colors, _ = matlab_folder.read_points(image.points_file)
         # the pixels that the points come from: whole numbers, counted from 1
         places = points.astype(np.float64) @ image.tilt
         columns = places[:, 0] * image.intrinsics[0, 0] / places[:, 1] + image.intrinsics[0, 2]
@@ -186,7 +186,7 @@ def test_real_samples_agree_with_their_labels(real_data: Path, tmp_path: Path) -
 
 
 def test_real_votes_end_on_centres(real_data: Path, tmp_path: Path) -> None:
-    images, _ = find_images(real_data / "sunrgbd_trainval", "v1")
+    images, *_ = find_images(real_data / "sunrgbd_trainval", "v1")
     finished, failures = convert_images(images, tmp_path, SETTINGS)
     assert not failures
     assert sum(scene.num_boxes for scene in finished) == 10
@@ -260,8 +260,12 @@ def test_wrong_records_are_named(
 ) -> None:
     folder = broken(release[0], tmp_path / "a", **change)
     (folder / layout.BOXES_V2).unlink()  # cameras and paths then come from the older file
-    with pytest.raises(InputError, match=message):
-        find_images(folder, "v1")
+    found = find_images(folder, "v1")
+    (name, reason), *others = found.failures.items()
+    assert not others
+    assert message in reason
+    assert name not in [image.name for image in found.images]
+    assert len(found.images) == 3
 
 
 def test_odd_objects_are_left_out_and_counted(
@@ -271,7 +275,7 @@ def test_odd_objects_are_left_out_and_counted(
         values = {"center": (0, 2, 0), "half_sizes": (9, 9, 9), "orientation": (1, 0)}
         return Annotation(class_name=name, **{**values, **changes})
 
-    images, _ = find_images(release[0], "v1")
+    images, *_ = find_images(release[0], "v1")
     odd = replace(images[0], annotations=(
         annotation("bed"),
         annotation("unicorn"),
@@ -298,7 +302,7 @@ def test_an_image_that_cannot_be_read_stops_no_other(
 ) -> None:
     folder = tmp_path / "raw"
     shutil.copytree(release[0], folder)
-    images, _ = find_images(folder, "v1")
+    images, *_ = find_images(folder, "v1")
     depth = images[0].depth_file
     Image.fromarray(np.zeros((72, 96), np.uint16)).save(depth)  # no measurement
     images[1].color_file.write_bytes(images[1].color_file.read_bytes()[:100])
@@ -326,7 +330,7 @@ def test_the_matlab_folder_s_text_is_checked(real_data: Path, tmp_path: Path) ->
     (tmp_path / "depth").symlink_to(source / "depth")
     (tmp_path / "train_data_idx.txt").write_text("1\n2\n3\n")
     (tmp_path / "val_data_idx.txt").write_text("4\n")
-    images, notes = find_images(tmp_path, "v1")
+    images, notes, *_ = find_images(tmp_path, "v1")
     assert [image.split for image in images] == ["train"] * 3 + ["validation"]
     assert not notes
     with pytest.raises(InputError, match=r"label is not a folder; --labels v2"):
@@ -337,13 +341,22 @@ def test_the_matlab_folder_s_text_is_checked(real_data: Path, tmp_path: Path) ->
     (tmp_path / "val_data_idx.txt").write_text("4\n")
     label = tmp_path / "label_v1" / "000002.txt"
     label.write_text("bed 1 2 3\n")
-    with pytest.raises(InputError, match=r"000002.txt, line 1 must be a class and 12 numbers"):
-        find_images(tmp_path, "v1")
+    (reason,) = find_images(tmp_path, "v1").failures.values()
+    assert "000002.txt, line 1 must be a class and 12 numbers" in reason
+    label.write_text("")
+    assert not find_images(tmp_path, "v1").images[1].annotations
     label.unlink()
-    assert not find_images(tmp_path, "v1")[0][1].annotations
+    found = find_images(tmp_path, "v1")
+    assert "000002.txt does not exist, and an image without" in found.failures["000002"]
+    assert "1 images have no label file" in found.notes[0]
     (tmp_path / "calib" / "000001.txt").write_text("1 2 3\n")
-    with pytest.raises(InputError, match="two lines of nine numbers"):
-        find_images(tmp_path, "v1")
+    (tmp_path / "calib" / "000003.txt").write_text(f"{'0 ' * 9}\n1 0 0 0 1 0 0 0 1\n")
+    (tmp_path / "calib" / "000004.txt").unlink()
+    found = find_images(tmp_path, "v1")
+    assert not found.images
+    assert "two lines of nine numbers" in found.failures["000001"]
+    assert "000003.txt: Rtilt has axes that are not orthonormal" in found.failures["000003"]
+    assert "000004.txt does not exist" in found.failures["000004"]
 
 
 def test_the_report_and_lists_of_the_command(

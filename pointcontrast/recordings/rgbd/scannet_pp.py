@@ -1,0 +1,136 @@
+"""The extracted frames of ScanNet++'s iPhone recordings, ``data/SCENE/iphone/``.
+
+``iphone/prepare_iphone_data.py`` of scannetpp/scannetpp extracts ``rgb/frame_000000.jpg`` (1920 x
+1440) and ``depth/frame_000000.png`` (256 x 192, 16 bits, millimetres) from the ``rgb.mkv`` and
+``depth.bin`` of the release. ``pose_intrinsic_imu.json`` holds for each frame (as read by
+iphone/arkit_pcl.py):
+
+* ``aligned_pose``: 4 x 4, camera to world in the frame of the laser scan, metres, x right, y down,
+  z forward. Where a file has only ``pose``, ARKit's own, that is taken.
+* ``intrinsic``: 3 x 3 of the colour image, scaled to the depth image, which shows the same view.
+
+Frames of the file that were not extracted, in colour and in depth, are left out and counted.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointcontrast.errors import InputError
+from pointcontrast.recordings.options import RecordingOptions
+from pointcontrast.recordings.rgbd.color_images import COLOR_SUFFIXES
+from pointcontrast.recordings.rgbd.intrinsics import check_intrinsics
+from pointcontrast.recordings.rgbd.posed_images import ImageFrame, ImageRecording, PosedImages
+from pointcontrast.recordings.sequence import FrameError
+from pointcontrast.recordings.text_files import read_text
+
+_FILE = "pose_intrinsic_imu.json"
+_COLOR_SIZE = (1920, 1440)
+_EXTRACT = "extract them with iphone/prepare_iphone_data.py of scannetpp/scannetpp"
+
+
+class ScanNetPPSequence(PosedImages):
+    """One folder of ``rgb/``, ``depth/`` and ``pose_intrinsic_imu.json``."""
+
+    layout = "scannet_pp"
+    description = "ScanNet++ (iPhone): rgb/, depth/ and pose_intrinsic_imu.json"
+
+    @staticmethod
+    def recognises(folder: Path) -> bool:
+        """Check whether ``folder`` is in this layout."""
+        return (folder / _FILE).is_file()
+
+    def list_frames(self, folder: Path, options: RecordingOptions) -> ImageRecording:
+        """List the frames; see the base class."""
+        path = folder / _FILE
+        content = _read_json(path)
+        depths, colors = _images(folder / "depth"), _images(folder / "rgb")
+        names = [name for name in sorted(content) if name in depths]
+        if not names:
+            raise InputError(f"{folder / 'depth'} holds no frame of {_FILE}; {_EXTRACT}")
+        used = [name for name in names if name in colors] if colors else names
+        if not used:
+            raise InputError(f"{folder / 'rgb'} holds no frame of depth/; {_EXTRACT}")
+        notes: tuple[str, ...] = ()
+        if len(used) < len(content):
+            notes += (
+                f"{path}: {len(content) - len(used)} of its {len(content)} frames are left out: "
+                "they are not extracted",
+            )
+        if not colors:
+            notes += (f"{folder / 'rgb'} is absent or empty: frames have no colour",)
+        given = options.intrinsics
+        frames = tuple(
+            _frame(name, content[name], depths[name], colors.get(name), f"{path}: {name}", given)
+            for name in used
+        )
+        return ImageRecording(
+            frames=frames,
+            intrinsics=next((f.intrinsics for f in frames if f.intrinsics is not None), given),
+            intrinsics_size=_COLOR_SIZE,
+            texts=(path,),
+            notes=notes,
+        )
+
+
+def _frame(
+    name: str,
+    entry: Any,
+    depth: Path,
+    color: Path | None,
+    where: str,
+    given: NDArray[np.float64] | None,
+) -> ImageFrame:
+    matrix: NDArray[np.float64] | None = None
+    try:
+        if not isinstance(entry, dict):
+            raise FrameError(f"{where} is not an object")
+        key = "aligned_pose" if "aligned_pose" in entry else "pose"
+        where = f"{where}: {key}"
+        pose = _numbers(entry.get(key), (4, 4), where)
+        if given is None:
+            matrix = _numbers(entry.get("intrinsic"), (3, 3), f"{where}: intrinsic")
+            matrix = check_intrinsics(matrix, f"{where}: intrinsic")
+    except InputError as error:
+        pose = error if isinstance(error, FrameError) else FrameError(str(error))
+        matrix = None
+    return ImageFrame(
+        frame_id=name,
+        depth=depth,
+        color=color,
+        pose=pose,
+        pose_place=where,
+        intrinsics=matrix,
+        intrinsics_size=_COLOR_SIZE,
+    )
+
+
+def _numbers(value: Any, shape: tuple[int, int], where: str) -> NDArray[np.float64]:
+    try:
+        array = np.array(value, dtype=np.float64)
+        return array.reshape(shape)
+    except (TypeError, ValueError):
+        raise FrameError(f"{where} is not a {shape[0]} x {shape[1]} matrix of numbers") from None
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(read_text(path))
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} is not valid JSON ({error}); copy it again") from None
+    if not isinstance(content, dict) or not content:
+        raise InputError(f"{path} holds no frames (an object with one entry per frame)")
+    return content
+
+
+def _images(folder: Path) -> dict[str, Path]:
+    if not folder.is_dir():
+        return {}
+    return {path.stem: path for path in folder.iterdir() if path.suffix.lower() in COLOR_SUFFIXES}

@@ -1,0 +1,119 @@
+"""Frames of a video by their number, decoded by PyAV.
+
+Most frames of a video are stored as differences from others, so they are decoded one after
+another. Asking for frames in ascending order decodes each once; asking for an earlier one starts
+again. Seeking is not used: it goes to a key frame by time, and phones write uneven times.
+
+PyAV does not turn frames by the rotation that a phone writes into the file, so that they have the
+sides of the sensor, as depth images have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointcontrast.errors import InputError
+from pointcontrast.optional_packages import require
+from pointcontrast.recordings.sequence import FrameError
+
+
+class VideoFrames:
+    """A video file, of which one decoder at a time is open. It can be pickled.
+
+    Attributes:
+        path: The file.
+        size: (width, height) of its frames, pixels.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open a video; only its header is read.
+
+        Args:
+            path: Video file that FFmpeg can read.
+
+        Raises:
+            InputError: PyAV is not installed, or the file is no video or damaged.
+        """
+        self.path = path
+        self._frames: Iterator[Any] = iter(())
+        self._next = 0
+        self._container: Any = None
+        try:
+            self._restart()
+        except FrameError as error:
+            raise InputError(str(error)) from None
+        context = self._container.streams.video[0].codec_context
+        self.size = (int(context.width), int(context.height))
+
+    def read(self, number: int) -> NDArray[np.uint8]:
+        """Decode one frame; it is fast for the next ones after the last that was read.
+
+        Args:
+            number: Number of the frame, from 0.
+
+        Returns:
+            (H, W, 3) uint8 RGB.
+
+        Raises:
+            FrameError: The video ends before it, or is damaged.
+        """
+        if self._container is None or number < self._next:
+            self._restart()
+        frame = None
+        while self._next <= number:
+            try:
+                frame = next(self._frames, None)
+            except (OSError, ValueError, EOFError) as error:  # FFmpeg's errors derive from these
+                self._close()
+                raise FrameError(
+                    f"{self.path} is damaged: frame {number} cannot be decoded ({_reason(error)})"
+                ) from None
+            if frame is None:
+                ended = self._next
+                self._close()
+                raise FrameError(f"{self.path} has {ended} frames, but frame {number} is needed")
+            self._next += 1
+        assert frame is not None
+        if frame.is_corrupt:  # FFmpeg fills in what it cannot decode
+            raise FrameError(f"{self.path} is damaged: frame {number} cannot be decoded in full")
+        return np.ascontiguousarray(frame.to_ndarray(format="rgb24"))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A decoder cannot be sent to another process; it opens its own.
+        return {"path": self.path, "size": self.size}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _frames=iter(()), _next=0, _container=None)
+
+    def _restart(self) -> None:
+        av = require("av", "av", str(self.path))
+        self._close()
+        if not self.path.is_file():
+            raise FrameError(f"{self.path} does not exist")
+        try:
+            container = av.open(str(self.path))
+            stream = container.streams.video[0]
+        except (OSError, ValueError, EOFError, IndexError) as error:
+            raise FrameError(
+                f"{self.path} is not a video, or damaged or cut short ({_reason(error)}); copy it "
+                "again"
+            ) from None
+        self._container = container
+        self._frames = iter(container.decode(stream))
+        self._next = 0
+
+    def _close(self) -> None:
+        if self._container is not None:
+            self._container.close()
+        self._container, self._frames, self._next = None, iter(()), 0
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, IndexError):
+        return "it holds no video"
+    return getattr(error, "strerror", None) or " ".join(str(error).split())
