@@ -113,7 +113,8 @@ class StrayScannerSequence(PosedImages):
 def _read_table(path: Path) -> dict[int, dict[str, str]]:
     """Read the rows of ``odometry.csv`` by their frame number, in ascending order."""
     lines = [line for line in read_text(path).splitlines() if line.strip()]
-    table = csv.DictReader(lines, skipinitialspace=True)
+    is_excel = bool(lines) and ";" in lines[0]  # where the decimal separator is a comma
+    table = csv.DictReader(lines, skipinitialspace=True, delimiter=";" if is_excel else ",")
     table.fieldnames = [name.strip() for name in table.fieldnames or ()]
     absent = [name for name in ("frame", *_POSE_COLUMNS) if name not in table.fieldnames]
     if absent:
@@ -124,6 +125,8 @@ def _read_table(path: Path) -> dict[int, dict[str, str]]:
     rows: dict[int, dict[str, str]] = {}
     for row in table:
         words = {name: (value or "").strip() for name, value in row.items() if name}
+        if is_excel:
+            words = {name: word.replace(",", ".") for name, word in words.items()}
         if words["frame"].isdecimal():
             rows.setdefault(int(words["frame"]), words)
     if not rows:
