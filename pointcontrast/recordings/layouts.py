@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import unit_vector
+from pointcontrast.recordings.lidar.e57_scans import E57Sequence
 from pointcontrast.recordings.lidar.kitti import KittiSequence
 from pointcontrast.recordings.lidar.sweep_folder import SweepFolderSequence
 from pointcontrast.recordings.options import RecordingOptions
@@ -51,6 +52,7 @@ LAYOUTS: tuple[type[Layout], ...] = (
     PolycamSequence,
     KittiSequence,
     SweepFolderSequence,
+    E57Sequence,
     ScanFileSequence,
 )
 _MAX_DEPTH = 4  # levels of folders searched; also ends loops of links

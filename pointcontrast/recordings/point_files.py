@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tokenize
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,46 @@ class StoredPoints:
     fields: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     unit: float | None = None
     notes: tuple[str, ...] = ()
+
+    def take(self, rows: NDArray[np.int64]) -> StoredPoints:
+        """Return some points of a cloud, in the order of ``rows``."""
+        assert self.faces is None
+        return replace(
+            self,
+            points=self.points[rows],
+            colors=None if self.colors is None else self.colors[rows],
+            normals=None if self.normals is None else self.normals[rows],
+            fields={name: values[rows] for name, values in self.fields.items()},
+        )
+
+
+def drop_unknown_points(
+    path: Path, stored: StoredPoints
+) -> tuple[StoredPoints, NDArray[np.int64] | None]:
+    """Leave out points without finite coordinates, as depth cameras leave them in their clouds.
+
+    Args:
+        path: File of the points, for messages.
+        stored: Points of a file.
+
+    Returns:
+        The points, with a note where some were left out; and the rows of those that were kept,
+        None where all were.
+
+    Raises:
+        InputError: No point is finite, or a vertex of a mesh is not.
+    """
+    rows = np.flatnonzero(np.isfinite(stored.points).all(axis=1))
+    total = len(stored.points)
+    if len(rows) == total:
+        return stored, None
+    if stored.faces is not None:
+        raise InputError(f"{path} has vertices that are not finite; repair the mesh")
+    if not len(rows):
+        raise InputError(f"{path} holds no point with finite coordinates; is it damaged?")
+    dropped = total - len(rows)
+    note = f"{dropped:,} of {total:,} points without finite coordinates are left out"
+    return replace(stored.take(rows), notes=(*stored.notes, note)), rows
 
 
 def read_point_file(path: Path, max_points: int | None = None) -> StoredPoints:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import read_labelled_scene
 from pointcontrast.recordings.file_formats import READERS, format_of
-from pointcontrast.recordings.point_files import read_point_file
+from pointcontrast.recordings.point_files import drop_unknown_points, read_point_file
 from pointcontrast.recordings.reconstruction.scan_files import DENSITY, MAX_POINTS
 from pointcontrast.recordings.reconstruction.surface_points import sample_surface
 from pointcontrast.recordings.units import doubt_of_metres
@@ -172,21 +172,8 @@ def read_single_scan(
     """
     if path.is_dir():
         return _labelled(path, name)
-    stored = read_point_file(path)
-    finite: NDArray[np.bool_] = np.isfinite(stored.points).all(axis=1, keepdims=True)[:, 0]
-    notes = list(stored.notes)
-    rows: NDArray[np.int64] | None = None
-    if not finite.all():
-        if stored.faces is not None:
-            raise InputError(f"{path} has vertices that are not finite; repair the mesh")
-        rows = np.flatnonzero(finite)
-        if not len(rows):
-            raise InputError(f"{path} holds no point with finite coordinates")
-        dropped = len(finite) - len(rows)
-        notes.append(
-            f"{dropped:,} of {len(finite):,} points without finite coordinates are left out"
-        )
-    points = stored.points if rows is None else stored.points[rows]
+    stored, rows = drop_unknown_points(path, read_point_file(path))
+    points, notes = stored.points, list(stored.notes)
     stated = stored.unit if unit is None else unit
     if stated is None and not any_size:
         doubt = doubt_of_metres(points, is_mesh=stored.faces is not None)
@@ -197,8 +184,8 @@ def read_single_scan(
     scan = SingleScan(
         name=name,
         points=points if scale == 1 else points * scale,
-        colors=stored.colors if stored.colors is None or rows is None else stored.colors[rows],
-        normals=stored.normals if stored.normals is None or rows is None else stored.normals[rows],
+        colors=stored.colors,
+        normals=stored.normals,
         faces=stored.faces,
         rows=rows,
         surface=np.empty((0, 3)),

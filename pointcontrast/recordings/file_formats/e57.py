@@ -165,6 +165,14 @@ class E57File:
             ) from None
 
 
+def num_scans(path: Path) -> int:
+    """Return the number of scans of a file, 0 where it cannot be opened."""
+    try:
+        return len(E57File(path))
+    except (InputError, OSError):
+        return 0
+
+
 def read_e57(path: Path, max_points: int | None = None) -> Columns:
     """Read all scans of a file as one cloud, in the frame of the file."""
     file = E57File(path)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pointcontrast.errors import InputError
 from pointcontrast.origins import origin_of, take_origin_off
 from pointcontrast.recordings.file_formats import MESH_SUFFIXES, SURVEY_SUFFIXES
-from pointcontrast.recordings.point_files import StoredPoints, read_point_file
+from pointcontrast.recordings.point_files import drop_unknown_points, read_point_file
 from pointcontrast.recordings.reconstruction.surface_points import sample_surface
 from pointcontrast.recordings.units import doubt_of_metres
 from pointcontrast.types import PointCloud
@@ -59,8 +59,8 @@ def read_scan_file(path: Path, unit: float | None = None) -> ScanPoints:
         InputError: Damaged, without a finite point, a mesh with a vertex that is not finite, or of
             a size that no scan in metres has; the message names the option that states the unit.
     """
-    stored = read_point_file(path, MAX_POINTS)
-    points, kept, notes = _finite(path, stored)
+    stored, _ = drop_unknown_points(path, read_point_file(path, MAX_POINTS))
+    points, notes = stored.points, [f"{path}: {note}" for note in stored.notes]
     stated = stored.unit if unit is None else unit
     if stated is None:
         doubt = doubt_of_metres(points, is_mesh=stored.faces is not None)
@@ -72,7 +72,7 @@ def read_scan_file(path: Path, unit: float | None = None) -> ScanPoints:
             notes.append(f"{path}: its coordinate system has a unit of {stated:g} m: converted")
     if stored.faces is None:
         local, origin = take_origin_off(points)
-        cloud = PointCloud(local, _rows(stored.colors, kept), _rows(stored.normals, kept))
+        cloud = PointCloud(local, stored.colors, stored.normals)
     else:
         origin = origin_of(points)
         rng = np.random.default_rng(0)  # a file gives the same points every time
@@ -88,26 +88,3 @@ def read_scan_file(path: Path, unit: float | None = None) -> ScanPoints:
             "(0.001 for millimetres, 1000 for kilometres), or remove stray points far from the rest"
         )
     return ScanPoints(cloud, origin, tuple(notes))
-
-
-def _finite(
-    path: Path, stored: StoredPoints
-) -> tuple[NDArray[np.float64], NDArray[np.bool_] | None, list[str]]:
-    """The finite points, the mask of them where some are not, and the notes of the file."""
-    notes = [f"{path}: {note}" for note in stored.notes]
-    finite: NDArray[np.bool_] = np.isfinite(stored.points).all(axis=1, keepdims=True)[:, 0]
-    if finite.all():
-        return stored.points, None, notes
-    if stored.faces is not None:
-        raise InputError(f"{path} has vertices that are not finite; repair the mesh")
-    if not finite.any():
-        raise InputError(f"{path} holds no point with finite coordinates; is it damaged?")
-    dropped = len(finite) - np.count_nonzero(finite)
-    notes.append(
-        f"{path}: {dropped:,} of {len(finite):,} points without finite coordinates are left out"
-    )
-    return stored.points[finite], finite, notes
-
-
-def _rows(values: NDArray | None, kept: NDArray[np.bool_] | None) -> NDArray | None:
-    return values if values is None or kept is None else values[kept]

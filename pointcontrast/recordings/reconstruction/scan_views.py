@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.file_formats import format_of
+from pointcontrast.recordings.file_formats.e57 import num_scans
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.reconstruction.scan import Scan
 from pointcontrast.recordings.reconstruction.scan_files import (
@@ -55,11 +56,15 @@ class ScanFileSequence(Layout):
 
     @staticmethod
     def recognises(folder: Path) -> bool:
-        """Check the suffix; labels and files next to a ``.sens`` recording are excluded."""
+        """Check the suffix; labels and files next to a ``.sens`` recording are excluded.
+
+        So are E57 files of several scans, which have views of their own.
+        """
         name = folder.name.lower()
         return (
             name.endswith(SUFFIXES)
             and not name.endswith(".labels.ply")
+            and not (name.endswith(".e57") and num_scans(folder) > 1)
             and not any(folder.parent.glob("*.sens"))
         )
 
