@@ -9,14 +9,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from pointcontrast.command_help import CommandHelp
+from pointcontrast.command_help import CommandHelp, CommandParser
 from pointcontrast.errors import run_command
 from pointcontrast.synthetic.source import write_rooms
 
 
 def main() -> None:
     """Read the command line and write the rooms."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description=__doc__.splitlines()[0] if __doc__ else None, formatter_class=CommandHelp
     )
     add = parser.add_argument

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from downstream.predictions import FORMATS
-from pointcontrast.command_help import CommandHelp, add_import_argument
+from pointcontrast.command_help import CommandHelp, CommandParser, add_import_argument
 from pointcontrast.errors import InputError, run_command
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _output(arguments: argparse.Namespace, path: Path, benchmark: Benchmark) -> 
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description="Score finetuned networks on their benchmark, and write their predictions.",
         formatter_class=CommandHelp,
     )

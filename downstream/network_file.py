@@ -163,7 +163,7 @@ def read_network(path: Path, engine: EngineName = "auto") -> FinetunedNetwork:
     metadata = read_backbone_header(path, header)
     head, target = json.loads(header["head"]), json.loads(header["benchmark"])
     task = json.loads(header.get("task", "{}"))
-    backbone = build_backbone(metadata, engine)
+    backbone = build_backbone(metadata, engine, path)
     head_class = known_class(head["class"], Head)
     network = Network(
         backbone,

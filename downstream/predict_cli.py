@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pointcontrast.command_help import CommandParser
 from pointcontrast.errors import run_command
 from pointcontrast.scan_commands import add_scan_arguments
 
@@ -36,12 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit status, see :func:`pointcontrast.errors.run_command`; 1 where one of several scans
         failed.
     """
-    arguments = _parser().parse_args(argv)
-    return run_command(lambda: _run(arguments))
+    return run_command(lambda: _run(_parser().parse_args(argv)))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="predict.py",
         description="Apply a finetuned network to scans. Labels of points: NAME.ply in the colours "
         "of the classes (a mesh keeps its faces), and NAME.npz with labels and probabilities. "

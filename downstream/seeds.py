@@ -11,6 +11,7 @@ import yaml
 
 from downstream.evaluate import SCORES, main_figures
 from downstream.metrics.tables import mean_std_table
+from pointcontrast.command_help import with_home
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file, read_json
 
@@ -94,7 +95,7 @@ def _take_run_dir(argv: list[str]) -> tuple[Path, list[str]]:
     for argument in arguments:
         key, equals, value = argument.partition("=")
         if key == "--run_dir":
-            folder = value if equals else next(arguments, "")
+            folder = with_home(value if equals else next(arguments, ""))
             continue
         rest.append(argument)
         if key == "--name":
@@ -103,7 +104,7 @@ def _take_run_dir(argv: list[str]) -> tuple[Path, list[str]]:
         elif key in ("--config", "-c"):
             path = value if equals else next(arguments, "")
             rest += [] if equals else [path]
-            configured = _name_in(Path(path)) or configured
+            configured = _name_in(Path(with_home(path))) or configured
     time = datetime.now().strftime("%Y%m%d-%H%M%S")
     return Path(folder or Path("runs") / f"{name or configured}_seeds" / time), rest
 

@@ -1,4 +1,4 @@
-"""What command lines share: the format of help texts, and modules of the user's own."""
+"""What command lines share: help texts, home folders in paths, and modules of the user's own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 
@@ -16,6 +17,37 @@ class CommandHelp(argparse.ArgumentDefaultsHelpFormatter):
     def _get_help_string(self, action: argparse.Action) -> str | None:
         has_default = action.default is not None and action.default is not False
         return super()._get_help_string(action) if has_default else action.help
+
+
+class CommandParser(argparse.ArgumentParser):
+    """Parser of a command; ``~`` in a path is the user's home folder.
+
+    Shells expand ``~`` only at the beginning of a word, not in ``--output=~/x``.
+    """
+
+    def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, args: Any = None, namespace: Any = None
+    ) -> Any:
+        """Parse, and expand ``~`` in the values, also in those of a subcommand."""
+        found, others = super().parse_known_args(args, namespace)
+        for name, value in vars(found).items():
+            setattr(found, name, with_home(value))
+        return found, others
+
+
+def with_home(value: Any) -> Any:
+    """Return a path, or text that is one, with ``~`` expanded; anything else as it is.
+
+    Args:
+        value: Path, text, list or tuple of such values, or anything else.
+    """
+    if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
+        return type(value)(with_home(each) for each in value)
+    if isinstance(value, (str, Path)) and str(value).startswith("~"):
+        expanded = os.path.expanduser(value)
+        is_path = isinstance(value, Path) or str(value).startswith("~/") or value == "~"
+        return type(value)(expanded) if is_path else value
+    return value
 
 
 def add_import_argument(parser: argparse.ArgumentParser) -> None:

@@ -6,8 +6,19 @@ import errno
 import sys
 from collections.abc import Callable
 
+from pointcontrast.command_streams import (
+    CLOSED_OUTPUT,
+    flush_output,
+    give_up_closed_streams,
+    give_up_output,
+    write_any_character,
+)
+
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Error numbers of a full disk, an exhausted quota and a file above the largest size allowed."""
+
+FILE_PROBLEM = 74
+"""Exit status where a file cannot be read or written (EX_IOERR of ``sysexits.h``)."""
 
 
 class InputError(ValueError):
@@ -18,6 +29,17 @@ class RunFailed(RuntimeError):
     """A run cannot continue although its configuration is right; the message gives the cause."""
 
 
+def file_problem(error: OSError) -> str:
+    """Describe an error of a file in one line: its name, the reason and the fix."""
+    fix = (
+        "free some space and run the same command again"
+        if error.errno in NO_ROOM
+        else "check the path and its permissions"
+    )
+    where = "" if error.filename is None else f"{error.filename}: "
+    return f"{where}{error.strerror}; {fix}"
+
+
 def run_command(main: Callable[[], int | None]) -> int:
     """Run a tool and turn errors that the user can fix into one line and an exit status.
 
@@ -26,9 +48,30 @@ def run_command(main: Callable[[], int | None]) -> int:
 
     Returns:
         The body's status; 2 for an :class:`InputError`, 1 for a :class:`RunFailed`, 74 for a full
-        disk or another file that cannot be read or written, 130 for Ctrl-C. Any other exception is
-        a defect of this program and keeps its traceback.
+        disk or another file that cannot be read or written, 130 for Ctrl-C, 141 where what reads
+        the output has gone. Any other exception is a defect of this program and keeps its
+        traceback.
     """
+    write_any_character()
+    try:
+        try:
+            status = _status_of(main)
+        finally:  # also after --help, which ends in SystemExit
+            flush_output()
+    except BrokenPipeError:
+        if not give_up_closed_streams():
+            raise  # a pipe between processes of our own
+        return CLOSED_OUTPUT
+    except OSError as error:
+        if error.filename is None:
+            raise
+        give_up_output()
+        print(f"error: {file_problem(error)}", file=sys.stderr)
+        return FILE_PROBLEM
+    return status
+
+
+def _status_of(main: Callable[[], int | None]) -> int:
     try:
         return main() or 0
     except InputError as error:
@@ -37,17 +80,13 @@ def run_command(main: Callable[[], int | None]) -> int:
     except RunFailed as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        raise
     except OSError as error:
         if error.filename is None and error.errno not in NO_ROOM:
             raise
-        fix = (
-            "free some space and run the same command again"
-            if error.errno in NO_ROOM
-            else "check the path and its permissions"
-        )
-        where = "" if error.filename is None else f"{error.filename}: "
-        print(f"error: {where}{error.strerror}; {fix}", file=sys.stderr)
-        return 74
+        print(f"error: {file_problem(error)}", file=sys.stderr)
+        return FILE_PROBLEM
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

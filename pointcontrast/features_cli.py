@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pointcontrast.command_help import CommandParser
 from pointcontrast.errors import InputError, run_command
 
 if TYPE_CHECKING:
@@ -26,15 +27,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit status, see :func:`pointcontrast.errors.run_command`; 1 where one of several scans
         failed.
     """
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="features.py",
         description="Write the features that a pretrained network computes for scans: NAME.npz "
         "with a row per point, and NAME.ply in the colours of their principal components, the "
         "same components for all scans of a call.",
     )
     _add_arguments(parser)
-    arguments = parser.parse_args(argv)
-    return run_command(lambda: _run(arguments))
+    return run_command(lambda: _run(parser.parse_args(argv)))
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -13,11 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from pointcontrast.errors import InputError
+from pointcontrast.errors import NO_ROOM, InputError
 
 # .NAME.RANDOM.partial and .old for a folder; .STEM.RANDOM.partial.SUFFIX for a file. The whole name
 # is matched: the leftovers of the scene "a.b" are not those of "a".
 _LEFTOVER = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}\.(?:partial(?P<suffix>\.[^.]+)?|old)")
+
+_SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
 
 
 @contextmanager
@@ -35,11 +38,12 @@ def atomic_file(path: Path) -> Iterator[Path]:
     os.close(handle)
     partial = Path(name)
     try:
-        yield partial
-        partial.chmod(0o666 & ~_umask())  # mkstemp makes private files
-        with open(partial, "rb") as file:
-            sync(file)
-        os.replace(partial, path)
+        with errors_name(path, partial):
+            yield partial
+            partial.chmod(0o666 & ~_umask())  # mkstemp makes private files
+            with open(partial, "rb") as file:
+                sync(file)
+            os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -53,7 +57,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial"))
     try:
-        yield partial
+        with errors_name(path, partial):
+            yield partial
         partial.chmod(0o777 & ~_umask())
         if path.exists():
             old = partial.with_suffix(".old")
@@ -68,6 +73,30 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             os.replace(partial, path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def errors_name(path: Path, partial: Path | None = None) -> Iterator[None]:
+    """Have errors of writing in the block name the file or folder ``path``.
+
+    A full disk is noticed when a file is flushed, and Python's error then has no name. NumPy's has
+    no reason either ("8676 requested and 2218 written").
+
+    Args:
+        path: File or folder that is written.
+        partial: Temporary path under which it is written, which means nothing to the user.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None and _SHORT_WRITE.search(str(error)):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        if error.filename is None:
+            if error.errno in NO_ROOM:
+                error.filename = str(path)
+        elif partial is not None and Path(os.fsdecode(error.filename)).is_relative_to(partial):
+            error.filename = str(path / Path(os.fsdecode(error.filename)).relative_to(partial))
+        raise
 
 
 def leftover_of(path: Path) -> Path | None:
@@ -135,7 +164,7 @@ def read_json(path: Path) -> Any:
         InputError: The file is absent or is not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_bytes())  # UTF-8 or, as some editors save it, UTF-16
     except FileNotFoundError:
         raise InputError(f"{path} does not exist") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

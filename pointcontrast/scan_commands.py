@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pointcontrast.command_help import add_import_argument
-from pointcontrast.errors import InputError
+from pointcontrast.errors import NO_ROOM, InputError, file_problem
 
 if TYPE_CHECKING:  # --help answers without NumPy and PyTorch
     from pointcontrast.data.network_input import FeatureName
@@ -131,6 +131,10 @@ def apply_to_scans(
         except InputError as error:
             text = str(error)
             failures.append(text if str(path) in text else f"{path}: {text}")
+        except OSError as error:
+            if error.filename is None or error.errno in NO_ROOM:
+                raise
+            failures.append(file_problem(error))
     for failure in failures:
         print(f"error: {failure}", file=sys.stderr)
     if failures and len(scans) > 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import shutil
@@ -11,8 +10,10 @@ import textwrap
 from collections.abc import Sequence
 
 import pointcontrast
+from pointcontrast.command_help import CommandParser
 from pointcontrast.doctor import machine, parts
 from pointcontrast.doctor.check import Check
+from pointcontrast.errors import run_command
 
 REQUIRED = ("Python", "torch", "libraries", "engine native")
 """Checks that must be ok for pretraining."""
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 if pretraining can run, else 1.
     """
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m pointcontrast.doctor",
         description="Report what works on this machine, and how to fix the rest.",
     )
@@ -89,4 +90,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

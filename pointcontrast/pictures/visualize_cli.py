@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pointcontrast.command_help import add_import_argument
+from pointcontrast.command_help import CommandParser, add_import_argument
 from pointcontrast.errors import InputError, run_command
 
 
@@ -68,7 +68,7 @@ def _with_output_files(settings: dict[str, Any], command: str) -> dict[str, Any]
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="visualize.py", description="Draw the features of a backbone, or the curves of runs."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

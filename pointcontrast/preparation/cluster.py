@@ -9,7 +9,6 @@ The results do not depend on the number of workers, except for their order.
 
 from __future__ import annotations
 
-import errno
 import logging
 import traceback
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -19,7 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import uuid4
 
-from pointcontrast.errors import InputError
+from pointcontrast.errors import NO_ROOM, InputError, file_problem
 from pointcontrast.preparation.cluster_client import existing_cluster, local_cluster
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 _LOG = logging.getLogger(__name__)
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -119,8 +117,10 @@ def _attempt(function: Callable[[Task], Result], task: Task) -> _Attempt[Result]
     except InputError as error:
         return _Attempt(reason=str(error))
     except (Exception, SystemExit) as error:
-        if isinstance(error, OSError) and error.errno in _DISK_FULL:
-            return _Attempt(disk_full=(errno.ENOSPC, error.strerror, error.filename))
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            return _Attempt(disk_full=(error.errno, error.strerror, error.filename))
+        if isinstance(error, OSError) and error.filename is not None:
+            return _Attempt(reason=file_problem(error))
         return _Attempt(reason=_one_line(error), trace=traceback.format_exc())
 
 

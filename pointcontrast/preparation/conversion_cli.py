@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from pointcontrast.command_help import CommandHelp
+from pointcontrast.command_help import CommandHelp, CommandParser
 from pointcontrast.labelled_scene import find_labelled_scenes, problems_of_scene
 from pointcontrast.preparation.scene_conversion import ConvertedScene
 from pointcontrast.preparation.workers import Workers, add_worker_options, workers_from
@@ -26,7 +26,7 @@ class Commands:
 
     def __init__(self, description: str | None) -> None:
         """Create the parser; the first line of the script's docstring describes it."""
-        self._parser = argparse.ArgumentParser(
+        self._parser = CommandParser(
             description=(description or "").splitlines()[0],
             formatter_class=CommandHelp,
         )
@@ -129,14 +129,14 @@ def convert_scenes(
     return report_failures(failures)
 
 
-def add_unit_option(parser: argparse.ArgumentParser, usual: str) -> None:
-    """Add ``--unit``, the metres per unit of coordinates; ``usual`` names that of the release."""
+def add_unit_option(parser: argparse.ArgumentParser, default: float) -> None:
+    """Add ``--unit``, the metres per unit of the coordinates of a release."""
     parser.add_argument(
         "--unit",
         type=float,
+        default=default,
         metavar="METRES",
-        help="metres per unit of the coordinates in the files, such as 0.001 for millimetres; by "
-        f"default they are {usual}",
+        help="metres per unit of the coordinates in the files, such as 0.001 for millimetres",
     )
 
 

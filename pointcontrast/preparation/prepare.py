@@ -194,6 +194,13 @@ def _scene_sources(inputs: Sequence[Path], merge: bool) -> dict[str, Path]:
             # Hidden folders are skipped in the search for finished scenes.
             path = Path(root.name.lstrip(".") or "scene") / source.relative_to(root)
             scene = (path.with_suffix("") if source.is_file() else path).as_posix()
+            if sources.get(scene) == source:
+                continue  # the same folder was given twice
+            if not _is_text(scene):
+                raise InputError(
+                    f"{source} has a name that is not UTF-8, which meta.json and the list of pairs "
+                    "cannot hold; rename it"
+                )
             if scene in sources:
                 raise InputError(
                     f"{sources[scene]} and {source} would both become the scene {scene}; rename "
@@ -201,6 +208,14 @@ def _scene_sources(inputs: Sequence[Path], merge: bool) -> dict[str, Path]:
                 )
             sources[scene] = source
     return sources
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # bytes of another encoding, kept by os.fsdecode
+        return False
+    return True
 
 
 def finished_scenes(output: Path) -> dict[str, Path]:

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from docstring_parser import parse
 
-from pointcontrast.command_help import CommandHelp
+from pointcontrast.command_help import CommandHelp, CommandParser
 from pointcontrast.errors import InputError, run_command
 from pointcontrast.preparation.pair_sampling import MAX_PAIRS
 from pointcontrast.preparation.prepare import Summary, prepare
@@ -38,9 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     if argv[:1] == ["verify"]:
         return verify(argv[1:])
-    arguments = _parser().parse_args(argv)
 
     def run() -> int:
+        arguments = _parser().parse_args(argv)
         if arguments.voxel_size is not None:
             raise InputError(
                 "--voxel-size is now --overlap-voxel-size; the network's is data.voxel_size of "
@@ -94,7 +94,7 @@ def report(summary: Summary, output: Path) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="prepare_pairs.py",
         description="Convert recordings to scenes with a list of training pairs: posed RGB-D "
         "frames, posed LiDAR sweeps, meshes and point clouds, in the layouts of "

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from pointcontrast.command_help import CommandHelp
+from pointcontrast.command_help import CommandHelp, CommandParser
 from pointcontrast.errors import run_command
 from pointcontrast.preparation.cluster import default_num_workers
 from pointcontrast.preparation.verify import Kind, Report, remove_broken, verify
@@ -28,9 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit status: 0 if nothing is broken, 1 if something is (also if ``--redo`` removed it),
         otherwise as :func:`pointcontrast.errors.run_command`.
     """
-    arguments = _parser().parse_args(argv)
 
     def run() -> int:
+        arguments = _parser().parse_args(argv)
         report = verify(
             arguments.root,
             num_workers=arguments.num_workers or default_num_workers(10**9),
@@ -71,7 +71,7 @@ def _short(problem: str, path: Path) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="prepare_pairs.py verify",
         description="Check a folder of prepared scenes: every byte against its checksum, pairs "
         "against overlaps, the list against the scenes. Nothing is changed without --redo. (To "

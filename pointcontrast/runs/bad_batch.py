@@ -18,6 +18,7 @@ import torch
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file
 from pointcontrast.runs.trained_module import TrainedModule
+from pointcontrast.weights.torch_file import write_torch_file
 
 FORMAT_VERSION = 1
 
@@ -52,7 +53,7 @@ def bad_batch_path(folder: Path, step: int, rank: int, num_ranks: int) -> Path:
 def write_bad_batch(path: Path, bad: BadBatch) -> None:
     """Write a bad batch, atomically."""
     with atomic_file(path) as partial:
-        torch.save({"format_version": FORMAT_VERSION, **_plain(bad)}, partial)
+        write_torch_file({"format_version": FORMAT_VERSION, **_plain(bad)}, partial)
 
 
 def read_bad_batch(path: Path, batch_class: type) -> BadBatch:

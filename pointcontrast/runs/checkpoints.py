@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from pointcontrast.errors import InputError
-from pointcontrast.files import sync, sync_folder
+from pointcontrast.files import errors_name, sync, sync_folder
 
 CHECKPOINT = "last.ckpt"
 PREVIOUS = "previous.ckpt"
@@ -59,7 +59,7 @@ def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
     content = io.BytesIO()
     torch.save(checkpoint, content)
     try:
-        with open(path, "wb") as file:
+        with errors_name(path), open(path, "wb") as file:
             file.write(content.getbuffer())
             sync(file)
     except BaseException:

@@ -15,6 +15,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from pointcontrast import __version__
+from pointcontrast.command_help import with_home
 from pointcontrast.data.loading import samples_per_rank
 from pointcontrast.errors import InputError, RunFailed
 from pointcontrast.files import atomic_file, leftover_of, remove, write_json
@@ -133,6 +134,14 @@ class RunCLI(LightningCLI, ABC):
         )
         parser.link_arguments("seed_everything", "data.seed", compute_fn=_seed)
         parser.link_arguments("seed_everything", "model.seed", compute_fn=_seed)
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse, and expand ``~`` in paths of the command line and of configurations."""
+        super().parse_arguments(parser, args)
+        for key, value in list(self.config.items()):
+            expanded = with_home(value)
+            if expanded != value:
+                self.config[key] = expanded
 
     def before_instantiate_classes(self) -> None:
         """Choose the run's folder and the checkpoint to resume from; nothing is written yet."""

@@ -29,7 +29,7 @@ from pytorch_lightning.loggers import Logger
 
 from pointcontrast import __version__
 from pointcontrast.errors import InputError
-from pointcontrast.files import atomic_file
+from pointcontrast.files import atomic_file, errors_name
 from pointcontrast.runs.checkpoints import (
     CHECKPOINT,
     PREVIOUS,
@@ -162,7 +162,7 @@ class JsonLinesLogger(Logger):
         figures = {name: value for name, value in metrics.items() if name != "epoch"}
         if figures:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with open(self.path, "a", encoding="utf-8") as file:
+            with errors_name(self.path), open(self.path, "a", encoding="utf-8") as file:
                 file.write(json.dumps({"step": step, **figures}) + "\n")
 
     @rank_zero_only

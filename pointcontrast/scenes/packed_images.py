@@ -14,6 +14,7 @@ Index in ``meta.json``, one entry per view:
 from __future__ import annotations
 
 import zlib
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -72,9 +73,13 @@ class ImageWriter:
         return {**self._rows, "colors": self._rows["colors"] or None}
 
     def close(self) -> None:
-        """Close the files, also after an error."""
+        """Close the files, also after an error.
+
+        A full disk fails again here; the first error is the one to tell.
+        """
         for file in self._files.values():
-            file.close()
+            with suppress(OSError):
+                file.close()
 
     def _append(self, row: str, name: str, data: bytes) -> None:
         if name not in self._files:

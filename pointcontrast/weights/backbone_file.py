@@ -158,7 +158,7 @@ def load_backbone(
             f"{path} does not name the network of its weights; convert it to a backbone file with "
             f"tools/convert_weights.py {path} --output backbone.safetensors"
         )
-    backbone = build_backbone(found.metadata, engine)
+    backbone = build_backbone(found.metadata, engine, path)
     try:
         backbone.load_state_dict(found.state_dict, strict=True)
     except RuntimeError as error:
@@ -166,18 +166,30 @@ def load_backbone(
     return backbone.eval(), found.metadata
 
 
-def build_backbone(metadata: BackboneMetadata, engine: EngineName = "auto") -> Backbone:
+def build_backbone(
+    metadata: BackboneMetadata,
+    engine: EngineName = "auto",
+    file: str | os.PathLike[str] = "the file",
+) -> Backbone:
     """Build the network that the header describes, with random weights.
 
+    Args:
+        metadata: Header of a file.
+        engine: ``auto``, ``native`` or ``minkowski``.
+        file: Name of the file, for messages.
+
     Raises:
-        InputError: The class is neither one of this project nor imported by the program, or it does
-            not have one of the arguments.
+        InputError: The class is neither one of this project nor imported by the program, it does
+            not have one of the arguments, or it refuses the value of one.
     """
-    kind = known_class(metadata.backbone_class, Backbone)
-    unknown = set(metadata.arguments) - set(inspect.signature(kind).parameters)
-    if unknown:
-        raise InputError(
-            f"the file's {kind.__name__} has the argument {min(unknown)}, which this version does "
-            "not have; update pointcontrast"
-        )
-    return kind(**metadata.arguments, engine=engine)
+    try:
+        kind = known_class(metadata.backbone_class, Backbone)
+        unknown = set(metadata.arguments) - set(inspect.signature(kind).parameters)
+        if unknown:
+            raise InputError(
+                f"its {kind.__name__} has the argument {min(unknown)}, which this version does "
+                "not have; update pointcontrast"
+            )
+        return kind(**metadata.arguments, engine=engine)
+    except (TypeError, ValueError, KeyError) as error:  # an InputError is a ValueError
+        raise InputError(f"{file}: {error}") from None

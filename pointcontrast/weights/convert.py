@@ -116,7 +116,7 @@ def read_network(
         if recorded:
             raise InputError(f"{path} records its network input; leave {recorded[0]} out")
     with torch.random.fork_rng(devices=[]):
-        backbone = build_backbone(metadata, engine)
+        backbone = build_backbone(metadata, engine, path)
     try:
         backbone.load_state_dict(weights.state_dict, strict=True)
     except RuntimeError as error:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from pointcontrast.command_help import add_import_argument
+from pointcontrast.command_help import CommandParser, add_import_argument
 from pointcontrast.data.augment import Rotation
 from pointcontrast.data.network_input import NUM_CHANNELS
 from pointcontrast.errors import InputError, run_command
@@ -24,8 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         Exit status, see :func:`pointcontrast.errors.run_command`.
     """
-    arguments = _parser().parse_args(argv)
-    return run_command(lambda: _convert(arguments))
+    return run_command(lambda: _convert(_parser().parse_args(argv)))
 
 
 def _convert(arguments: argparse.Namespace) -> None:
@@ -55,7 +54,7 @@ def _convert(arguments: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="convert_weights.py",
         description="Convert weights between this project, MinkowskiEngine and spconv "
         "(docs/weights.md).",

@@ -20,6 +20,7 @@ from pointcontrast.files import atomic_file
 from pointcontrast.weights.backbone_header import LAYOUTS, BackboneMetadata, backbone_header
 from pointcontrast.weights.foreign import HEADER
 from pointcontrast.weights.spconv_layout import to_spconv
+from pointcontrast.weights.torch_file import write_torch_file
 
 StateDict = Mapping[str, torch.Tensor]
 
@@ -77,4 +78,4 @@ def _write(
     if "stem_kernel_size" in backbone.arguments:
         header["stem_kernel_size"] = str(backbone.arguments["stem_kernel_size"])
     with atomic_file(path) as partial:
-        torch.save({"state_dict": OrderedDict(weights), HEADER: header}, partial)
+        write_torch_file({"state_dict": OrderedDict(weights), HEADER: header}, partial)

@@ -1,4 +1,4 @@
-"""Reader of both file formats of ``torch.save`` that does not run code from the file.
+"""Reader of both file formats of ``torch.save`` that does not run code from the file; a writer.
 
 The newer format is a zip archive with a pickle and one record per storage. The older one, of torch
 before 1.6, is a sequence of pickles followed by the bytes of the storages (torch
@@ -40,6 +40,16 @@ class TorchFile:
 
     value: Any
     container: Container
+
+
+def write_torch_file(value: Any, path: Path) -> None:
+    """Write what ``torch.save`` makes of a value.
+
+    The bytes are made first: PyTorch's own writer hides the reason where a disk is full.
+    """
+    content = io.BytesIO()
+    torch.save(value, content)
+    path.write_bytes(content.getbuffer())
 
 
 def read_torch_file(path: Path) -> TorchFile:

@@ -71,7 +71,7 @@ class Forked:
     def communicate(self, timeout: float | None = None) -> tuple[str, None]:
         """All that it wrote, once it has ended."""
         self.wait(timeout)
-        return self._output.read_text(), None
+        return self._output.read_text("utf-8", "backslashreplace"), None
 
     def send_signal(self, number: int) -> None:
         """Signal it, if it still runs."""

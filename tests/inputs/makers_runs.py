@@ -51,7 +51,8 @@ FINETUNE_SMALL: tuple[object, ...] = (
 
 
 @cache
-def _folder() -> Path:
+def shared_folder() -> Path:
+    """A folder for what is made once; it is there until the end of this process."""
     folder = Path(tempfile.mkdtemp(prefix="inputs-"))
     maker = os.getpid()
 
@@ -71,7 +72,7 @@ def copied(made: Path, folder: Path) -> Path:
 @cache
 def prepared_scenes() -> Path:
     """A prepared folder of two scenes, ``raw/room_a`` and ``raw/room_b``, five views each."""
-    raw, prepared = _folder() / "raw", _folder() / "prepared"
+    raw, prepared = shared_folder() / "raw", shared_folder() / "prepared"
     write_seven_scenes(raw / "room_a", box_room_frames(5))
     write_seven_scenes(raw / "room_b", box_room_frames(5, step=0.2))
     output_of([PREPARE, raw, "--output", prepared, *PREPARE_SMALL])
@@ -81,13 +82,13 @@ def prepared_scenes() -> Path:
 @cache
 def labelled_rooms() -> Path:
     """A folder of three labelled scenes."""
-    return write_labelled_rooms(_folder() / "labelled")
+    return write_labelled_rooms(shared_folder() / "labelled")
 
 
 @cache
 def pretrained_run() -> Path:
     """The folder of a finished pretraining on :func:`prepared_scenes`."""
-    run = _folder() / "pretrained"
+    run = shared_folder() / "pretrained"
     output_of([*PRETRAIN_SMALL, "--data.root", prepared_scenes(), "--run_dir", run])
     return run
 
@@ -95,7 +96,7 @@ def pretrained_run() -> Path:
 @cache
 def finetuned_run() -> Path:
     """The folder of a finished segmentation on :func:`labelled_rooms`, from scratch."""
-    run = _folder() / "finetuned"
+    run = shared_folder() / "finetuned"
     output_of([
         *FINETUNE_SMALL,
         "--data.benchmark.init_args.root", labelled_rooms(),

@@ -49,11 +49,15 @@ def run_on_input(
 
 
 def contents(folder: Path, besides: Path) -> dict[str, bytes]:
-    """Content of every file below ``folder``, except the file or folder ``besides``."""
+    """Content of every file below ``folder``, except the file or folder ``besides``.
+
+    The model card beside a file of weights belongs to it.
+    """
+    card = besides.with_suffix(".md")
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in _below(folder)
-        if path.is_file() and path != besides and besides not in path.parents
+        if path.is_file() and path not in (besides, card) and besides not in path.parents
         if os.access(path, os.R_OK)
     }
 
@@ -70,6 +74,6 @@ def _output(words: Sequence[str], folder: Path) -> Path | None:
     for place, word in enumerate(words):
         if word in ("--output", "-o") and place + 1 < len(words):
             return folder / words[place + 1]
-        if word.startswith("--output="):
-            return folder / word.removeprefix("--output=")
+        if word.startswith("--output="):  # in a row about homes, this is the home folder
+            return folder / word.removeprefix("--output=").replace("~", "home", 1)
     return None

@@ -111,7 +111,7 @@ def convert_room(room: Path, output: Path, settings: GridSettings) -> ConvertedS
     """
     files, notes = find_annotations(room)
     wanted = {"recipe": _RECIPE, "grid": settings.grid, "files": fingerprint(files)}
-    if settings.unit is not None:
+    if settings.unit != 1:
         wanted["unit"] = settings.unit
     return make_scene(
         output, room_name(room), wanted, lambda: _read_room(room, files, notes, settings)
@@ -143,10 +143,9 @@ def _read_room(
     room: Path, names: Mapping[Path, AnnotationName], notes: Sequence[str], settings: GridSettings
 ) -> LabelledScene:
     """Read a room in the frame of the release, that of its building."""
-    unit = 1.0 if settings.unit is None else settings.unit
-    parts = [read_points(path, unit) for path in names]
+    parts = [read_points(path, settings.unit) for path in names]
     coord = np.concatenate([part.coord for part in parts])
-    check_scene_size(coord, str(room), smallest=_SMALLEST, largest=_LARGEST, unit=unit)
+    check_scene_size(coord, str(room), smallest=_SMALLEST, largest=_LARGEST, unit=settings.unit)
     counts = [len(part.coord) for part in parts]
     classes = [name.row for name in names.values()]
     more = [note for part in parts for note in part.notes]
