@@ -23,12 +23,10 @@ from tests.inputs.makers_tables import (
     slow_walk,
 )
 from tests.inputs.row import PREPARE, Row
-from tests.recordings.rgbd.tables_of_frames import (
-    WRITERS,
-    write_arkit_scenes,
-    write_scannet_pp,
-    write_stray_scanner,
-)
+from tests.recordings.rgbd.writers.arkit_scenes import write_arkit_scenes
+from tests.recordings.rgbd.writers.scannet_pp import write_scannet_pp
+from tests.recordings.rgbd.writers.stray_scanner import write_stray_scanner
+from tests.recordings.rgbd.writers.tables import WRITERS
 
 
 def _opengl_axes(folder: Path) -> None:

@@ -19,7 +19,8 @@ from tests.inputs.makers_tables import (
     unchanged,
 )
 from tests.inputs.row import Row
-from tests.recordings.rgbd.tables_of_frames import pose_row, write_associations, write_tum
+from tests.recordings.rgbd.writers.pose_tables import pose_row
+from tests.recordings.rgbd.writers.tum import write_associations, write_tum
 
 
 def _in_millimetres(folder: Path, frames: list[Frame]) -> Path:

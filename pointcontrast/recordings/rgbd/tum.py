@@ -34,11 +34,10 @@ from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.options import RecordingOptions
-from pointcontrast.recordings.rgbd.intrinsics import Intrinsics
 from pointcontrast.recordings.rgbd.posed_images import ImageFrame, ImageRecording, PosedImages
-from pointcontrast.recordings.rgbd.tum_intrinsics import BONN, ICL, dataset_of, find_intrinsics
+from pointcontrast.recordings.rgbd.tum_intrinsics import BONN, ICL, camera_of, dataset_of
 from pointcontrast.recordings.time_association import MAX_GAP, associate, poses_at
-from pointcontrast.recordings.time_tables import read_file_lists, read_trajectory
+from pointcontrast.recordings.time_tables import Trajectory, read_file_lists, read_trajectory
 
 UNITS_PER_METRE = 5000.0
 INTERPOLATED_SPAN = 0.1
@@ -77,54 +76,27 @@ class TumSequence(PosedImages):
             )
         images = _list_images(folder)
         trajectory = read_trajectory(path)
-        times = images.times
-        found = poses_at(
-            times, trajectory.times, trajectory.poses, interpolate_within=INTERPOLATED_SPAN
-        )
-        by_time = np.argsort(times, kind="stable").tolist()
-        colored = [row for row in by_time if not images.has_color or images.colors[row]]
-        used = [row for row in colored if found.found[row]]
-        if not used:
-            raise InputError(
-                f"{folder}: no depth image has a pose in {path.name} within {MAX_GAP:g} s and a "
-                f"colour image: the {len(times)} depth images are of {times.min():.3f} to "
-                f"{times.max():.3f} s, the {len(trajectory.times)} poses of "
-                f"{trajectory.times.min():.3f} to {trajectory.times.max():.3f} s, and "
-                f"{len(colored)} depth images have a colour image; are these times of one clock?"
-            )
-        depths = {row: _existing(folder, images.depths[row]) for row in used}
-        own, texts, notes = (
-            find_intrinsics(folder, dataset)
-            if options.intrinsics is None
-            else (Intrinsics(matrix=options.intrinsics), (), ())
-        )
-        if len(used) < len(times):
-            notes += (
-                f"{folder}: {len(times) - len(used)} of {len(times)} depth images are left out: "
-                f"{len(times) - len(colored)} without a colour image, {len(colored) - len(used)} "
-                f"without a pose in {path.name}, within {MAX_GAP:g} s",
-            )
-        for left_out in (*images.left_out, trajectory.left_out):
-            if left_out:
-                notes += (f"{left_out[0]}; rows left out of this file: {len(left_out)}",)
+        used, poses, left_out = _posed_images(folder, images, trajectory, path)
+        camera = camera_of(folder, dataset, options.intrinsics)
         names = _frame_ids(images.depths)
         return ImageRecording(
             frames=tuple(
                 ImageFrame(
                     frame_id=names[row],
-                    depth=depths[row],
+                    depth=_existing(folder, images.depths[row]),
                     color=_existing(folder, images.colors[row]) if images.has_color else None,
-                    pose=found.poses[row],
-                    pose_place=f"{path}: the pose at {times[row]:.6f} s",
+                    pose=poses[row],
+                    pose_place=f"{path}: the pose at {images.times[row]:.6f} s",
+                    distortion=camera.distortion,
                 )
                 for row in used
             ),
-            intrinsics=own.matrix,
-            intrinsics_size=own.size,
-            units_per_metre=own.units_per_metre or UNITS_PER_METRE,
+            intrinsics=camera.intrinsics.matrix,
+            intrinsics_size=camera.intrinsics.size,
+            units_per_metre=camera.intrinsics.units_per_metre or UNITS_PER_METRE,
             axes="unity" if dataset == ICL else "opencv",
-            texts=(path, *images.files, *texts),
-            notes=notes,
+            texts=(path, *images.files, *camera.texts),
+            notes=(*camera.notes, *left_out),
         )
 
 
@@ -177,6 +149,38 @@ def _associated_images(folder: Path) -> _Images:
         )
     depth, color = pair if is_depth[0] else pair[::-1]
     return _Images(depth.times, depth.paths, color.paths, True, (path,), (depth.left_out,))
+
+
+def _posed_images(
+    folder: Path, images: _Images, trajectory: Trajectory, path: Path
+) -> tuple[list[int], NDArray[np.float64], tuple[str, ...]]:
+    """Return the rows of the usable images by time, the poses of all rows, and what is left out."""
+    times = images.times
+    found = poses_at(
+        times, trajectory.times, trajectory.poses, interpolate_within=INTERPOLATED_SPAN
+    )
+    by_time = np.argsort(times, kind="stable").tolist()
+    colored = [row for row in by_time if not images.has_color or images.colors[row]]
+    used = [row for row in colored if found.found[row]]
+    if not used:
+        raise InputError(
+            f"{folder}: no depth image has a pose in {path.name} within {MAX_GAP:g} s and a colour "
+            f"image: the {len(times)} depth images are of {times.min():.3f} to {times.max():.3f} "
+            f"s, the {len(trajectory.times)} poses of {trajectory.times.min():.3f} to "
+            f"{trajectory.times.max():.3f} s, and {len(colored)} depth images have a colour image; "
+            "are these times of one clock?"
+        )
+    notes: tuple[str, ...] = ()
+    if len(used) < len(times):
+        notes += (
+            f"{folder}: {len(times) - len(used)} of {len(times)} depth images are left out: "
+            f"{len(times) - len(colored)} without a colour image, {len(colored) - len(used)} "
+            f"without a pose in {path.name}, within {MAX_GAP:g} s",
+        )
+    for reasons in (*images.left_out, trajectory.left_out):
+        if reasons:
+            notes += (f"{reasons[0]}; rows left out of this file: {len(reasons)}",)
+    return used, found.poses, notes
 
 
 def _trajectory_file(folder: Path) -> Path | None:

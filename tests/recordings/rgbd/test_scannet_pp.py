@@ -12,7 +12,8 @@ from pointcontrast.recordings.layouts import open_sequence
 from pointcontrast.recordings.sequence import FrameError
 from pointcontrast.types import Frame
 from tests.inputs.makers_rgbd import walking_frames
-from tests.recordings.rgbd.tables_of_frames import read_all, write_scannet_pp
+from tests.recordings.rgbd.writers.scannet_pp import write_scannet_pp
+from tests.recordings.rgbd.writers.tables import read_all
 
 
 @pytest.fixture(scope="module")

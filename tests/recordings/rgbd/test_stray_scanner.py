@@ -15,7 +15,9 @@ from pointcontrast.recordings.sequence import FrameError
 from pointcontrast.types import Frame
 from tests.helpers import small_scenes
 from tests.inputs.makers_rgbd import walking_frames
-from tests.recordings.rgbd.tables_of_frames import LARGE, read_all, write_stray_scanner
+from tests.recordings.rgbd.writers.scannet_pp import LARGE
+from tests.recordings.rgbd.writers.stray_scanner import write_stray_scanner
+from tests.recordings.rgbd.writers.tables import read_all
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,8 @@ from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.scenes.view_store import ViewStore
 from pointcontrast.types import Frame
 from tests.inputs.makers_rgbd import walking_frames
-from tests.recordings.rgbd.tables_of_frames import WRITERS, in_units, read_all, save_image
+from tests.recordings.rgbd.writers.pose_tables import in_units, save_image
+from tests.recordings.rgbd.writers.tables import WRITERS, read_all
 
 
 @pytest.fixture(scope="module")

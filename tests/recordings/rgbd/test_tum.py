@@ -15,13 +15,9 @@ from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.sequence import FrameError
 from pointcontrast.types import Frame
 from tests.inputs.makers_rgbd import walking_frames
-from tests.recordings.rgbd.tables_of_frames import (
-    in_units,
-    pose_row,
-    read_all,
-    write_associations,
-    write_tum,
-)
+from tests.recordings.rgbd.writers.pose_tables import in_units, pose_row
+from tests.recordings.rgbd.writers.tables import read_all
+from tests.recordings.rgbd.writers.tum import write_associations, write_tum
 
 
 @pytest.fixture(scope="module")
@@ -232,3 +228,15 @@ def test_tum_missing_and_repeated_files(frames, tmp_path):
     with pytest.raises(FrameError, match="its depth file is missing"):
         sequence.read(1)
     sequence.read(3)
+
+
+def test_the_known_distortion_of_a_lens_is_removed(frames, tmp_path):
+    folder = write_tum(tmp_path / "freiburg2_desk", frames[:2], camera=False)
+    sequence = open_sequence(folder)
+    assert any("k1 0.2312, k2 -0.7849" in note and "is removed" in note for note in sequence.notes)
+    stated = RecordingOptions(intrinsics=sequence.read(0).intrinsics)
+    plain = open_sequence(folder, stated)
+    assert not any("is removed" in note for note in plain.notes)
+    assert not np.array_equal(sequence.read(0).depth, plain.read(0).depth)  # 40 pixels for 640
+    other = write_tum(tmp_path / "freiburg3_desk", frames[:2], camera=False)
+    assert not any("is removed" in note for note in open_sequence(other).notes)
