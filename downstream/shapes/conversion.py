@@ -18,6 +18,7 @@ from pointcontrast.errors import InputError
 from pointcontrast.files import sweep_leftovers
 from pointcontrast.preparation.scene_conversion import convert_all, refuse_foreign
 from pointcontrast.preparation.workers import THIS_PROCESS, Workers
+from pointcontrast.recordings.fingerprint import is_same_source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,5 +156,7 @@ def _finished(folder: Path, info: ShapeSetInfo) -> ShapeSet | None:
         shapes = read_shape_set(folder)
     except InputError:
         return None  # damaged or no set: write it again
-    same = shapes.settings == dict(info.settings)
+    stored, wanted = dict(shapes.settings), dict(info.settings)
+    same = is_same_source(stored.get("files"), str(wanted.get("files")))
+    same = same and stored | {"files": None} == wanted | {"files": None}
     return shapes if same and shapes.category_names == info.category_names else None

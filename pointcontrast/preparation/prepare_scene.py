@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_folder, sweep_leftovers
+from pointcontrast.recordings.fingerprint import is_same_source
 from pointcontrast.recordings.options import CameraAxes, PoseDirection
 from pointcontrast.recordings.sequence import PosedSequence
 from pointcontrast.scenes.overlap import OverlapMode, Overlaps
@@ -281,7 +282,12 @@ def _reusable(folder: Path, wanted: dict[str, Any]) -> SceneMeta | None:
     except (InputError, ValueError, OSError, EOFError):
         return None  # damaged: made again
     whole = overlap.shape == (len(store), len(store)) and overlap.dtype == np.float32
-    return store.meta if whole and store.meta.settings == wanted else None
+    return store.meta if whole and _same_settings(store.meta.settings, wanted) else None
+
+
+def _same_settings(stored: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    same_source = is_same_source(stored.get("frames"), wanted["frames"])
+    return same_source and stored | {"frames": None} == wanted | {"frames": None}
 
 
 def _pair_settings(folder: Path) -> dict[str, Any] | None:

@@ -6,7 +6,6 @@ folder with other content is never replaced.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from pointcontrast.files import sweep_leftovers
 from pointcontrast.labelled_scene import LabelledScene, read_labelled_scene, write_labelled_scene
 from pointcontrast.preparation.cluster import SceneFailure, default_num_workers, run_scenes
 from pointcontrast.preparation.workers import THIS_PROCESS, Workers
+from pointcontrast.recordings.fingerprint import fingerprint, is_same_source
 
 Summary = TypeVar("Summary")
 
@@ -127,15 +127,12 @@ def _call(function: Callable[..., Summary], arguments: tuple[Any, ...]) -> Summa
     return function(*arguments)
 
 
-def fingerprint(files: Iterable[Path]) -> str:
-    """Return a hash of the names and sizes of files, to detect changes.
+def source_fingerprint(files: Iterable[Path]) -> str:
+    """Return a digest of files' names and contents, the ``files`` of a scene's settings.
 
-    The content is not hashed: reading it would take as long as the conversion.
+    See :func:`pointcontrast.recordings.fingerprint.fingerprint`.
     """
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(f"{path.name} {path.stat().st_size if path.exists() else None}\n".encode())
-    return digest.hexdigest()
+    return fingerprint((path.name, path) for path in files)
 
 
 def refuse_foreign(folder: Path) -> None:
@@ -156,4 +153,6 @@ def _finished(folder: Path, wanted: dict[str, Any]) -> LabelledScene | None:
         scene = read_labelled_scene(folder)
     except InputError:
         return None  # damaged or no scene: write it again
-    return scene if scene.settings == wanted else None
+    stored = dict(scene.settings)
+    same = is_same_source(stored.get("files"), str(wanted.get("files")))
+    return scene if same and stored | {"files": None} == wanted | {"files": None} else None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
+from pointcontrast.recordings.fingerprint import fingerprint, relative_names
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.types import Frame, Sweep
 
@@ -81,18 +80,11 @@ class PosedSequence(ABC):
         """Return every file that the frames are read from, in a fixed order."""
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over the names and sizes of the files, to detect a changed source.
+        """Return a digest of the files' names and contents, to detect a changed source.
 
-        Contents are not read: that would take as long as the work it may save.
+        See :func:`pointcontrast.recordings.fingerprint.fingerprint`.
         """
-        digest = hashlib.sha256()
-        base = f"{self.folder.parent}{os.sep}"
-        for path in self.files():
-            name = str(path)
-            # faster than relpath(), which is needed for files outside the folder only
-            name = name[len(base) :] if name.startswith(base) else os.path.relpath(name, base)
-            digest.update(f"{name} {os.stat(path).st_size}\n".encode())
-        return digest.hexdigest()
+        return fingerprint(relative_names(self.files(), self.folder))
 
 
 class Layout(PosedSequence):

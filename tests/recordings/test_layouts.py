@@ -255,3 +255,14 @@ def test_a_stated_up_direction_must_be_one(folder, up):
     (folder / "up.txt").write_text(up)
     with pytest.raises(InputError, match=r"up\.txt"):
         open_sequence(folder)
+
+
+def test_a_corrected_pose_or_camera_file_changes_the_fingerprint(folder):
+    """The size stays: one digit is another."""
+    sequence = open_sequence(folder)
+    for path in [path for path in sequence.files() if path.suffix == ".txt"]:
+        before = sequence.fingerprint()
+        text = path.read_bytes()
+        digit = next(i for i, value in enumerate(text) if chr(value) in "12345678")
+        path.write_bytes(text[:digit] + bytes([text[digit] + 1]) + text[digit + 1 :])
+        assert sequence.fingerprint() != before

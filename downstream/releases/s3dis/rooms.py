@@ -29,8 +29,8 @@ from pointcontrast.labelled_scene import LabelledScene
 from pointcontrast.preparation.scene_conversion import (
     ConvertedScene,
     convert_all,
-    fingerprint,
     make_scene,
+    source_fingerprint,
 )
 from pointcontrast.preparation.workers import THIS_PROCESS, Workers
 
@@ -110,7 +110,7 @@ def convert_room(room: Path, output: Path, settings: GridSettings) -> ConvertedS
         InputError: A file of the room is missing or wrong.
     """
     files, notes = find_annotations(room)
-    wanted = {"recipe": _RECIPE, "grid": settings.grid, "files": fingerprint(files)}
+    wanted = {"recipe": _RECIPE, "grid": settings.grid, "files": source_fingerprint(files)}
     if settings.unit != 1:
         wanted["unit"] = settings.unit
     return make_scene(

@@ -34,8 +34,8 @@ from pointcontrast.labelled_scene import LabelledScene
 from pointcontrast.preparation.scene_conversion import (
     ConvertedScene,
     convert_all,
-    fingerprint,
     make_scene,
+    source_fingerprint,
 )
 from pointcontrast.preparation.workers import THIS_PROCESS, Workers
 
@@ -138,5 +138,5 @@ def _settings_of(scan: Path, settings: SceneSettings) -> dict[str, Any]:
         "recipe": _RECIPE,
         "align": settings.align,
         "labels": settings.labels,
-        "files": fingerprint(files),
+        "files": source_fingerprint(files),
     }

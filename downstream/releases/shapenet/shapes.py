@@ -33,7 +33,7 @@ from downstream.shapes.conversion import (
 from downstream.shapes.shape_set import Shape, ShapeSetInfo
 from downstream.shapes.writer import LeftOut
 from pointcontrast.errors import InputError
-from pointcontrast.preparation.scene_conversion import fingerprint
+from pointcontrast.preparation.scene_conversion import source_fingerprint
 from pointcontrast.preparation.workers import THIS_PROCESS, Workers
 from pointcontrast.recordings.reconstruction.surface_points import sample_surface
 
@@ -130,7 +130,7 @@ def convert_category(
             "recipe": _RECIPE,
             **asdict(settings),
             "models": hashlib.sha256(names.encode()).hexdigest(),
-            "files": fingerprint(paths),
+            "files": source_fingerprint(paths),
         },
     )
     return make_shape_set(output, models.synset, info, lambda: _sample(models, settings))

@@ -25,7 +25,7 @@ from downstream.shapes.conversion import (
 from downstream.shapes.shape_set import Shape, ShapeSetInfo
 from downstream.shapes.writer import LeftOut
 from pointcontrast.errors import InputError
-from pointcontrast.preparation.scene_conversion import fingerprint
+from pointcontrast.preparation.scene_conversion import source_fingerprint
 from pointcontrast.preparation.workers import THIS_PROCESS, Workers
 
 _RECIPE = 1  # increased when the same files would give other shapes
@@ -43,7 +43,7 @@ def convert_category(category: Category, output: Path) -> ConvertedShapeSet:
     """
     files = category.files
     paths = [path for shape_id in files.listed for path in files.paths(shape_id)]
-    settings = {"recipe": _RECIPE, "files": fingerprint(paths)}
+    settings = {"recipe": _RECIPE, "files": source_fingerprint(paths)}
     if category.category_names != CATEGORY_NAMES:
         settings["parts"] = list(category.parts.numbers)
     info = ShapeSetInfo(

@@ -24,8 +24,8 @@ from pointcontrast.labelled_scene import LabelledScene
 from pointcontrast.preparation.scene_conversion import (
     ConvertedScene,
     convert_all,
-    fingerprint,
     make_scene,
+    source_fingerprint,
 )
 from pointcontrast.preparation.workers import THIS_PROCESS, Workers
 
@@ -223,6 +223,6 @@ def convert_image(image: RawImage, output: Path, settings: ImageSettings) -> Con
         "tilt": _listed(image.tilt),
         "intrinsics": _listed(image.intrinsics),
         "annotations": annotated,
-        "files": fingerprint(image.files),
+        "files": source_fingerprint(image.files),
     }
     return make_scene(output, image.name, wanted, lambda: read_image(image, settings))

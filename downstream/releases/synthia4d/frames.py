@@ -18,8 +18,8 @@ from pointcontrast.labelled_scene import LabelledScene
 from pointcontrast.preparation.scene_conversion import (
     ConvertedScene,
     convert_all,
-    fingerprint,
     make_scene,
+    source_fingerprint,
 )
 from pointcontrast.preparation.workers import THIS_PROCESS, Workers
 
@@ -60,7 +60,7 @@ def convert_frame(release: Path, name: str, output: Path, settings: GridSettings
         InputError: A file of the frame is missing or wrong.
     """
     files = frame_files(release, *name.split("/"))
-    wanted = {"recipe": _RECIPE, "grid": settings.grid, "files": fingerprint(files)}
+    wanted = {"recipe": _RECIPE, "grid": settings.grid, "files": source_fingerprint(files)}
     return make_scene(output, name, wanted, lambda: _read_frame(name, *files, settings))
 
 

@@ -80,6 +80,12 @@ class ImageFolderSequence(PosedImages):
             notes=(*notes, *poses.notes),
         )
 
+    def files(self) -> list[Path]:
+        """Return the depth images, the colour images, ``poses.txt`` and ``K.txt``."""
+        frames = self._recording.frames
+        images = [*(frame.depth for frame in frames), *(frame.color for frame in frames)]
+        return [*(path for path in images if path is not None), *self._recording.texts]
+
 
 def _pose_file(folder: Path) -> Path | None:
     return next((folder / name for name in _POSE_FILES if (folder / name).is_file()), None)

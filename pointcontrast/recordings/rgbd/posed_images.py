@@ -227,9 +227,13 @@ class PosedImages(Layout):
     def files(self) -> list[Path]:
         """Return the images and the texts."""
         frames = self._recording.frames
-        paths = [path for f in frames for path in (f.depth, f.color, f.pose)]
-        named = [*(path for path in paths if isinstance(path, Path)), *self._recording.texts]
-        return list(dict.fromkeys(named))  # a video is the colour of every frame
+        named = [
+            path
+            for f in frames
+            for path in sorted(p for p in (f.depth, f.color, f.pose) if isinstance(p, Path))
+        ]
+        # a video is the colour of every frame
+        return list(dict.fromkeys([*named, *self._recording.texts]))
 
     def _read(self, index: int, *, with_color: bool) -> Frame:
         frame = self._recording.frames[index]
