@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from pointcontrast.origins import put_back
 from pointcontrast.pictures.point_ply import write_point_ply
 
 
@@ -36,15 +37,22 @@ class ColoredPoints:
         )
 
 
-def write_ply(path: Path, cloud: ColoredPoints) -> None:
-    """Write a cloud as binary PLY, its segments as coloured edges."""
+def write_ply(path: Path, cloud: ColoredPoints, origin: ArrayLike = (0.0, 0.0, 0.0)) -> None:
+    """Write a cloud as binary PLY, its segments as coloured edges.
+
+    Args:
+        path: File.
+        cloud: Points and segments.
+        origin: (3,) metres, added to the points and the ends of the segments.
+    """
+    off = np.asarray(origin, dtype=np.float64)
     if cloud.segments is None or cloud.segment_colors is None:
-        write_point_ply(path, cloud.points, cloud.colors)
+        write_point_ply(path, put_back(cloud.points, off), cloud.colors)
         return
     ends = cloud.segments.reshape(-1, 3)
     write_point_ply(
         path,
-        np.concatenate([cloud.points, ends]),
+        put_back(np.concatenate([cloud.points, ends]), off),
         np.concatenate([cloud.colors, np.repeat(cloud.segment_colors, 2, axis=0)]),
         edges=len(cloud.points) + np.arange(len(ends)).reshape(-1, 2),
         edge_colors=cloud.segment_colors,

@@ -80,7 +80,15 @@ def draw_correspondences(
         f"{scene.resolve().name}, views {index0} and {index1}",
     )
     camera = viewpoint.camera(panel.points, pose)
-    return draw([panel], cameras=[camera], png=png, ply=ply, window=window, size=size)
+    return draw(
+        [panel],
+        cameras=[camera],
+        png=png,
+        ply=ply,
+        window=window,
+        size=size,
+        origin=store.meta.origin,
+    )
 
 
 def correspondence_panel(

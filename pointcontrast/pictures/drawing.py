@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from pointcontrast.errors import InputError
@@ -39,6 +39,7 @@ def draw(
     columns: int | None = None,
     size: tuple[int, int] = (1200, 900),
     point_radius: float | None = None,
+    origin: ArrayLike = (0.0, 0.0, 0.0),
 ) -> list[Path]:
     """Show clouds in an Open3D window, or write them to files, or both.
 
@@ -54,6 +55,7 @@ def draw(
         size: Width and height of one panel in pixels.
         point_radius: Radius of the disc of a point in metres; None measures the spacing of the
             points of each cloud.
+        origin: (3,) metres, added to the points in the PLY files.
 
     Returns:
         Paths of the files written, the PNG first.
@@ -88,7 +90,7 @@ def draw(
     if ply is not None:
         for index, cloud in enumerate(clouds):
             path = ply if len(clouds) == 1 else _panel_path(ply, clouds, index)
-            write_ply(path, cloud)
+            write_ply(path, cloud, origin)
             written.append(path)
     if window != "never":
         _show_window(clouds, cameras, size)

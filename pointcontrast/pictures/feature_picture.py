@@ -90,7 +90,14 @@ def draw_features(
         for index, panel in enumerate(panels)
     ]
     return draw(
-        panels, cameras=cameras, png=png, ply=ply, window=window, columns=columns, size=size
+        panels,
+        cameras=cameras,
+        png=png,
+        ply=ply,
+        window=window,
+        columns=columns,
+        size=size,
+        origin=store.meta.origin,
     )
 
 

@@ -40,7 +40,7 @@ from pointcontrast.scenes.view_store_writer import (
     Storage,
     fill_view_store,
 )
-from pointcontrast.scenes.views import MAX_DEPTH, SkippedFrame, View, read_views
+from pointcontrast.scenes.views import MAX_DEPTH, SkippedFrame, View, read_views, scene_origin
 from pointcontrast.types import OVERLAP_THRESHOLD, OVERLAP_VOXEL_SIZE
 
 _RECIPE = 2  # raised when the code makes other scenes from the same settings
@@ -208,12 +208,13 @@ def _fill_scene(
     if up is None and sequence.up is not None:
         up, how = sequence.up, "stated by the source"
     overlaps = Overlaps(settings.overlap, settings.overlap_voxel_size)
-    frames = read_views(sequence, settings.frame_skip, settings.max_depth)
+    origin = scene_origin(sequence, settings.frame_skip)
+    frames = read_views(sequence, settings.frame_skip, settings.max_depth, origin)
     count = len(range(0, len(sequence), settings.frame_skip))
     meta = fill_view_store(
         folder,
         _noting(_bar(frames, count, title, "frame"), overlaps),
-        SceneSource(sequence.layout, str(sequence.folder), sequence.problem, up, how),
+        SceneSource(sequence.layout, str(sequence.folder), sequence.problem, up, how, origin),
         storage=settings.storage,
         storage_grid=settings.storage_grid,
         settings=wanted,

@@ -33,6 +33,8 @@ class SceneMeta:
         frame_ids: Names of the V views.
         sensor: "camera", or "lidar" if at least one view is not a camera's.
         poses: (V, 4, 4) float64 ``world_from_camera`` (for a LiDAR, ``world_from_sensor``).
+        origin: (3,) float64 metres, whole numbers: what was taken off the world coordinates of the
+            recording. Poses and points are relative to it.
         num_points: Stored points of each view.
         up: (3,) float64 unit vector, the scene's up direction in the world frame.
         up_support: Share of normals along ``up``, 0..1 (``pointcontrast.scenes.up_direction``).
@@ -51,6 +53,7 @@ class SceneMeta:
     frame_ids: tuple[str, ...]
     sensor: str
     poses: NDArray[np.float64]
+    origin: NDArray[np.float64]
     num_points: tuple[int, ...]
     up: NDArray[np.float64]
     up_support: float
@@ -95,7 +98,8 @@ def read_meta(path: Path) -> SceneMeta:
         up = value.pop("up")
         value |= {"up": up["direction"], "up_support": up["support"], "up_how": up["how"]}
         value["skipped"] = tuple(SkippedFrame(**frame) for frame in value["skipped"])
-        for key, shape in (("up", (3,)), ("poses", (-1, 4, 4))):
+        value.setdefault("origin", [0.0, 0.0, 0.0])  # scenes of earlier releases have none
+        for key, shape in (("up", (3,)), ("origin", (3,)), ("poses", (-1, 4, 4))):
             value[key] = np.array(value[key], dtype=np.float64).reshape(shape)
         for key in ("frame_ids", "num_points"):
             value[key] = tuple(value[key])
@@ -110,6 +114,7 @@ def write_meta(path: Path, meta: SceneMeta) -> None:
     """Write the ``meta.json`` of the store in folder ``path``."""
     value = {each.name: getattr(meta, each.name) for each in fields(SceneMeta)}
     value["poses"] = meta.poses.tolist()
+    value["origin"] = meta.origin.tolist()
     value["skipped"] = [asdict(frame) for frame in meta.skipped]
     value["up"] = {
         "direction": meta.up.tolist(),

@@ -36,6 +36,7 @@ class SceneSource:
         problem: Damage of the recording as a whole (``PosedSequence.problem``), or None.
         up: (3,) up direction of the world; None estimates it from the views.
         up_how: Origin of ``up``: "given" or "stated by the source".
+        origin: (3,) metres, what was taken off the world coordinates.
     """
 
     layout: str
@@ -43,6 +44,7 @@ class SceneSource:
     problem: str | None = None
     up: ArrayLike | None = None
     up_how: str = "given"
+    origin: ArrayLike = (0.0, 0.0, 0.0)
 
 
 def write_view_store(
@@ -117,6 +119,7 @@ def fill_view_store(
         frame_ids=tuple(packer.frame_ids),
         sensor="camera" if packer.all_cameras else "lidar",
         poses=np.stack(packer.poses),
+        origin=np.asarray(source.origin, dtype=np.float64),
         num_points=tuple(packer.num_points),
         up=known.direction,
         up_support=round(known.support, 4),

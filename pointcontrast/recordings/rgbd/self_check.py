@@ -33,7 +33,7 @@ _OFFSETS = (0, 1, 3, 6, 10)  # steps between the frames of a place: short and lo
 _POINTS = 400  # per frame
 _TOLERANCE = 0.02  # of the depth: a structured-light sensor's noise at 4 m
 _WIDEST_TURN = np.deg2rad(40.0)  # between two views that are compared
-_FEWEST_SHARED = 1500  # points seen by a second view, below which nothing is concluded
+_FEWEST_SHARED = 500  # points seen by a second view, below which nothing is concluded
 
 # Shares of the points in view of a second camera that lie on the surface that it measures. Real
 # recordings have 0.75 to 0.85 under their own convention and at most 0.65 under another one. Poses
@@ -41,6 +41,8 @@ _FEWEST_SHARED = 1500  # points seen by a second view, below which nothing is co
 _CLEARLY_RIGHT = 0.72
 _RIGHT = 0.45
 _CLEARLY_BETTER = 0.08
+
+_ON_SURFACE = "of the points that a second view sees lie on its surface"
 
 UNITS_PER_METRE = (1000.0, 5000.0, 6553.5, 4000.0, 256.0, 100.0, 10000.0, 1.0)
 """Units of published depth images: millimetres, TUM RGB-D, Replica, Matterport3D and Redwood scans
@@ -91,24 +93,24 @@ def check_views(
         return None
     check = _Check(clusters)
     claimed = check.support([frame.world_from_camera for frame in frames])
-    if claimed is None or claimed >= _CLEARLY_RIGHT:
+    if claimed is not None and claimed >= _CLEARLY_RIGHT:
         return claimed
     recorded = [as_recorded(frame.world_from_camera, poses, axes) for frame in frames]
     best = max(
         _readings(check, recorded, units_per_metre, poses, axes), key=lambda each: each.support
     )
-    if best.support >= _RIGHT and best.support > claimed + _CLEARLY_BETTER:
+    found = "no two show the same place" if claimed is None else f"{claimed:.0%} {_ON_SURFACE}"
+    needed = _CLEARLY_RIGHT if claimed is None else max(_RIGHT, claimed + _CLEARLY_BETTER)
+    if best.support > needed:
         raise InputError(
-            f"{sequence.folder}: its views do not fit together as they are read: {claimed:.0%} of "
-            f"the points that a second view sees lie on its surface; {best.support:.0%} do with "
-            f"{best.words}: {best.fix}"
+            f"{sequence.folder}: its views do not fit together as they are read: {found}; "
+            f"{best.support:.0%} do with {best.words}: {best.fix}"
         )
-    if claimed < _RIGHT:
+    if claimed is not None and claimed < _RIGHT:
         raise InputError(
-            f"{sequence.folder}: its views do not fit together: only {claimed:.0%} of the points "
-            f"that a second view sees lie on its surface, and no other convention gives more than "
-            f"{best.support:.0%}; check poses, depth unit and intrinsics (--poses, --axes, "
-            "--depth-scale, --intrinsics), or pass --no-self-check"
+            f"{sequence.folder}: its views do not fit together: only {claimed:.0%} {_ON_SURFACE}, "
+            f"and no other convention gives more than {best.support:.0%}; check poses, depth unit "
+            "and intrinsics (--poses, --axes, --depth-scale, --intrinsics), or pass --no-self-check"
         )
     return claimed
 
@@ -263,6 +265,8 @@ def _read_clusters(sequence: PosedSequence) -> list[list[Frame]]:
     offsets = step * np.array(_OFFSETS)
     length = int(offsets[-1]) + 1
     places = max(1, min(_CLUSTERS, count // length))
+    if count <= len(_OFFSETS) * _CLUSTERS:
+        places, offsets, length = 1, np.arange(count), count
     starts = np.linspace(0, max(0, count - length), places).astype(int)
     clusters: list[list[Frame]] = []
     for start in starts:
