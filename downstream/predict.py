@@ -175,7 +175,9 @@ class PredictionNetwork:
                 colours, normals or a category that the network needs is missing; or the cloud is
                 too large for its voxels to be numbered or to be cut into blocks.
         """
-        clouds = read_clouds(points, colors, normals)
+        has_unit = not self.finetuned.preparation.unit_sphere
+        voxel_size = self.network_input.voxel_size if has_unit else None
+        clouds = read_clouds(points, colors, normals, voxel_size)
         clouds.require(self.network_input.features)
         categories = self._categories(category, clouds)
         upright = rotation_between(unit_vector(up, "up"), Z)

@@ -26,6 +26,7 @@ from pointcontrast.data.network_input import (
     input_features,
 )
 from pointcontrast.errors import InputError
+from pointcontrast.origins import check_resolution
 from pointcontrast.voxelize import merge_labels, voxelize_frames, voxelize_with_inverse
 
 
@@ -93,8 +94,9 @@ class SampleMaker:
             The voxels, and (N,) int64 row of the voxel of each point.
 
         Raises:
-            InputError: the cloud is empty, a point is not finite, the voxels cannot be numbered, or
-                colours or normals that the features need are missing; the message names the cloud.
+            InputError: the cloud is empty, a point is not finite, the points do not resolve a tenth
+                of a voxel, the voxels cannot be numbered, or colours or normals that the features
+                need are missing; the message names the cloud.
         """
         self._check(cloud)
         return self._voxelize(_with_heights(cloud))
@@ -139,6 +141,7 @@ class SampleMaker:
             raise InputError(f"{cloud.name}: it holds no point; leave it out of the split")
         if not np.isfinite(cloud.points).all():
             raise InputError(f"{cloud.name}: points hold NaN or infinity; drop such points first")
+        check_resolution(cloud.points, self.network_input.voxel_size, cloud.name)
         lacking = first_lacking(
             self.network_input.features, colors=cloud.colors, normals=cloud.normals
         )

@@ -46,6 +46,8 @@ class LabelledCloud:
             augmented, and ``points`` hold them.
         boxes: (K, 8) float32 boxes of the objects; None if they are unknown or not needed.
         box_rows: (N, 3) int32 rows of ``boxes``; None likewise.
+        source_from_cloud: (4, 4) float64 rigid transform from the points' frame to that of their
+            source, which may be georeferenced or have another up axis; None for the same frame.
     """
 
     name: str
@@ -59,10 +61,22 @@ class LabelledCloud:
     heights: NDArray[np.float32] | None = None
     boxes: NDArray[np.float32] | None = None
     box_rows: NDArray[np.int32] | None = None
+    source_from_cloud: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         """Number of points."""
         return len(self.points)
+
+    def in_source_frame(self, points: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Points (..., 3) of the cloud's frame in that of its source.
+
+        Returns:
+            float64, or the array itself if the frames are the same.
+        """
+        if self.source_from_cloud is None:
+            return points
+        pose = self.source_from_cloud
+        return points.astype(np.float64) @ pose[:3, :3].T + pose[:3, 3]
 
     def __getitem__(self, rows: NDArray[Any] | slice) -> LabelledCloud:
         """Select points (indices, a mask or a slice) with all their attributes."""

@@ -143,7 +143,7 @@ class FeatureNetwork:
                 its voxels to be numbered or to be cut into blocks. The message names the argument
                 and the fix.
         """
-        clouds = read_clouds(points, colors, normals)
+        clouds = read_clouds(points, colors, normals, self.voxel_size)
         found = [
             clouds.like_input(i, features[inverse])
             for i, (features, _, inverse) in enumerate(
@@ -182,7 +182,7 @@ class FeatureNetwork:
         Raises:
             InputError: As for a call of the network.
         """
-        clouds = read_clouds(points, colors, normals)
+        clouds = read_clouds(points, colors, normals, self.voxel_size)
         found = [
             VoxelFeatures(
                 features=clouds.like_input(i, features),

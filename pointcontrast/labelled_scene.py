@@ -1,15 +1,15 @@
 """The folder of one labelled scene, the format that all benchmarks and scene crops read.
 
-Every scene has ``coord.npy`` (N, 3) float32 metres and ``color.npy`` (N, 3) uint8 RGB. Optional are
+Every scene has ``coord.npy`` (N, 3) float32 metres. Optional are ``color.npy`` (N, 3) uint8 RGB,
 ``normal.npy`` (N, 3) float32, ``semantic.npy`` (N,) int32, ``instance.npy`` (N,) int32 and
-``boxes.npy`` (K, 8) float32. ``meta.json`` holds their meaning, sizes and SHA-256. A folder appears
-whole or not at all.
+``boxes.npy`` (K, 8) float32. ``meta.json`` holds their meaning, sizes and SHA-256, and the origin
+that coordinates are relative to. A folder appears whole or not at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,9 @@ from pointcontrast.labelled_scene_checks import (
     DTYPES,
     REDO,
     check_array,
+    check_boxes_near,
+    check_extent,
+    check_origin,
     check_ranges,
 )
 
@@ -38,30 +41,32 @@ UP_AXES: dict[str, tuple[int, int, int]] = {
     "-z": (0, 0, -1),
 }
 
-_REQUIRED = ("coord", "color")
-
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledScene:
     """One scene of N points, K boxes and C classes; lengths in metres, all in one frame.
 
+    The dtypes are those of a scene that was read. :func:`write_labelled_scene` takes others.
+
     Attributes:
-        coord: (N, 3) float32, N >= 1, finite.
-        color: (N, 3) uint8 RGB.
+        coord: (N, 3) float32 relative to ``origin``, N >= 1, finite.
+        color: (N, 3) uint8 RGB; or None.
         normal: (N, 3) float32 unit vectors, 0 0 0 where the normal is unknown; or None.
         semantic: (N,) int32 rows of ``class_names``, -1 for unlabelled or ignored; or None.
         instance: (N,) int32 ids, -1 for no instance; or None.
-        boxes: (K, 8) float32, columns ``BOX_COLUMNS``; or None.
+        boxes: (K, 8) float32, columns ``BOX_COLUMNS``, relative to ``origin``; or None.
         box_instances: (K,) int32 instance ids of the boxes; or None.
         class_names: Names of the C classes; empty if nothing is labelled.
         up_axis: Up direction, a key of ``UP_AXES``.
-        source: Origin of the scene, for people; JSON values.
+        origin: (3,) float64 metres; coordinates plus origin are in the frame of the source. Zero,
+            or whole metres where the source is georeferenced (``pointcontrast.origins``).
+        source: Where the scene comes from, for people; JSON values.
         settings: Settings that determine its content; other settings make it again; JSON values.
         details: Further information of the source; JSON values.
     """
 
     coord: NDArray[np.float32]
-    color: NDArray[np.uint8]
+    color: NDArray[np.uint8] | None = None
     normal: NDArray[np.float32] | None = None
     semantic: NDArray[np.int32] | None = None
     instance: NDArray[np.int32] | None = None
@@ -69,6 +74,7 @@ class LabelledScene:
     box_instances: NDArray[np.int32] | None = None
     class_names: tuple[str, ...] = ()
     up_axis: str = "z"
+    origin: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
     source: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
@@ -82,6 +88,11 @@ class LabelledScene:
         """(3,) float64 unit vector, the up direction."""
         return np.array(UP_AXES[self.up_axis], dtype=np.float64)
 
+    @property
+    def source_points(self) -> NDArray[np.float64]:
+        """(N, 3) float64 points in the frame of the source."""
+        return np.asarray(self.coord, np.float64) + self.origin
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays of the scene by the names of their files, without ``.npy``."""
         return {name: value for name in DTYPES if (value := getattr(self, name)) is not None}
@@ -90,19 +101,31 @@ class LabelledScene:
 def write_labelled_scene(folder: Path, scene: LabelledScene) -> None:
     """Write a scene, atomically.
 
+    Arrays are brought to the dtypes of :class:`LabelledScene` first
+    (:func:`pointcontrast.labelled_scene_forms.stored_form`). Coordinates in float64 lose no digit:
+    an origin is taken off them and the boxes, and added to the scene's.
+
     Args:
         folder: Folder to write; an existing one is replaced.
         scene: Scene, which is checked before anything is written.
 
     Raises:
-        InputError: An array has another shape or dtype than :class:`LabelledScene` requires, or
-            values out of range.
+        InputError: An array has another shape than :class:`LabelledScene` requires, a form that
+            cannot be converted, or values out of range.
     """
+    from pointcontrast.labelled_scene_forms import stored_form  # not needed to read scenes
+
     where = f"the scene for {folder}"
+    origin = check_origin(scene.origin, f"{where}: origin")
+    arrays, origin = stored_form(scene.arrays(), origin, where)
+    scene = replace(scene, **arrays, origin=origin)
     _check_meta(where, scene)
     for name, array in scene.arrays().items():
         check_array(f"{where}: {name}", name, array, len(scene.coord))
     check_ranges(scene.arrays(), len(scene.class_names), lambda name: f"{where}: {name}")
+    check_extent(scene.coord, f"{where}: coord")
+    if scene.boxes is not None:
+        check_boxes_near(scene.boxes, scene.coord, f"{where}: boxes")
     with atomic_folder(folder) as partial:
         for name, array in scene.arrays().items():
             np.save(partial / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
@@ -111,6 +134,7 @@ def write_labelled_scene(folder: Path, scene: LabelledScene) -> None:
             "source": dict(scene.source),
             "units": "metres",
             "up_axis": scene.up_axis,
+            "origin": scene.origin.tolist(),
             "class_names": list(scene.class_names),
             "settings": dict(scene.settings),
             "details": dict(scene.details),
@@ -166,6 +190,7 @@ def read_labelled_scene(
         **arrays,
         class_names=tuple(meta["class_names"]),
         up_axis=meta["up_axis"],
+        origin=check_origin(meta.get("origin", [0, 0, 0]), f"{folder / 'meta.json'}: origin"),
         source=meta["source"],
         settings=meta["settings"],
         details=meta["details"],
@@ -244,9 +269,8 @@ def _read_meta(folder: Path) -> dict[str, Any]:
         # A name from a file must never point outside the folder.
         if name not in known or not isinstance(facts, dict) or "bytes" not in facts:
             raise InputError(f"{file} is damaged: it lists a file {name!r}; {REDO}")
-    missing = [name for name in _REQUIRED if f"{name}.npy" not in meta["files"]]
-    if missing:
-        raise InputError(f"{file} is damaged: it lists no {missing[0]}.npy; {REDO}")
+    if "coord.npy" not in meta["files"]:
+        raise InputError(f"{file} is damaged: it lists no coord.npy; {REDO}")
     return meta
 
 

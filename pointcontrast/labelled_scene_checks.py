@@ -27,6 +27,14 @@ DTYPES: dict[str, type[np.generic]] = {
 }
 """Arrays that a scene may have, in the order of its files."""
 
+_LARGEST = int(np.iinfo(np.int32).max)
+_FARTHEST_ORIGIN = 1e12
+_LARGEST_YAW = 2 * np.pi + 0.01
+_LEAST_REACH = 10.0  # metres; a few points on one object say little about the scene's size
+FARTHEST_EXTENT = 50_000.0
+"""Metres, of the longest side of a scene; a whole city has less."""
+LARGEST_HEIGHT = 1000.0
+"""Metres, of the shortest side of a scene; a tile of a mountain has less."""
 _COLUMNS = {"coord": 3, "color": 3, "normal": 3, "boxes": len(BOX_COLUMNS)}
 
 
@@ -75,19 +83,107 @@ def check_ranges(
 def _fault(name: str, array: NDArray[Any], num_classes: int) -> str | None:
     """Describe the fault in the values of one array; None if there is none."""
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        return "holds NaN or infinite values"
+        bad = int((~np.isfinite(array)).any(axis=1).sum())
+        return f"holds NaN or infinite values in {bad:,} of {len(array):,} rows"
     if name == "normal":
         length = np.linalg.norm(array, axis=1)
         if not ((np.abs(length - 1) < 1e-3) | (length == 0)).all():
             return "holds vectors that are not of unit length"
     if name in ("semantic", "instance"):
-        last = num_classes - 1 if name == "semantic" else np.iinfo(np.int32).max
-        if array.min() < -1 or array.max() > last:
-            return f"holds {array.min()}..{array.max()}, not -1..{last}"
+        return _label_fault(array, num_classes - 1 if name == "semantic" else _LARGEST)
     if name == "boxes" and len(array):
-        sizes, classes = array[:, 3:6], array[:, 7]
-        if (sizes < 0).any():
-            return "holds a negative size"
-        if (classes % 1 != 0).any() or classes.min() < -1 or classes.max() >= num_classes:
-            return f"holds a class that is not one of -1..{num_classes - 1}"
+        return _box_fault(array, num_classes)
     return None
+
+
+def _label_fault(labels: NDArray[np.int32], last: int) -> str | None:
+    wrong = (labels < -1) | (labels > last)
+    if not wrong.any():
+        return None
+    text = f"holds {labels.min()}..{labels.max()}, not -1..{last}, in {wrong.sum():,} of "
+    text += f"{len(labels):,} points"
+    if last != _LARGEST and labels.min() >= 1 and labels.max() == last + 1:
+        return f"{text}: rows of class_names count from 0"
+    if last != _LARGEST and (labels[wrong] == labels[wrong][0]).all() and labels[wrong][0] > last:
+        return f"{text}: is {labels.max()} for unlabelled? That is -1"
+    return text
+
+
+def _box_fault(boxes: NDArray[np.float32], num_classes: int) -> str | None:
+    sizes, yaws, classes = boxes[:, 3:6], boxes[:, 6], boxes[:, 7]
+    if (sizes < 0).any():
+        return f"holds a negative size in row {int((sizes < 0).any(axis=1).argmax())}"
+    if (np.abs(yaws) > _LARGEST_YAW).any():
+        row = int(np.abs(yaws).argmax())
+        return f"holds the yaw {yaws[row]:g} in row {row}; give radians, not degrees"
+    if (classes % 1 != 0).any() or classes.min() < -1 or classes.max() >= num_classes:
+        return f"holds a class that is not one of -1..{num_classes - 1}"
+    return None
+
+
+def check_boxes_near(boxes: NDArray[np.float32], coord: NDArray[np.float32], where: str) -> None:
+    """Check that boxes are in the frame and unit of the points.
+
+    Args:
+        boxes: (K, 8), columns ``BOX_COLUMNS``.
+        coord: (N, 3), metres.
+        where: Name of the boxes, the first words of the message.
+
+    Raises:
+        InputError: Most centres are farther from the points' bounding box than that is long.
+    """
+    if not len(boxes):
+        return
+    low, high = coord.min(axis=0), coord.max(axis=0)
+    beyond = np.maximum(np.maximum(low - boxes[:, :3], boxes[:, :3] - high), 0)
+    distances = np.linalg.norm(beyond, axis=1)
+    reach = max(float(np.linalg.norm(high - low)), _LEAST_REACH)
+    if (distances > reach).mean() > 0.5:
+        row = int(distances.argmax())
+        center = ", ".join(f"{value:.6g}" for value in boxes[row, :3])
+        raise InputError(
+            f"{where}: the box in row {row} is about ({center}), {distances[row]:.4g} m from the "
+            f"points, which span {reach:.4g} m; give boxes in the frame and unit of the points"
+        )
+
+
+def check_extent(coord: NDArray[np.float32], where: str) -> None:
+    """Check that a scene has a size that a scene in metres can have.
+
+    Args:
+        coord: (N, 3), metres.
+        where: Name of the points, the first words of the message.
+
+    Raises:
+        InputError: It is larger than ``FARTHEST_EXTENT`` along an axis, or larger than
+            ``LARGEST_HEIGHT`` along all, as a room in millimetres is.
+    """
+    extent = np.ptp(coord, axis=0)
+    if extent.max() > FARTHEST_EXTENT or extent.min() > LARGEST_HEIGHT:
+        size = " x ".join(f"{length:.4g}" for length in extent)
+        raise InputError(
+            f"{where} spans {size} m, if its unit is the metre; convert it to metres (millimetres: "
+            "divide by 1000), or remove outliers"
+        )
+
+
+def check_origin(origin: Any, where: str) -> NDArray[np.float64]:
+    """Convert an origin that was stored: three finite numbers, metres.
+
+    Args:
+        origin: Value from a file.
+        where: Name of the value, the first words of the message.
+
+    Returns:
+        (3,) float64.
+
+    Raises:
+        InputError: The value is something else.
+    """
+    try:
+        value = np.array(origin, dtype=np.float64)
+    except (TypeError, ValueError):
+        value = np.empty(0)
+    if value.shape != (3,) or not (np.abs(value) < _FARTHEST_ORIGIN).all():
+        raise InputError(f"{where} must be three numbers of metres, got {origin!r}")
+    return value

@@ -21,7 +21,7 @@ FARTHEST = 1000.0
 """Metres from zero up to which coordinates keep the origin zero; float32 resolves 0.06 mm there."""
 
 _SHARE_OF_VOXEL = 0.1
-_LARGEST = 1e12
+_LARGEST_FLOAT32 = float(np.finfo(np.float32).max) / 2
 
 
 def origin_between(low: ArrayLike, high: ArrayLike) -> NDArray[np.float64]:
@@ -103,9 +103,18 @@ def check_resolution(points: NDArray[np.floating], voxel_size: float, where: str
     """
     if not len(points):
         return
+    limit = _SHARE_OF_VOXEL * voxel_size
+    farthest = max(-float(points.min()), float(points.max()))
+    if not np.isfinite(farthest):  # such points do not count
+        check_resolution(points[np.isfinite(points).all(axis=1)], voxel_size, where)
+        return
+    if _step(farthest) <= limit:
+        return
     reach = np.maximum(-points.min(axis=0), points.max(axis=0)).astype(np.float64)
-    steps = np.spacing(np.minimum(reach, np.finfo(np.float32).max).astype(np.float32))
-    for axis in np.flatnonzero(steps > _SHARE_OF_VOXEL * voxel_size):
+    steps = [_step(float(each)) for each in reach]
+    for axis in range(3):
+        if steps[axis] <= limit:
+            continue
         column = points[:, axis]
         with np.errstate(over="ignore"):
             if points.dtype.itemsize > 4 and (column != column.astype(np.float32)).any():
@@ -118,23 +127,6 @@ def check_resolution(points: NDArray[np.floating], voxel_size: float, where: str
         )
 
 
-def check_origin(origin: Any, where: str) -> NDArray[np.float64]:
-    """Convert an origin that was stored: three finite numbers, metres.
-
-    Args:
-        origin: Value from a file.
-        where: Name of the value, the first words of the message.
-
-    Returns:
-        (3,) float64.
-
-    Raises:
-        InputError: The value is something else.
-    """
-    try:
-        value = np.array(origin, dtype=np.float64)
-    except (TypeError, ValueError):
-        value = np.empty(0)
-    if value.shape != (3,) or not (np.abs(value) < _LARGEST).all():
-        raise InputError(f"{where} must be three numbers of metres, got {origin!r}")
-    return value
+def _step(reach: float) -> float:
+    """Distance between neighbouring float32 numbers at ``reach`` >= 0."""
+    return float(np.spacing(np.float32(min(reach, _LARGEST_FLOAT32))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,10 @@ from pointcontrast.labelled_scene import (
     read_labelled_scene,
     write_labelled_scene,
 )
+from pointcontrast.labelled_scene_checks import check_origin
 
+UTM = np.array([450_123.4, 5_201_234.7, 312.5])
+UTM_ROOM = np.random.default_rng(4).uniform(0, 3, (50, 3)) + UTM
 NAMES = ("coord", "color", "normal", "semantic", "instance", "boxes")
 
 
@@ -81,6 +85,53 @@ def test_unlabelled_scenes_load_and_bytes_repeat(tmp_path: Path):
     assert set(contents[0]) == {"coord.npy", "color.npy", "meta.json"}
 
 
+def test_georeferenced_scenes_keep_all_places(tmp_path: Path):
+    scene, points = make_scene(), np.random.default_rng(1).uniform(0, 5, (5000, 3)) + UTM
+    boxes = np.array([[*UTM + 1, 1, 1, 1, 0.5, 1]])
+    many = dict.fromkeys(("normal", "semantic", "instance", "box_instances"))
+    arrays: dict[str, Any] = {"coord": points, "color": np.zeros((5000, 3)), "boxes": boxes}
+    far = replace(scene, **arrays, **many)
+    write_labelled_scene(tmp_path / "far", far)
+    found = read_labelled_scene(tmp_path / "far")
+    assert found.coord.dtype == np.float32
+    assert len(np.unique(found.coord, axis=0)) == 5000
+    assert np.abs(found.coord).max() < 3
+    assert (found.origin == np.rint(found.origin)).all()
+    np.testing.assert_allclose(found.source_points, points, rtol=0, atol=1e-6)
+    assert found.boxes is not None
+    np.testing.assert_allclose(found.boxes[0, :3] + found.origin, UTM + 1, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(found.boxes[0, 3:], boxes[0, 3:])
+    write_labelled_scene(tmp_path / "again", found)
+    again = read_labelled_scene(tmp_path / "again")
+    np.testing.assert_array_equal(again.coord, found.coord)
+    np.testing.assert_array_equal(again.origin, found.origin)
+
+
+def test_arrays_of_common_forms_are_taken(tmp_path: Path):
+    scene = make_scene()
+    arrays: dict[str, Any] = {
+        "coord": scene.coord.astype(np.float64),
+        "color": np.asarray(scene.color) / 255,
+        "normal": np.asarray(scene.normal, np.float64),
+        "semantic": np.asarray(scene.semantic, np.float64),
+        "instance": np.asarray(scene.instance, np.int64),
+    }
+    given = LabelledScene(**arrays, class_names=scene.class_names)
+    write_labelled_scene(tmp_path / "scene", given)
+    found = read_labelled_scene(tmp_path / "scene")
+    for name in NAMES[:-1]:
+        np.testing.assert_array_equal(getattr(found, name), getattr(scene, name))
+
+
+def test_scenes_without_colours_and_of_older_programs(folder: Path, tmp_path: Path):
+    write_labelled_scene(tmp_path / "grey", LabelledScene(coord=make_scene().coord))
+    assert read_labelled_scene(tmp_path / "grey").color is None
+    meta = json.loads((folder / "meta.json").read_text())
+    assert meta.pop("origin") == [0, 0, 0]
+    (folder / "meta.json").write_text(json.dumps(meta))
+    assert read_labelled_scene(folder).origin.tolist() == [0, 0, 0]
+
+
 def test_the_meta_names_columns_and_units(folder: Path):
     meta = json.loads((folder / "meta.json").read_text())
     assert meta["box_columns"] == list(BOX_COLUMNS)
@@ -92,20 +143,40 @@ def test_the_meta_names_columns_and_units(folder: Path):
     [
         ("coord", np.full((50, 3), np.nan, dtype=np.float32), "coord holds NaN"),
         ("coord", np.zeros((50, 2), dtype=np.float32), r"coord holds float32 \(50, 2\)"),
-        ("coord", np.zeros((50, 3)), "coord holds float64"),
+        ("coord", np.zeros((50, 3), dtype=np.float16), "coord is in half precision"),
+        ("coord", np.zeros((50, 3), dtype=bool), "coord holds bool"),
+        ("coord", UTM_ROOM.astype(np.float32), r"coord: x reaches 4501"),
+        ("coord", 1000 * (UTM_ROOM - UTM), r"coord spans \d+ x \d+ x \d+ m, .* divide by 1000"),
         ("coord", np.zeros((0, 3), dtype=np.float32), "coord holds no points"),
         ("color", np.zeros((49, 3), dtype=np.uint8), r"color holds uint8 \(49, 3\)"),
         ("normal", np.full((50, 3), 0.9, dtype=np.float32), "normal holds vectors"),
-        ("semantic", np.full(50, 2, dtype=np.int32), r"semantic holds 2\.\.2, not -1\.\.1"),
+        (
+            "semantic",
+            np.full(50, 3, dtype=np.int32),
+            r"semantic holds 3\.\.3, not -1\.\.1, in 50 of 50",
+        ),
+        ("semantic", np.tile([1, 2], 25), r"1\.\.2, not -1\.\.1, in 25 of 50 .* count from 0"),
+        ("semantic", np.array([255] * 3 + [0] * 47, np.uint8), r"in 3 of 50 .* is 255 for unl"),
         ("semantic", np.full(50, -2, dtype=np.int32), "semantic holds -2"),
-        ("semantic", np.zeros(50, dtype=np.int64), "semantic holds int64"),
+        ("semantic", np.full(50, 0.5), r"semantic holds 0\.5 and so on in 50 of 50 points"),
+        ("semantic", np.full(50, np.nan), "semantic holds nan"),
+        ("semantic", np.full(50, 2**40), "beyond 32 bits"),
+        ("semantic", np.full(50, "wall"), "semantic holds <U4"),
+        ("color", np.full((50, 3), 1.5), r"color: floating-point colours"),
         ("instance", np.full(50, -2, dtype=np.int32), "instance holds -2"),
         ("boxes", np.full((4, 8), -1, dtype=np.float32), "boxes holds a negative size"),
         ("boxes", np.full((4, 8), 2, dtype=np.float32), "boxes holds a class"),
         ("boxes", np.full((4, 8), 0.5, dtype=np.float32), "boxes holds a class"),
+        ("boxes", np.full((4, 8), [0, 0, 0, 1, 1, 1, 90, 0]), "yaw 90 in row 0; give radians"),
+        (
+            "boxes",
+            np.full((4, 8), [2e3, 0, 0, 1, 1, 1, 0, 0]),
+            r"about \(2000, 0, 0\), 199\d.* m from",
+        ),
         ("boxes", np.zeros((4, 7), dtype=np.float32), r"boxes holds float32 \(4, 7\)"),
         ("box_instances", np.zeros(3, dtype=np.int32), "box_instances"),
         ("up_axis", "w", "up_axis"),
+        ("origin", np.zeros(2), "origin must be three numbers"),
     ],
 )
 def test_bad_scenes_are_not_written(tmp_path: Path, name: str, value: object, match: str):
@@ -182,7 +253,9 @@ def test_verification_reads_every_byte_and_sees_orphans(folder: Path):
         ({"box_instances": [1]}, "box_instances"),
         ({"up_axis": "up"}, "up_axis"),
         ({"files": {"../../outside.npy": {"bytes": 1}}}, "lists a file"),
-        ({"files": {"coord.npy": {"bytes": 728}}}, "lists no color"),
+        ({"files": {"color.npy": {"bytes": 278}}}, "lists no coord"),
+        ({"origin": [1, 2]}, "origin must be three numbers"),
+        ({"origin": ["x", 2, 3]}, "origin must be three numbers"),
     ],
 )
 def test_damaged_meta(folder: Path, change: dict, match: str):
@@ -211,3 +284,10 @@ def test_find(tmp_path: Path):
     expected = [tmp_path / name for name in ("a", "b", "deep/er/c")]
     assert find_labelled_scenes(tmp_path) == expected
     assert find_labelled_scenes(tmp_path / "a") == [tmp_path / "a"]
+
+
+@pytest.mark.parametrize("value", [None, "here", [1, 2], [1, 2, float("nan")], [1, 2, 1e300], {}])
+def test_origin_from_a_file_is_checked(value: object) -> None:
+    with pytest.raises(InputError, match=r"^meta\.json: origin must be three numbers"):
+        check_origin(value, "meta.json: origin")
+    np.testing.assert_array_equal(check_origin([1, 2.5, -3], "a"), [1, 2.5, -3])

@@ -18,8 +18,8 @@ EDGES = graph(INSTALLED)
 
 ORDER = """
 pointcontrast command_streams errors optional_packages command_help files process_memory types
-geometry origins colors growing_array compiled voxelize labelled_scene_checks labelled_scene
-retrieval recordings scenes
+geometry origins colors growing_array compiled voxelize labelled_scene_checks
+labelled_scene_forms labelled_scene retrieval recordings scenes
 synthetic data preparation sparse backbones losses weights runs feature_network pictures
 scan_commands features_cli pretrain pretrain_cli doctor
 downstream types boxes label_lists augmentation samples shapes metrics heads tasks

@@ -8,7 +8,6 @@ import pytest
 from pointcontrast.errors import InputError
 from pointcontrast.origins import (
     FARTHEST,
-    check_origin,
     check_resolution,
     origin_of,
     put_back,
@@ -94,8 +93,8 @@ def test_limit_is_a_tenth_of_the_voxel(reach: float, right: bool) -> None:
             check_resolution(points, 0.01, "a")
 
 
-@pytest.mark.parametrize("value", [None, "here", [1, 2], [1, 2, float("nan")], [1, 2, 1e300], {}])
-def test_origin_from_a_file_is_checked(value: object) -> None:
-    with pytest.raises(InputError, match=r"^meta\.json: origin must be three numbers"):
-        check_origin(value, "meta.json: origin")
-    np.testing.assert_array_equal(check_origin([1, 2.5, -3], "a"), [1, 2.5, -3])
+def test_points_that_are_not_finite_do_not_count() -> None:
+    points = np.vstack([room(), [[np.nan, 0, 0]], [[np.inf, 0, 0]]]).astype(np.float32)
+    check_resolution(points, 0.02, "a")
+    with pytest.raises(InputError, match="x reaches"):
+        check_resolution(points + UTM.astype(np.float32), 0.02, "a")

@@ -138,17 +138,22 @@ class LabelledScenes(SceneBenchmark):
 def upright_cloud(scene: LabelledScene, name: str) -> LabelledCloud:
     """Convert a labelled scene to a cloud, rotated so that z is up."""
     points, normals = np.asarray(scene.coord), scene.normal
+    source_from_cloud = np.eye(4)
+    source_from_cloud[:3, 3] = scene.origin
     if scene.up_axis != "z":
-        rotation = rotation_between(scene.up, Z).astype(np.float32)
+        upright = rotation_between(scene.up, Z)
+        source_from_cloud[:3, :3] = upright.T
+        rotation = upright.astype(np.float32)
         points = points @ rotation.T
         normals = None if normals is None else normals @ rotation.T
     return LabelledCloud(
         name=name,
         points=points,
-        colors=scene.color.astype(np.float32),
+        colors=None if scene.color is None else scene.color.astype(np.float32),
         normals=None if normals is None else np.asarray(normals),
         labels=None if scene.semantic is None else np.asarray(scene.semantic),
         floor_height=floor_height(points),
+        source_from_cloud=None if (source_from_cloud == np.eye(4)).all() else source_from_cloud,
     )
 
 

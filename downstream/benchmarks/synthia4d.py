@@ -103,7 +103,8 @@ class Synthia4D(SceneBenchmark):
         return cloud[(away <= self.evaluation_crop).all(axis=1)]
 
     def _clip(self, name: str, rng: np.random.Generator | None) -> LabelledCloud:
-        frames = [super(Synthia4D, self).read(frame, rng) for frame in self._clips[name]]
+        read = [super(Synthia4D, self).read(frame, rng) for frame in self._clips[name]]
+        frames = [_in_frame_of(read[0], frame) for frame in read]
         time = np.repeat(np.arange(len(frames), dtype=np.int32), [len(frame) for frame in frames])
         return replace(
             frames[0],
@@ -114,3 +115,20 @@ class Synthia4D(SceneBenchmark):
             time=time,
             floor_height=min(frame.floor_height for frame in frames),
         )
+
+
+def _in_frame_of(first: LabelledCloud, cloud: LabelledCloud) -> LabelledCloud:
+    """Move a cloud to the origin of another one of the same upright frame."""
+    poses = [
+        np.eye(4) if c.source_from_cloud is None else c.source_from_cloud for c in (first, cloud)
+    ]
+    shift = (poses[1][:3, 3] - poses[0][:3, 3]) @ poses[0][:3, :3]
+    if not shift.any():
+        return cloud
+    points = (cloud.points + shift).astype(np.float32)
+    return replace(
+        cloud,
+        points=points,
+        floor_height=cloud.floor_height + float(shift[2]),
+        source_from_cloud=first.source_from_cloud,
+    )

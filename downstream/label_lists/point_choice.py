@@ -59,7 +59,7 @@ def clustered_points(
     rng: np.random.Generator,
     *,
     coord: NDArray[np.float32],
-    color: NDArray[np.uint8],
+    color: NDArray[np.uint8] | None,
     features: NDArray[np.float32] | None = None,
 ) -> NDArray[np.int64]:
     """Choose the annotated points of a scene, those nearest to the centres of k-means clusters.
@@ -80,7 +80,7 @@ def clustered_points(
         num_points: Number of points to choose; all labelled points if there are fewer.
         rng: Source of the initial centres.
         coord: Positions (N, 3), metres.
-        color: RGB colours (N, 3).
+        color: RGB colours (N, 3), or None.
         features: Features (N, C), or None.
 
     Returns:
@@ -94,7 +94,8 @@ def clustered_points(
     labelled = _labelled(labels, num_points)
     if len(labelled) <= num_points:
         return labelled
-    parts = {"coord": coord, "color": color} | ({} if features is None else {"features": features})
+    given = {"coord": coord, "color": color, "features": features}
+    parts = {name: part for name, part in given.items() if part is not None}
     for name, part in parts.items():
         if len(part) != len(labels):
             raise InputError(f"{name} has {len(part)} rows for {len(labels)} points")

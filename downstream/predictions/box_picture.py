@@ -91,7 +91,8 @@ def write_boxes_ply(
 ) -> list[Path]:
     """Write ``<name>_detected.ply`` and, if ground truth is known, ``<name>_truth.ply``.
 
-    Each holds the cloud as vertices and the boxes as edges, in the colours of the classes.
+    Each holds the cloud as vertices and the boxes as edges, in the colours of the classes and the
+    frame of the cloud's source.
 
     Returns:
         Paths of the files.
@@ -102,7 +103,8 @@ def write_boxes_ply(
     for what, (boxes, classes) in _box_sets(cloud, detected).items():
         segments, segment_colors = box_lines(boxes, classes, class_names)
         path = folder / f"{cloud.name}_{what}.ply"
-        write_ply(path, ColoredPoints(cloud.points, colors, "", segments, segment_colors))
+        points, segments = cloud.in_source_frame(cloud.points), cloud.in_source_frame(segments)
+        write_ply(path, ColoredPoints(points, colors, "", segments, segment_colors))
         written.append(path)
     return written
 

@@ -41,7 +41,10 @@ class PredictionWriter:
         self.world_from_camera = benchmark.world_from_camera
 
     def write(self, cloud: LabelledCloud, prediction: CloudPrediction | DetectedBoxes) -> None:
-        """Write the predictions of a cloud's points, in the order of the points, or its boxes."""
+        """Write the predictions of a cloud's points, in the order of the points, or its boxes.
+
+        Coordinates in files are those of the cloud's source.
+        """
         if isinstance(prediction, DetectedBoxes):
             self._write_boxes(cloud, prediction)
             return
@@ -54,7 +57,7 @@ class PredictionWriter:
             return
         write_prediction_ply(
             self.folder / f"{cloud.name}.ply",
-            cloud.points,
+            cloud.in_source_frame(cloud.points),
             prediction.point_classes,
             self.class_names,
             labels=None if cloud.labels is None else prediction.point_labels,

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from pointcontrast.colors import as_uint8_colors
 from pointcontrast.data.network_input import FeatureName, first_lacking
 from pointcontrast.errors import InputError
-from pointcontrast.origins import put_back, take_origin_off
+from pointcontrast.origins import check_resolution, put_back, take_origin_off
 from pointcontrast.types import PointCloud
 
 Array = ArrayLike | torch.Tensor
@@ -75,7 +75,9 @@ class ArrayClouds:
         return values if device is None else torch.from_numpy(values).to(device)
 
 
-def read_clouds(points: Arrays, colors: Arrays | None, normals: Arrays | None) -> ArrayClouds:
+def read_clouds(
+    points: Arrays, colors: Arrays | None, normals: Arrays | None, voxel_size: float | None
+) -> ArrayClouds:
     """Check the clouds of one call.
 
     Args:
@@ -83,11 +85,13 @@ def read_clouds(points: Arrays, colors: Arrays | None, normals: Arrays | None) -
         colors: (N, 3) RGB of the points: uint8, other integers 0..255, or floats, which are taken
             for 0..1 or 0..255 by their range over all clouds of the call; or None.
         normals: (N, 3) unit vectors of the points, or None.
+        voxel_size: Side of the network's voxels, metres, that the points must resolve; None where
+            their unit is not the metre.
 
     Raises:
         InputError: an array is not of numbers or not (N, 3), is empty, not finite, in half
-            precision, or of another length than its points; or the range of the colours cannot
-            be told.
+            precision, or of another length than its points; the points were float32 far from
+            zero; or the range of the colours cannot be told.
     """
     is_single = not _is_several(points)
     given = [points] if is_single else list(points)  # pyright: ignore[reportArgumentType]
@@ -95,6 +99,9 @@ def read_clouds(points: Arrays, colors: Arrays | None, normals: Arrays | None) -
         raise InputError("points is an empty sequence; give (N, 3) metres, or several such arrays")
     names = ["points"] if is_single else [f"points[{i}]" for i in range(len(given))]
     places = [_points(name, value) for name, value in zip(names, given, strict=True)]
+    if voxel_size is not None:
+        for name, place in zip(names, places, strict=True):
+            check_resolution(place, voxel_size, name)
     lengths = [len(place) for place in places]
     all_normals = _beside(normals, "normals", lengths, is_single)
     all_colors = _beside(colors, "colors", lengths, is_single)

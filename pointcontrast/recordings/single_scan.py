@@ -199,8 +199,8 @@ def _labelled(path: Path, name: str) -> SingleScan:
     scene = read_labelled_scene(path)
     return SingleScan(
         name=name,
-        points=np.asarray(scene.coord, np.float64),
-        colors=np.asarray(scene.color),
+        points=scene.source_points,
+        colors=None if scene.color is None else np.asarray(scene.color),
         normals=None if scene.normal is None else np.asarray(scene.normal),
         surface=np.empty((0, 3)),
         labels=None if scene.semantic is None else np.asarray(scene.semantic),

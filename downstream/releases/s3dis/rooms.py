@@ -142,9 +142,11 @@ def convert_rooms(
 def _read_room(
     room: Path, names: Mapping[Path, AnnotationName], notes: Sequence[str], settings: GridSettings
 ) -> LabelledScene:
-    """Read a room in the frame of the release, that of its building."""
-    parts = [read_points(path, settings.unit) for path in names]
-    coord = np.concatenate([part.coord for part in parts])
+    """Read a room in the frame of the release, that of its building, about an origin."""
+    parts: list[TextPoints] = []
+    for path in names:  # all relative to the origin of the first
+        parts.append(read_points(path, settings.unit, parts[0].origin if parts else None))
+    coord, origin = np.concatenate([part.coord for part in parts]), parts[0].origin
     check_scene_size(coord, str(room), smallest=_SMALLEST, largest=_LARGEST, unit=settings.unit)
     counts = [len(part.coord) for part in parts]
     classes = [name.row for name in names.values()]
@@ -167,6 +169,7 @@ def _read_room(
     return LabelledScene(
         **arrays,
         class_names=CLASS_NAMES,
+        origin=origin,
         source={"dataset": "S3DIS", "room": room_name(room)},
         details={"notes": [*notes, *more, *form], "objects": [path.stem for path in names]},
     )

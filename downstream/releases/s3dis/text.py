@@ -38,6 +38,7 @@ from numpy.typing import NDArray
 
 from downstream.releases.number_columns import number_columns
 from pointcontrast.errors import InputError
+from pointcontrast.origins import origin_between
 
 MARGIN = 0.1
 """Largest distance, metres, of a repaired point from the bounding box of the file's other points.
@@ -57,24 +58,17 @@ class TextPoints:
     """Points of a file.
 
     Attributes:
-        coord: Positions (N, 3) float32, metres relative to an origin, finite; N >= 1.
+        coord: Positions (N, 3) float32, metres relative to ``origin``, finite; N >= 1.
         color: RGB colours (N, 3): uint8 0..255, or float32 of a form that only the whole room
             shows, where most lines have fractions.
+        origin: (3,) float64 metres, as of ``pointcontrast.origins``.
         notes: Repaired lines, each with file, line number, text and repaired text.
     """
 
     coord: NDArray[np.float32]
     color: NDArray[Any]
+    origin: NDArray[np.float64]
     notes: tuple[str, ...] = ()
-
-
-def first_point(path: Path) -> NDArray[np.float64]:
-    """Read the place (3,) of the first line, in the file's unit; zeros if that is no point."""
-    try:
-        with open(path, "rb") as file:
-            return np.array([float(word) for word in file.readline(400).split()[:3]]).reshape(3)
-    except (OSError, ValueError):
-        return np.zeros(3)  # read_points names what is wrong
 
 
 def read_points(
@@ -85,7 +79,7 @@ def read_points(
     Args:
         path: The file.
         unit: Metres per unit of its coordinates.
-        origin: Place (3,), metres, to which points are relative; None is zero.
+        origin: (3,) origin of the room, metres; None computes that of the file.
 
     Raises:
         InputError: The file is missing or empty, or a line is not six finite numbers with integer
@@ -107,13 +101,14 @@ def read_points(
         columns, notes = _read_line_by_line(path, data)
     coord = np.empty((len(columns[0]), 3), np.float32)
     color = np.empty((len(columns[0]), 3), kind)
-    start = np.zeros(3) if origin is None else origin
+    places = columns[:3] if unit == 1 else [column * unit for column in columns[:3]]
+    if origin is None:
+        ends = [[column.min(), column.max()] for column in places]
+        origin = origin_between(*np.transpose(ends))
     for axis in range(3):
-        coord[:, axis] = (
-            columns[axis] if unit == 1 and not start[axis] else (columns[axis] * unit - start[axis])
-        )
+        coord[:, axis] = places[axis] - origin[axis] if origin.any() else places[axis]
         color[:, axis] = columns[3 + axis]
-    return TextPoints(coord, color, notes)
+    return TextPoints(coord, color, origin, notes)
 
 
 def _has_fractional_colors(columns: Sequence[NDArray[Any]]) -> bool:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from downstream.releases.scannet.annotations import (
     Objects,
@@ -17,15 +16,13 @@ from downstream.releases.scannet.annotations import (
     read_objects,
 )
 from downstream.releases.scannet.classes import class_rows
-from downstream.releases.scannet.mesh import read_vertex_labels
+from downstream.releases.scannet.mesh import Mesh, read_vertex_labels
 from downstream.releases.scannet.release import AGGREGATION, LABELS, SEGMENTS, scan_file
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import LabelledScene
 
 
-def add_labels(
-    scene: LabelledScene, scan: Path, map_path: Path, vertices: NDArray[np.float32]
-) -> LabelledScene:
+def add_labels(scene: LabelledScene, scan: Path, map_path: Path, mesh: Mesh) -> LabelledScene:
     """Add classes to a scene and, if the files exist, objects and their boxes.
 
     Classes come from ``labels.ply``, which the benchmark evaluates, or from the objects if that
@@ -36,7 +33,7 @@ def add_labels(
         scene: Scene of the scan, without labels.
         scan: Folder of the scan.
         map_path: Path of the label map; it may be missing if ``labels.ply`` exists.
-        vertices: Vertices of the scan's mesh (N, 3), in the frame of the scan.
+        mesh: Mesh of the scan.
 
     Raises:
         InputError: There are no labels, or a file is missing or wrong.
@@ -50,12 +47,12 @@ def add_labels(
         )
     objects, ids = None, {}
     if has_objects:
-        objects = read_objects(scan_file(scan, SEGMENTS), aggregation, len(vertices))
+        objects = read_objects(scan_file(scan, SEGMENTS), aggregation, len(mesh.vertices))
     if labels_path.exists():
-        labels = read_vertex_labels(labels_path, vertices)
+        labels = read_vertex_labels(labels_path, mesh)
         nyu40, notes = checked_labels(labels, scan.name, labels_path)
     else:
-        nyu40, notes = np.zeros(len(vertices), dtype=np.int64), ()
+        nyu40, notes = np.zeros(len(mesh.vertices), dtype=np.int64), ()
     if objects is not None:
         if map_path.exists() or not labels_path.exists():
             ids = object_labels(objects, read_label_map(map_path), aggregation)

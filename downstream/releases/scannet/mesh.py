@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from plyfile import PlyData, PlyParseError
 
 from pointcontrast.errors import InputError
+from pointcontrast.origins import take_origin_off
 
 _SHIFT = 1e-3  # largest difference between the two meshes of a scan, metres
 
@@ -20,14 +21,17 @@ class Mesh:
     """Coloured triangle mesh.
 
     Attributes:
-        vertices: Positions (N, 3) float32, metres, in the frame of the scan.
+        vertices: Positions (N, 3) float32, metres, in the frame of the scan, relative to
+            ``origin``.
         colors: RGB colours (N, 3) uint8.
         triangles: Rows of ``vertices`` (T, 3) int32.
+        origin: (3,) float64 metres, as of ``pointcontrast.origins``.
     """
 
     vertices: NDArray[np.float32]
     colors: NDArray[np.uint8]
     triangles: NDArray[np.int32]
+    origin: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
 
 
 def read_mesh(path: Path) -> Mesh:
@@ -38,19 +42,19 @@ def read_mesh(path: Path) -> Mesh:
             triangles of vertices that do not exist.
     """
     ply = _read_ply(path)
-    vertices = _vertices(path, ply)
+    vertices, origin = take_origin_off(_vertices(path, ply))
     colors = np.stack([_column(path, ply, name) for name in ("red", "green", "blue")], axis=1)
     if colors.dtype != np.uint8:
         raise InputError(f"{path}: its colours are {colors.dtype}, not uchar; download it again")
-    return Mesh(vertices, colors, _triangles(path, ply, len(vertices)))
+    return Mesh(vertices, colors, _triangles(path, ply, len(vertices)), origin)
 
 
-def read_vertex_labels(path: Path, vertices: NDArray[np.float32]) -> NDArray[np.int64]:
+def read_vertex_labels(path: Path, mesh: Mesh) -> NDArray[np.int64]:
     """Read the labels of ``_vh_clean_2.labels.ply``.
 
     Args:
         path: The file.
-        vertices: Vertices of the scan's mesh (N, 3), which the file must have as well.
+        mesh: Mesh of the scan, whose N vertices the file must have as well.
 
     Returns:
         Property ``label`` (N,) int64.
@@ -61,12 +65,12 @@ def read_vertex_labels(path: Path, vertices: NDArray[np.float32]) -> NDArray[np.
     ply = _read_ply(path)
     labels = _column(path, ply, "label")
     found = _vertices(path, ply)
-    if len(found) != len(vertices):
+    if len(found) != len(mesh.vertices):
         raise InputError(
-            f"{path} has {len(found)} vertices, the scan's mesh {len(vertices)}: they do not "
+            f"{path} has {len(found)} vertices, the scan's mesh {len(mesh.vertices)}: they do not "
             "belong together; download both again"
         )
-    if np.abs(found - vertices).max() > _SHIFT:
+    if np.abs(found - mesh.origin - mesh.vertices).max() > _SHIFT:
         raise InputError(f"{path} has other vertices than the scan's mesh; download both again")
     return labels.astype(np.int64)
 
@@ -107,8 +111,8 @@ def _column(path: Path, ply: PlyData, name: str) -> NDArray[Any]:
     return np.asarray(vertex[name])
 
 
-def _vertices(path: Path, ply: PlyData) -> NDArray[np.float32]:
-    vertices = np.stack([_column(path, ply, axis) for axis in "xyz"], axis=1).astype(np.float32)
+def _vertices(path: Path, ply: PlyData) -> NDArray[np.floating]:
+    vertices = np.stack([_column(path, ply, axis) for axis in "xyz"], axis=1)
     if not len(vertices):
         raise InputError(f"{path} has no vertices; download it again")
     if not np.isfinite(vertices).all():

@@ -31,6 +31,7 @@ from downstream.releases.scannet.release import (
 )
 from pointcontrast.geometry import transform_points
 from pointcontrast.labelled_scene import LabelledScene
+from pointcontrast.origins import put_back, take_origin_off
 from pointcontrast.preparation.scene_conversion import (
     ConvertedScene,
     convert_all,
@@ -99,14 +100,16 @@ def convert_scans(
 def _read_scan(scan: Path, settings: SceneSettings) -> LabelledScene:
     """Read a scan."""
     mesh = read_mesh(scan_file(scan, MESH))
-    coord, normal = mesh.vertices, vertex_normals(mesh)
+    coord, normal = put_back(mesh.vertices, mesh.origin), vertex_normals(mesh)
     alignment = read_axis_alignment(scan_file(scan, INFO)) if settings.align else None
     if alignment is not None:
         rotation = np.eye(4)
         rotation[:3, :3] = alignment[:3, :3]
         coord, normal = transform_points(alignment, coord), transform_points(rotation, normal)
+    relative, origin = take_origin_off(coord)
     scene = LabelledScene(
-        coord=coord,
+        coord=relative,
+        origin=origin,
         color=mesh.colors,
         normal=normal,
         class_names=CLASS_NAMES,
@@ -118,7 +121,7 @@ def _read_scan(scan: Path, settings: SceneSettings) -> LabelledScene:
         },
     )
     if settings.labels and not is_test_scan(scan):
-        scene = add_labels(scene, scan, _label_map(scan, settings), mesh.vertices)
+        scene = add_labels(scene, scan, _label_map(scan, settings), mesh)
     return scene
 
 

@@ -15,6 +15,7 @@ from downstream.releases.synthia4d.classes import CLASS_NAMES, NUM_LABELS, class
 from downstream.releases.synthia4d.layout import frame_files
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import LabelledScene
+from pointcontrast.origins import take_origin_off
 from pointcontrast.preparation.scene_conversion import (
     ConvertedScene,
     convert_all,
@@ -99,8 +100,9 @@ def _read_frame(name: str, points: Path, labels: Path, settings: GridSettings) -
     color = np.stack([_column(points, vertices, names) for names in _COLORS], axis=1)
     if color.min() < 0 or color.max() > 255:
         raise InputError(f"{points} has colours outside 0..255; copy it again")
+    relative, origin = take_origin_off(coord / _CENTIMETRES)
     arrays: dict[str, Any] = {
-        "coord": (coord / _CENTIMETRES).astype(np.float32),
+        "coord": relative,
         "color": color.round().astype(np.uint8),
         "semantic": class_rows(_labels(points, vertices, labels)),
     }
@@ -110,6 +112,7 @@ def _read_frame(name: str, points: Path, labels: Path, settings: GridSettings) -
         **arrays,
         class_names=CLASS_NAMES,
         up_axis="y",
+        origin=origin,
         source={"dataset": "Synthia4D", "frame": name},
         details={"notes": []},
     )

@@ -83,9 +83,10 @@ class SceneCrops(PairReader):
     def list_pairs(self, root: Path, features: tuple[FeatureName, ...]) -> list[Pair]:
         """List ``pairs_per_scene`` pairs of each scan, with the smallest overlap they may have."""
         folders = find_labelled_scenes(root)
-        if "normal" in features:
-            for folder in folders:
-                _require_normals(folder)
+        for feature in ("color", "normal"):
+            if feature in features:
+                for folder in folders:
+                    _require(folder, feature)
         scenes = [folder.relative_to(root).as_posix() for folder in folders]
         return [
             Pair(scene, 2 * number, 2 * number + 1, self.min_overlap)
@@ -134,20 +135,21 @@ def open_scan(folder: Path) -> Scan:
         InputError: The scene is missing or damaged, or has NaN points; the message names the file.
     """
     scene = read_labelled_scene(folder, check_values=False)  # not again at each step
-    normals = None if scene.normal is None else scene.normal.view(np.ndarray)
     # plain arrays slice faster than memmaps
-    cloud = PointCloud(scene.coord.view(np.ndarray), scene.color.view(np.ndarray), normals)
+    colors = None if scene.color is None else scene.color.view(np.ndarray)
+    normals = None if scene.normal is None else scene.normal.view(np.ndarray)
+    cloud = PointCloud(scene.coord.view(np.ndarray), colors, normals)
     try:
         return Scan.of(cloud, scene.up)
     except InputError as error:
         raise InputError(f"{folder / 'coord.npy'}: {error}") from None
 
 
-def _require_normals(folder: Path) -> None:
-    if not (folder / "normal.npy").exists():
+def _require(folder: Path, feature: Literal["color", "normal"]) -> None:
+    if not (folder / f"{feature}.npy").exists():
         raise InputError(
-            f"data.features asks for normal, but {folder} has no normal.npy; leave normal out, or "
-            "make the scene with normals"
+            f"data.features asks for {feature}, but {folder} has no {feature}.npy; leave {feature} "
+            f"out, or make the scene with {'colours' if feature == 'color' else 'normals'}"
         )
 
 

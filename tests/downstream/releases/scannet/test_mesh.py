@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def test_round_trip(tmp_path: Path):
         assert getattr(found, name).dtype == getattr(mesh, name).dtype
     labels = np.arange(40) * 1600
     path = write(tmp_path / "labels.ply", mesh, labels)
-    np.testing.assert_array_equal(read_vertex_labels(path, mesh.vertices), labels)
+    np.testing.assert_array_equal(read_vertex_labels(path, mesh), labels)
 
 
 def test_normals_against_a_loop():
@@ -107,9 +108,9 @@ def test_labels_of_another_mesh(tmp_path: Path):
     mesh, labels = make_mesh(), np.zeros(40, dtype=np.uint16)
     path = write(tmp_path / "labels.ply", mesh)
     with pytest.raises(InputError, match=r"labels\.ply has no property 'label'"):
-        read_vertex_labels(path, mesh.vertices)
+        read_vertex_labels(path, mesh)
     write(path, mesh, labels)
     with pytest.raises(InputError, match="has 40 vertices, the scan's mesh 39"):
-        read_vertex_labels(path, mesh.vertices[:39])
+        read_vertex_labels(path, replace(mesh, vertices=mesh.vertices[:39]))
     with pytest.raises(InputError, match="other vertices"):
-        read_vertex_labels(path, mesh.vertices + np.float32(0.01))
+        read_vertex_labels(path, replace(mesh, vertices=mesh.vertices + np.float32(0.01)))
