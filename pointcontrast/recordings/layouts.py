@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import unit_vector
+from pointcontrast.recordings.known_unread import advice_on
 from pointcontrast.recordings.lidar.e57_scans import E57Sequence
 from pointcontrast.recordings.lidar.kitti import KittiSequence
 from pointcontrast.recordings.lidar.sweep_folder import SweepFolderSequence
@@ -69,7 +70,7 @@ def find_sequences(folder: Path) -> list[Path]:
     """
     found = _search(_absolute(folder), depth=0)
     if not found:
-        raise InputError(f"{folder} holds no frames in a known layout; known are: {_known()}")
+        raise _unknown(folder)
     return found
 
 
@@ -89,7 +90,7 @@ def open_sequence(folder: Path, options: RecordingOptions | None = None) -> Pose
     folder = _absolute(folder)
     layout = _layout_of(folder)
     if layout is None:
-        raise InputError(f"{folder} holds no frames in a known layout; known are: {_known()}")
+        raise _unknown(folder)
     sequence = layout(folder, options)
     others = [each.layout for each in _layouts_of(folder) if each is not layout]
     if others:
@@ -151,8 +152,11 @@ def _readable(path: Path) -> None:
         raise InputError(f"{path} cannot be read ({error.strerror})") from None
 
 
-def _known() -> str:
-    return "; ".join(f"{layout.layout} ({layout.description})" for layout in LAYOUTS)
+def _unknown(folder: Path) -> InputError:
+    known = "; ".join(f"{layout.layout} ({layout.description})" for layout in LAYOUTS)
+    advice = advice_on(folder)
+    found = f"; it looks like {advice}. Known" if advice else "; known"
+    return InputError(f"{folder} holds no frames in a known layout{found} are: {known}")
 
 
 def _stated_up(path: Path) -> NDArray[np.float64] | None:

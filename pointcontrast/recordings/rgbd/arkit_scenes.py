@@ -41,7 +41,10 @@ _TRAJECTORY = "lowres_wide.traj"
 
 
 class ArkitScenesSequence(PosedImages):
-    """One folder of ``lowres_depth/``, ``lowres_wide/`` and ``lowres_wide.traj``."""
+    """One folder of ``lowres_depth/``, ``lowres_wide/`` and ``lowres_wide.traj``.
+
+    Or the folder of the video, ``47333462``, in which they are ``47333462_frames``.
+    """
 
     layout = "arkit_scenes"
     description = "ARKitScenes: lowres_depth/, lowres_wide/ and lowres_wide.traj"
@@ -49,10 +52,11 @@ class ArkitScenesSequence(PosedImages):
     @staticmethod
     def recognises(folder: Path) -> bool:
         """Check whether ``folder`` is in this layout."""
-        return (folder / "lowres_depth").is_dir()
+        return (_frames_folder(folder) / "lowres_depth").is_dir()
 
     def list_frames(self, folder: Path, options: RecordingOptions) -> ImageRecording:
         """List the frames; see the base class."""
+        folder = _frames_folder(folder)
         depth_times, depths = _timed(folder / "lowres_depth", ".png")
         if not depths:
             raise InputError(f"{folder / 'lowres_depth'} holds no image named VIDEO_TIME.png")
@@ -134,6 +138,12 @@ class ArkitScenesSequence(PosedImages):
             row: paths[other]
             for row, other in zip(pairs.first.tolist(), pairs.second.tolist(), strict=True)
         }
+
+
+def _frames_folder(folder: Path) -> Path:
+    """Return the folder of the frames: beside it, the release has a mesh of the same room."""
+    inner = folder / f"{folder.name}_frames"
+    return inner if inner.is_dir() else folder
 
 
 def _timed(folder: Path, suffix: str) -> tuple[NDArray[np.float64], list[Path]]:

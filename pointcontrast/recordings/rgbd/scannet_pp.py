@@ -35,7 +35,7 @@ _EXTRACT = "extract them with iphone/prepare_iphone_data.py of scannetpp/scannet
 
 
 class ScanNetPPSequence(PosedImages):
-    """One folder of ``rgb/``, ``depth/`` and ``pose_intrinsic_imu.json``."""
+    """One folder of ``rgb/``, ``depth/`` and ``pose_intrinsic_imu.json``, or of a whole scene."""
 
     layout = "scannet_pp"
     description = "ScanNet++ (iPhone): rgb/, depth/ and pose_intrinsic_imu.json"
@@ -43,10 +43,11 @@ class ScanNetPPSequence(PosedImages):
     @staticmethod
     def recognises(folder: Path) -> bool:
         """Check whether ``folder`` is in this layout."""
-        return (folder / _FILE).is_file()
+        return (_frames_folder(folder) / _FILE).is_file()
 
     def list_frames(self, folder: Path, options: RecordingOptions) -> ImageRecording:
         """List the frames; see the base class."""
+        folder = _frames_folder(folder)
         path = folder / _FILE
         content = _read_json(path)
         depths, colors = _images(folder / "depth"), _images(folder / "rgb")
@@ -76,6 +77,12 @@ class ScanNetPPSequence(PosedImages):
             texts=(path,),
             notes=notes,
         )
+
+
+def _frames_folder(folder: Path) -> Path:
+    """Return the folder of the iPhone's frames: beside it, a scene has meshes and photographs."""
+    inner = folder / "iphone"
+    return inner if (inner / _FILE).is_file() else folder
 
 
 def _frame(

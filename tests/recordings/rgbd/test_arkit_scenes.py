@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pointcontrast.errors import InputError
-from pointcontrast.recordings.layouts import open_sequence
+from pointcontrast.recordings.layouts import find_sequences, open_sequence
 from pointcontrast.recordings.sequence import FrameError
 from pointcontrast.types import Frame
 from tests.inputs.makers_rgbd import walking_frames
@@ -86,3 +86,10 @@ def test_arkit_one_bad_file_is_one_bad_frame(frames, tmp_path):
         with pytest.raises(FrameError, match=message):
             sequence.read(index)
     sequence.read(3)
+
+
+def test_arkit_video_is_one_scene_though_a_mesh_lies_beside_its_frames(frames, tmp_path):
+    write_arkit_scenes(tmp_path / "Training" / "47333462" / "47333462_frames", frames)
+    (tmp_path / "Training" / "47333462" / "47333462_3dod_mesh.ply").write_bytes(b"ply\n")
+    assert find_sequences(tmp_path) == [tmp_path / "Training" / "47333462"]
+    assert len(open_sequence(tmp_path / "Training" / "47333462")) == 4

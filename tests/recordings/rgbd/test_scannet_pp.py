@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pointcontrast.errors import InputError
-from pointcontrast.recordings.layouts import open_sequence
+from pointcontrast.recordings.layouts import find_sequences, open_sequence
 from pointcontrast.recordings.sequence import FrameError
 from pointcontrast.types import Frame
 from tests.inputs.makers_rgbd import walking_frames
@@ -69,3 +69,11 @@ def test_scannet_pp_damage(frames, tmp_path):
         path.write_text(text)
         with pytest.raises(InputError, match=message):
             open_sequence(folder)
+
+
+def test_scannet_pp_scene_is_one_scene_though_meshes_lie_beside_its_frames(frames, tmp_path):
+    write_scannet_pp(tmp_path / "data" / "02455b3d20" / "iphone", frames)
+    (tmp_path / "data" / "02455b3d20" / "scans").mkdir()
+    (tmp_path / "data" / "02455b3d20" / "scans" / "mesh_aligned_0.05.ply").write_bytes(b"ply\n")
+    assert find_sequences(tmp_path) == [tmp_path / "data" / "02455b3d20"]
+    assert len(open_sequence(tmp_path / "data" / "02455b3d20")) == 4
