@@ -3,11 +3,12 @@
 ``cameras/TIME.json`` (or ``corrected_cameras/TIME.json``, of the loop-closed poses, with
 ``corrected_images/``) holds the first three rows of the camera-to-world matrix as ``t_00`` to
 ``t_23`` in metres, and ``fx fy cx cy width height`` of the colour image; ``depth/TIME.png`` is
-smaller, 16 bits, millimetres.
+smaller, 16 bits, millimetres; ``confidence/TIME.png`` is 0 (low), 127 or 255. Depth of low
+confidence is dropped: its makers call it quite unreliable.
 
 Sources: nerfstudio-project/nerfstudio, ``nerfstudio/process_data/polycam_utils.py`` (its cycle of
 the rows turns the world's y axis up to z; the columns, which are the axes of the camera, stay:
-OpenGL's); PolyCam/polyform, README. The world is that of ARKit, whose y axis points up.
+OpenGL's); PolyCam/polyform, README.md (units, confidence, ARKit's world, whose y axis points up).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.rgbd.color_images import COLOR_SUFFIXES
+from pointcontrast.recordings.rgbd.confidence import without_confidence
 from pointcontrast.recordings.rgbd.depth_images import DEPTH_SUFFIXES
 from pointcontrast.recordings.rgbd.image_listing import images_in
 from pointcontrast.recordings.rgbd.posed_images import ImageFrame, ImageRecording, PosedImages
@@ -30,6 +32,7 @@ from pointcontrast.recordings.text_files import read_text
 
 # Folders of the poses and of their images, in order of preference.
 _CAMERAS = (("corrected_cameras", "corrected_images"), ("cameras", "images"))
+_LEAST_CONFIDENCE = 1
 _HALF = 0.5  # of a pixel: this project's centre of the top left pixel is at (0, 0)
 
 
@@ -66,6 +69,8 @@ class PolycamSequence(PosedImages):
             images = keyframes / "images"
         colors = images_in(images, COLOR_SUFFIXES) if images.is_dir() else {}
         depths = images_in(keyframes / "depth", DEPTH_SUFFIXES)
+        sure = keyframes / "confidence"
+        self._confidences = images_in(sure, (".png",)) if sure.is_dir() else {}
         files = images_in(cameras, (".json",))
         return ImageRecording(
             frames=tuple(
@@ -74,8 +79,16 @@ class PolycamSequence(PosedImages):
             ),
             intrinsics=None,
             axes="opengl",
-            texts=tuple(files.values()),
+            texts=(*files.values(), *self._confidences.values()),
         )
+
+    def read_depth(self, path: Path, index: int) -> NDArray[np.float32]:
+        """Read a depth image, without depth of low confidence."""
+        depth = super().read_depth(path, index)
+        confidence = self._confidences.get(self.frame_ids[index])
+        if confidence is None:
+            return depth
+        return without_confidence(depth, confidence, _LEAST_CONFIDENCE)
 
 
 def _frame(

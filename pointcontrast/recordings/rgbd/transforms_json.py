@@ -20,7 +20,7 @@ Sources:
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +68,10 @@ class TransformsSequence(PosedImages):
         files = [_read(folder / name) for name in names if (folder / name).is_file()]
         frames = [frame for file in files for frame in file.frames(options.intrinsics is None)]
         if not any(frame.depth for frame in frames):
-            raise InputError(_no_depth(files[0], len(frames)))
+            raise InputError(_no_depth(files[0]))
         frames, notes = _without_copies(frames)
-        if not any(frame.color and frame.color.is_file() for frame in frames):
+        if not any(frame.color for frame in frames):
             notes += (f"{files[0].path}: none of its colour images (file_path) is there",)
-            frames = [replace(frame, color=None) for frame in frames]
         return ImageRecording(
             frames=tuple(sorted(frames, key=lambda frame: numeric_order(frame.frame_id))),
             intrinsics=None,
@@ -89,7 +88,7 @@ class _TransformsFile:
     content: dict[str, Any]
 
     def frames(self, with_intrinsics: bool) -> list[ImageFrame]:
-        """Read the entries of all frames; their images need not be there.
+        """Read the entries of all frames; images that are not there are left out of them.
 
         Raises:
             InputError: A camera model that is no pinhole, or no intrinsics where they are wanted.
@@ -102,7 +101,7 @@ class _TransformsFile:
             # what stands in the frame takes the place of what holds for all
             values = {**self.content, **entry}
             color = self._image(entry.get("file_path"), COLOR_SUFFIXES)
-            named = next((entry[key] for key in _DEPTH_KEYS if key in entry), None)
+            named = _depth_of(entry)
             depth = self._image(named, DEPTH_SUFFIXES)
             matrix, size = None, None
             if with_intrinsics:
@@ -138,7 +137,11 @@ class _TransformsFile:
         if path.is_file():
             return path
         with_suffix = (path.with_name(path.name + suffix) for suffix in suffixes)
-        return next((each for each in with_suffix if each.is_file()), path)
+        return next((each for each in with_suffix if each.is_file()), None)
+
+
+def _depth_of(entry: dict[str, Any]) -> object:
+    return next((entry[key] for key in _DEPTH_KEYS if entry.get(key)), None)
 
 
 def _read(path: Path) -> _TransformsFile:
@@ -154,7 +157,14 @@ def _read(path: Path) -> _TransformsFile:
     return _TransformsFile(path, content)
 
 
-def _no_depth(file: _TransformsFile, count: int) -> str:
+def _no_depth(file: _TransformsFile) -> str:
+    entries = [entry for entry in file.content["frames"] if isinstance(entry, dict)]
+    named = [_depth_of(entry) for entry in entries if _depth_of(entry)]
+    if named:
+        return (
+            f"{file.path} names {len(named)} depth images ({named[0]}, ...), of which none is "
+            "there; paths are relative to the file"
+        )
     there = depth_folder(file.path.parent)
     fix = (
         f"add the key to each frame for the images in {there.name}/"
@@ -162,8 +172,8 @@ def _no_depth(file: _TransformsFile, count: int) -> str:
         else "export with depth"
     )
     return (
-        f"{file.path}: none of its {count} frames names a depth image (depth_file_path), and "
-        f"colours alone give no points; {fix}"
+        f"{file.path}: none of its {len(entries)} frames names a depth image (depth_file_path), "
+        f"and colours alone give no points; {fix}"
     )
 
 
