@@ -1,4 +1,4 @@
-"""Record3D: the folder that its export "EXR + JPG sequence" makes; its own ``.r3d`` files are refused.
+"""Record3D: the folder of its export "EXR + JPG sequence"; its own ``.r3d`` files are refused.
 
 ``rgb/0.jpg``, ``depth/0.exr`` (float metres) and ``metadata.json``: ``poses``, a row ``qx qy qz qw
 tx ty tz`` per frame, which maps the camera to the world, with OpenGL's axes; ``K``, the pinhole
