@@ -32,6 +32,7 @@ from pointcontrast.scenes.pairs import (
     read_pair_table,
     write_pairs,
 )
+from pointcontrast.scenes.recorded_views import MAX_DEPTH, read_views, scene_origin
 from pointcontrast.scenes.scene_meta import SceneMeta, file_facts, write_meta
 from pointcontrast.scenes.view_store import ViewStore
 from pointcontrast.scenes.view_store_writer import (
@@ -40,7 +41,7 @@ from pointcontrast.scenes.view_store_writer import (
     Storage,
     fill_view_store,
 )
-from pointcontrast.scenes.views import MAX_DEPTH, SkippedFrame, View, read_views, scene_origin
+from pointcontrast.scenes.views import SkippedFrame, View
 from pointcontrast.types import OVERLAP_THRESHOLD, OVERLAP_VOXEL_SIZE
 
 _RECIPE = 2  # raised when the code makes other scenes from the same settings

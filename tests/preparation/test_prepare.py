@@ -19,8 +19,8 @@ from pointcontrast.preparation.workers import Workers
 from pointcontrast.recordings.layouts import open_sequence
 from pointcontrast.recordings.rgbd.seven_scenes import SevenScenesSequence
 from pointcontrast.scenes.pairs import read_pairs
+from pointcontrast.scenes.recorded_views import to_view
 from pointcontrast.scenes.view_store import ViewStore
-from pointcontrast.scenes.views import to_view
 from pointcontrast.types import Pair
 from tests.helpers.repository import REPOSITORY
 from tests.helpers.small_scenes import save_depth, walk, write_image_folder, write_seven_scenes

@@ -20,7 +20,7 @@ from pointcontrast.scenes import overlap_exact, overlap_fast, voxel_means
 from pointcontrast.scenes.overlap import OverlapMode, Overlaps, overlap_matrix
 from pointcontrast.scenes.overlap_exact import count_matched
 from pointcontrast.scenes.overlap_fast import CELLS, REACH, count_nearly_matched
-from pointcontrast.scenes.views import to_view
+from pointcontrast.scenes.recorded_views import to_view
 from pointcontrast.types import PointCloud
 from tests.oracles.overlap import down_sample, overlap_of_two
 

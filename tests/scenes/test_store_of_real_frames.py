@@ -7,9 +7,9 @@ from pointcontrast.data.correspondences import find_correspondences
 from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.geometry import transform_points
 from pointcontrast.recordings.layouts import open_sequence
+from pointcontrast.scenes.recorded_views import to_view
 from pointcontrast.scenes.view_store import ViewStore
 from pointcontrast.scenes.view_store_writer import SceneSource, write_view_store
-from pointcontrast.scenes.views import to_view
 from pointcontrast.types import PointCloud
 from tests.oracles.depth import unproject
 

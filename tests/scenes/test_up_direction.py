@@ -4,8 +4,8 @@ import pytest
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import rotation_about
 from pointcontrast.recordings.layouts import find_sequences, open_sequence
+from pointcontrast.scenes.recorded_views import to_view
 from pointcontrast.scenes.up_direction import estimate_up, given_up
-from pointcontrast.scenes.views import to_view
 from tests.helpers.repository import REAL_DATA
 from tests.helpers.small_scenes import look, walk
 

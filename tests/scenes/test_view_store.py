@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from pointcontrast.errors import InputError
+from pointcontrast.scenes.recorded_views import to_view
 from pointcontrast.scenes.view_store import ViewStore
 from pointcontrast.scenes.view_store_writer import SceneSource, write_view_store
-from pointcontrast.scenes.views import SkippedFrame, thin, to_view
+from pointcontrast.scenes.views import SkippedFrame, thin
 from pointcontrast.types import PointCloud, Sweep
 from tests.helpers.edited_meta import edit_meta
 from tests.helpers.small_scenes import LOW, look, walk

@@ -3,7 +3,8 @@ import pytest
 
 from pointcontrast.recordings.layouts import open_sequence
 from pointcontrast.recordings.sequence import FrameError
-from pointcontrast.scenes.views import thin, to_view
+from pointcontrast.scenes.recorded_views import to_view
+from pointcontrast.scenes.views import thin
 from pointcontrast.types import Frame, PointCloud, Sweep
 from tests.helpers.repository import REAL_DATA
 from tests.helpers.small_scenes import HIGH, LOW, look, render, walk

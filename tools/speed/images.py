@@ -41,7 +41,7 @@ def open_images(
     if release is None:
         release = Path(tempfile.mkdtemp(dir=output.parent))
         write_sunrgbd_release(release, num_train=3, num_validation=1)
-    images, _ = find_images(release, "v1")
+    images = find_images(release, "v1").images
     finished, failures = convert_images(images, output, ImageSettings())
     if not finished:
         raise InputError(f"{release} has no image with boxes: {failures or 'none is labelled'}")

@@ -15,7 +15,7 @@ from pointcontrast.errors import InputError
 from pointcontrast.geometry import rotation_about
 from pointcontrast.recordings.layouts import find_sequences, open_sequence
 from pointcontrast.recordings.sequence import FrameError, PosedSequence
-from pointcontrast.scenes.views import to_view
+from pointcontrast.scenes.recorded_views import to_view
 from pointcontrast.types import Frame
 
 SHIFT, TURN = 0.02, 1.0

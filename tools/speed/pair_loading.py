@@ -15,8 +15,8 @@ from pointcontrast.data.pair_dataset import PairDataset
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.layouts import open_merged
 from pointcontrast.scenes.pairs import PAIRS_FILE, read_pairs
+from pointcontrast.scenes.recorded_views import to_view
 from pointcontrast.scenes.view_store import ViewStore
-from pointcontrast.scenes.views import to_view
 from pointcontrast.types import Pair
 from tools.speed.recorded_data import Rooms, prepared_pairs
 from tools.speed.timing import Figures, interleaved, ratios, require_rounds, spread

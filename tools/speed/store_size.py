@@ -9,8 +9,9 @@ import numpy as np
 from tqdm import tqdm
 
 from pointcontrast.recordings.sequence import PosedSequence
+from pointcontrast.scenes.recorded_views import read_views
 from pointcontrast.scenes.view_store_writer import SceneSource, write_view_store
-from pointcontrast.scenes.views import View, read_views
+from pointcontrast.scenes.views import View
 from tools.speed.timing import Figures
 
 

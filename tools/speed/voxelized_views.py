@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.recordings.layouts import find_sequences, open_sequence
 from pointcontrast.recordings.sequence import FrameError
-from pointcontrast.scenes.views import to_view
+from pointcontrast.scenes.recorded_views import to_view
 from tools.speed.recorded_data import FOUR_ROOMS, Rooms, recorded_or_rooms
 
 UP = np.array([0.0, 0.0, 1.0])

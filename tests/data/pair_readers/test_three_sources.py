@@ -20,7 +20,7 @@ from pointcontrast.recordings.rgbd.sens_writer import SensFrame, write_sens
 from pointcontrast.runs.folder import read_metrics
 from pointcontrast.scenes.overlap import overlap_matrix
 from pointcontrast.scenes.pairs import choose_pairs
-from pointcontrast.scenes.views import read_views
+from pointcontrast.scenes.recorded_views import read_views
 from pointcontrast.types import PointCloud
 from tests.helpers.repository import REPOSITORY
 from tests.helpers.small_run import CONFIG

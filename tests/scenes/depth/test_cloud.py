@@ -8,7 +8,7 @@ from pointcontrast.data.augment import free_rotation
 from pointcontrast.geometry import transform_points
 from pointcontrast.recordings.layouts import open_sequence
 from pointcontrast.scenes.depth.cloud import DepthCloud
-from pointcontrast.scenes.views import to_view
+from pointcontrast.scenes.recorded_views import to_view
 from pointcontrast.voxelize import voxelize
 from tests.helpers.small_scenes import INTRINSICS, look
 from tests.oracles.depth import unproject
