@@ -139,6 +139,7 @@ class FinetuneDataModule(StreamedDataModule[CloudDataset, LabelledBatch | None])
         self.point_list = point_list
         self.box_list = box_list
         self.max_voxels = max_voxels
+        self.list_notes: list[str] = []
 
     def prepare_data(self) -> None:
         """Make the data if a source is given (one process per node does this)."""
@@ -150,21 +151,24 @@ class FinetuneDataModule(StreamedDataModule[CloudDataset, LabelledBatch | None])
         """Choose the clouds.
 
         Raises:
-            InputError: a split has no cloud, or a list names clouds that do not exist.
+            InputError: a split has no cloud, or a list names no cloud that exists.
         """
+        self.list_notes.clear()
         everything = self.benchmark.names("train")
         names: Sequence[str] = everything
         if self.scene_list is not None:
-            names = choose_scenes(everything, read_scene_list(Path(self.scene_list)))
+            names = self._present(
+                everything, read_scene_list(Path(self.scene_list)), self.scene_list
+            )
         annotated = None
         if self.point_list is not None:
             annotated = read_point_list(Path(self.point_list))
-            listed = set(choose_scenes(everything, annotated.names))
+            listed = set(self._present(everything, annotated.names, self.point_list))
             names = [name for name in names if name in listed]
         boxed = None
         if self.box_list is not None:
             boxed = read_box_list(Path(self.box_list))
-            listed = set(choose_scenes(everything, boxed.names))
+            listed = set(self._present(everything, boxed.names, self.box_list))
             names = [name for name in names if name in listed]
         if not names:
             lists = [self.scene_list, self.point_list, self.box_list]
@@ -174,6 +178,15 @@ class FinetuneDataModule(StreamedDataModule[CloudDataset, LabelledBatch | None])
             self._dataset(list(names), training=True, annotated=annotated, boxed=boxed),
             self._dataset(self.benchmark.names("validation"), training=False),
         )
+
+    def _present(
+        self, everything: Sequence[str], listed: Sequence[str], source: str
+    ) -> tuple[str, ...]:
+        """Find the clouds of a list; what is absent is kept as a note."""
+        chosen, note = choose_scenes(everything, listed, source)
+        if note:
+            self.list_notes.append(note)
+        return chosen
 
     def _dataset(
         self,

@@ -61,6 +61,8 @@ class FinetuneCLI(RunCLI):
         if self.trainer.is_global_zero:
             self._say_initialization()
             chosen, everything = self.datamodule.train_dataset, self.datamodule.benchmark
+            for note in self.datamodule.list_notes:
+                print(f"note: {note}")
             print(f"training on {len(chosen)} of {len(everything.names('train'))} clouds")
         if self.resume_from is None:
             self.model.measure_frozen(self.datamodule)

@@ -4,6 +4,10 @@ The protocol is that of limited bounding boxes in ContrastiveSceneContexts for S
 boxes per scene. Unlabelled boxes are not targets, and points in them do not vote
 (``downstream/votenet/datasets/scannet/scannet_detection_dataset.py``, ``sampled_bbox``), so that
 proposals there are trained as background. The script that chose the boxes is not released.
+
+Published lists name rows of VoteNet's ``<scan>_bbox.npy``: boxes of the 18 classes in the order of
+the objects (facebookresearch/votenet ``scannet/batch_load_scannet_data.py``), as the boxes of
+``ScanNetDetection`` here. They do not say how many boxes a scan has.
 """
 
 from __future__ import annotations
@@ -17,6 +21,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from downstream.label_lists.published import (
+    integers,
+    is_pair,
+    is_published,
+    read_dictionary,
+)
 from downstream.types import LabelledCloud
 from pointcontrast.errors import InputError
 from pointcontrast.files import read_json, write_json
@@ -36,13 +46,13 @@ class ListedBoxes:
 
     Attributes:
         rows: Rows of the scene's boxes, ascending.
-        num_boxes: Number of boxes of the scene.
-        checksum: Checksum of all boxes (:func:`box_checksum`).
+        num_boxes: Number of boxes of the scene; None in a published list.
+        checksum: Checksum of all boxes (:func:`box_checksum`); None in a published list.
     """
 
     rows: tuple[int, ...]
-    num_boxes: int
-    checksum: int
+    num_boxes: int | None = None
+    checksum: int | None = None
 
 
 @dataclass(frozen=True)
@@ -81,12 +91,17 @@ class BoxList:
         if key not in self.scenes:
             raise InputError(f"{self.source} does not list {name!r}")
         listed = self.scenes[key]
-        if listed.num_boxes != len(boxes):
+        if listed.num_boxes is None and listed.rows and listed.rows[-1] >= len(boxes):
+            raise InputError(
+                f"{self.source} names box {listed.rows[-1]} of {name!r}, which has {len(boxes)} "
+                "boxes of the benchmark's classes; it was made for others"
+            )
+        if listed.num_boxes not in (None, len(boxes)):
             raise InputError(
                 f"{self.source} was made for {listed.num_boxes} boxes of {name!r}, which has "
                 f"{len(boxes)} here; {_REDO}"
             )
-        if listed.checksum != box_checksum(boxes):
+        if listed.checksum not in (None, box_checksum(boxes)):
             raise InputError(
                 f"{self.source} was made for other boxes of {name!r}, other classes, or another "
                 f"order; {_REDO}"
@@ -171,13 +186,15 @@ def write_box_list(path: Path, boxes: BoxList) -> None:
 
 
 def read_box_list(path: Path) -> BoxList:
-    """Read a list of boxes.
+    """Read a list of boxes in this project's format (JSON) or in the published one.
 
     Raises:
         InputError: The file is missing, damaged, or not a list of boxes.
     """
     if not path.is_file():
         raise InputError(f"{path} does not exist; make lists with datasets/label_lists.py boxes")
+    if is_published(path):
+        return _read_published(path)
     value = read_json(path)
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise InputError(
@@ -196,6 +213,17 @@ def read_box_list(path: Path) -> BoxList:
         source=str(path),
         meta={k: v for k, v in value.items() if k not in ("format", "format_version", "scenes")},
     )
+
+
+def _read_published(path: Path) -> BoxList:
+    scenes: dict[str, ListedBoxes] = {}
+    for name, value in read_dictionary(path, "list of boxes").items():
+        where = f"{path}: {name!r}"
+        rows = np.unique(integers(value[0] if is_pair(value) else value, where))
+        if len(rows) and rows[0] < 0:
+            raise InputError(f"{where} lists the box {rows[0]}; rows count from 0")
+        scenes[name] = ListedBoxes(tuple(rows.tolist()))
+    return BoxList(scenes=scenes, source=str(path))
 
 
 def _listed_boxes(where: str, value: Any) -> ListedBoxes:

@@ -44,7 +44,11 @@ class Candidates:
             folders = find_labelled_scenes(self.source)
             names = [folder.relative_to(self.source).as_posix() for folder in folders]
         if self.scenes_from is not None:
-            names = list(choose_scenes(names, read_scene_list(self.scenes_from)))
+            listed = read_scene_list(self.scenes_from)
+            chosen, note = choose_scenes(names, listed, str(self.scenes_from))
+            names = list(chosen)
+            if note:
+                print(f"note: {note}")
         if self.only is not None:
             names = [name for name in names if any(fnmatchcase(name, p) for p in self.only)]
             if not names:

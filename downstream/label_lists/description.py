@@ -8,6 +8,7 @@ from typing import Any
 
 from downstream.label_lists.boxes import read_box_list
 from downstream.label_lists.points import read_point_list
+from downstream.label_lists.published import is_pair, is_published, read_dictionary
 from downstream.label_lists.scenes import read_scene_list, read_scene_list_comment
 
 
@@ -15,7 +16,8 @@ def describe_list(path: Path) -> str:
     """Return lines on how a list was made and what it contains.
 
     Args:
-        path: List of scenes (``.txt``), of boxes (``.json``) or of points (any other ending).
+        path: List of scenes (``.txt``), of boxes (``.json``, or a published one) or of points (any
+            other).
 
     Raises:
         InputError: The file is missing, damaged, or not a list.
@@ -23,16 +25,23 @@ def describe_list(path: Path) -> str:
     if path.suffix == ".txt":
         names = read_scene_list(path)
         return "\n".join([read_scene_list_comment(path) or _unknown(path), _scenes(names)])
-    if path.suffix == ".json":
+    if path.suffix == ".json" or _is_published_boxes(path):
         return _describe_boxes(path)
     return _describe_points(path)
+
+
+def _is_published_boxes(path: Path) -> bool:
+    if not path.is_file() or path.suffix == ".npz" or not is_published(path):
+        return False
+    return any(is_pair(value) for value in read_dictionary(path, "list").values())
 
 
 def _describe_boxes(path: Path) -> str:
     boxes = read_box_list(path)
     sizes = [len(scene.rows) for scene in boxes.scenes.values()]
-    total = sum(scene.num_boxes for scene in boxes.scenes.values())
-    content = f"{sum(sizes)} boxes of {total}, {min(sizes)} to {max(sizes)} per scene"
+    totals = [scene.num_boxes for scene in boxes.scenes.values() if scene.num_boxes is not None]
+    of_all = f" of {sum(totals)}" if totals else ""
+    content = f"{sum(sizes)} boxes{of_all}, {min(sizes)} to {max(sizes)} per scene"
     return "\n".join([_made(boxes.meta, path), content, _scenes(boxes.names)])
 
 

@@ -10,7 +10,6 @@ in ``datasets/scannet.py`` (``data.sampled_inds``), Pointcept in ``pointcept/dat
 from __future__ import annotations
 
 import json
-import pickle
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from downstream.label_lists.published import integers, read_dictionary
 from downstream.types import UNANNOTATED
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file
@@ -154,23 +154,24 @@ def read_point_list(path: Path) -> PointList:
     """
     if not path.is_file():
         raise InputError(f"{path} does not exist; make lists with datasets/label_lists.py")
-    try:
-        with open(path, "rb") as file:
-            is_zip = file.read(4) == b"PK\x03\x04"
-            if is_zip and "header.npy" in zipfile.ZipFile(file).namelist():
-                return _read_npz(path)
+    if not _is_npz(path):
         return _read_published(path)
+    try:
+        return _read_npz(path)
     except InputError:
         raise
-    except pickle.UnpicklingError:  # its message advises to execute the file
-        raise InputError(
-            f"{path} is not a complete list of points: it is damaged, or has other values than "
-            "integers by scene, which are not read because that could execute code"
-        ) from None
-    except Exception as error:  # a damaged file can fail in any part of either reader
+    except Exception as error:  # a damaged file can fail in any part of the reader
         raise InputError(
             f"{path} is not a complete list of points ({type(error).__name__}: {error})"
         ) from error
+
+
+def _is_npz(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as file:
+            return "header.npy" in file.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return False
 
 
 def _read_npz(path: Path) -> PointList:
@@ -197,29 +198,12 @@ def _read_npz(path: Path) -> PointList:
 
 
 def _read_published(path: Path) -> PointList:
-    import torch  # only here: lists in this project's format need no PyTorch
-
-    with torch.serialization.safe_globals(_array_globals()):
-        value = torch.load(path, map_location="cpu", weights_only=True)
-    if not isinstance(value, dict) or not value:
-        raise InputError(f"{path} holds a {type(value).__name__}, not rows by scene")
-    points: dict[str, NDArray[np.int64]] = {}
-    for name, rows in value.items():
-        found = np.asarray(rows)
-        if not isinstance(name, str) or found.ndim != 1 or found.dtype.kind not in "iu":
-            raise InputError(f"{path}: {name!r} has no list of integers")
-        points[name] = np.unique(found.astype(np.int64))  # the released script may repeat points
+    # the released script may repeat points
+    points = {
+        name: np.unique(integers(rows, f"{path}: {name!r}"))
+        for name, rows in read_dictionary(path, "list of points").items()
+    }
+    empty = next((name for name, rows in points.items() if not len(rows)), None)
+    if empty is not None:
+        raise InputError(f"{path}: {empty!r} has no list of integers, but an empty one")
     return PointList(points=points, num_points={}, source=str(path))
-
-
-def _array_globals() -> list[Any]:
-    """Return the globals of a pickled NumPy array of integers, with old and new names."""
-    reconstruct = np.zeros(0).__reduce__()[0]
-    dtypes = [type(np.dtype(kind)) for kind in ("i4", "i8", "u4", "u8")]
-    return [
-        (reconstruct, "numpy.core.multiarray._reconstruct"),
-        (reconstruct, "numpy._core.multiarray._reconstruct"),
-        np.ndarray,
-        np.dtype,
-        *dtypes,
-    ]

@@ -114,40 +114,57 @@ def read_scene_list_comment(path: Path) -> str:
     return lines[0].lstrip("#").strip() if lines and lines[0].startswith("#") else ""
 
 
-def choose_scenes(names: Sequence[str], listed: Sequence[str]) -> tuple[str, ...]:
+def choose_scenes(
+    names: Sequence[str], listed: Sequence[str], source: str
+) -> tuple[tuple[str, ...], str | None]:
     """Find the scenes of a list by their full names or by the last parts of these.
+
+    A published list names all scenes of a dataset, of which only some may be there: those are
+    taken.
 
     Args:
         names: Names of all scenes, with folders, such as ``Area_1/office_3``.
         listed: Names in the list; ``office_3`` stands for the only scene whose name ends with it.
+        source: Name of the list in messages.
 
     Returns:
-        Full names, in the order of the list.
+        Full names, in the order of the list; and a note on the scenes that do not exist, None if
+        all do.
 
     Raises:
-        InputError: A scene does not exist, a last part is ambiguous, or a scene is listed twice.
+        InputError: No scene exists, a last part is ambiguous, or a scene is listed twice.
     """
     whole = set(names)
     by_last: dict[str, list[str]] = {}
     for name in names:
         by_last.setdefault(name.rpartition("/")[2], []).append(name)
     chosen: dict[str, str] = {}
+    absent: list[str] = []
     for entry in listed:
         found = [entry] if entry in whole else by_last.get(entry, [])
         if not found:
-            example = f", such as {names[0]!r}" if names else ""
-            raise InputError(
-                f"the list names {entry!r}, which the training data does not have (it has "
-                f"{len(names)} scenes{example})"
-            )
+            absent.append(entry)
+            continue
         if len(found) > 1:
-            raise InputError(f"the list names {entry!r}, which may be {' or '.join(found)}")
+            raise InputError(f"{source} names {entry!r}, which may be {' or '.join(found)}")
         if found[0] in chosen:
             raise InputError(
-                f"the list names {found[0]!r} twice, as {chosen[found[0]]!r} and as {entry!r}"
+                f"{source} names {found[0]!r} twice, as {chosen[found[0]]!r} and as {entry!r}"
             )
         chosen[found[0]] = entry
-    return tuple(chosen)
+    if not chosen:
+        example = f", such as {names[0]!r}" if names else ""
+        raise InputError(
+            f"{source} names {absent[0] if absent else 'nothing'!r}, which the training data does "
+            f"not have (it has {len(names)} scenes{example}), nor any other of its {len(listed)} "
+            "scenes"
+        )
+    if not absent:
+        return tuple(chosen), None
+    return tuple(chosen), (
+        f"{len(absent)} of the {len(listed)} scenes of {source} are absent, such as "
+        f"{absent[0]!r}; the other {len(chosen)} are taken"
+    )
 
 
 def number_of(name: str) -> int:

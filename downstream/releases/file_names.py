@@ -24,15 +24,18 @@ def is_of_the_system(path: Path) -> bool:
 
 
 def in_any_case(path: Path) -> Path:
-    """Return ``path``, or the only file beside it whose name differs in case alone.
+    """Return ``path``, or the file beside it whose ending or whole name is in upper case.
 
-    Archives that went through other systems have ``.PLY`` or ``.TXT``.
+    Archives that went through other systems have ``.PLY`` or ``.TXT``. The folder is not listed,
+    which would take long where many files are absent.
     """
-    if path.exists() or not path.parent.is_dir():
+    if path.exists():
         return path
-    name = path.name.casefold()
-    found = [other for other in path.parent.iterdir() if other.name.casefold() == name]
-    return found[0] if len(found) == 1 else path
+    name = path.name
+    for other in (path.stem + path.suffix.upper(), name.upper(), name.lower()):
+        if (found := path.with_name(other)).exists():
+            return found
+    return path
 
 
 def others_in(folder: Path, is_proper: Callable[[Path], bool]) -> list[Path]:

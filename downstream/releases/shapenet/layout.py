@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from downstream.releases.file_names import in_any_case, left_out_lines, others_in
 from downstream.releases.shapenet.categories import SYNSETS
 from pointcontrast.errors import InputError
 
@@ -44,12 +45,31 @@ class CategoryModels:
 
     def path(self, model_id: str) -> Path | None:
         """Return the path of a model's mesh, that of v2 if there are two; None if there is none."""
-        paths = (self.folder / model_id / file for file in MODEL_FILES)
+        paths = (in_any_case(self.folder / model_id / file) for file in MODEL_FILES)
         return next((path for path in paths if path.is_file()), None)
 
     def num_unlisted(self) -> int:
         """Count the models of the folder that are not in the split file."""
-        return len({path.name for path in self.folder.iterdir()} - set(self.listed))
+        listed = set(self.listed)
+        return sum(is_model(path) and path.name not in listed for path in self.folder.iterdir())
+
+
+def is_model(path: Path) -> bool:
+    """Return whether a name is that of a model."""
+    return _MODEL_ID.fullmatch(path.name) is not None
+
+
+def names_left_out(release: Path, found: Collection[CategoryModels]) -> list[str]:
+    """Return lines that list names that are neither synsets nor models."""
+    synsets = {each.synset for each in found}
+    others = others_in(
+        release,
+        lambda path: path.name in synsets or not any(map(path.name.startswith, synsets)),
+    )
+    lines = left_out_lines(release, others, "that of a synset")
+    for each in found:
+        lines += left_out_lines(release, others_in(each.folder, is_model), "<model id>")
+    return lines
 
 
 def read_split_file(path: Path) -> dict[str, list[tuple[str, str]]]:

@@ -21,6 +21,7 @@ from downstream.releases.shapenet.layout import (
     SPLIT_FILE,
     CategoryModels,
     find_categories,
+    names_left_out,
     read_split_file,
 )
 from downstream.releases.shapenet.obj_mesh import ObjMesh, read_obj
@@ -163,7 +164,14 @@ def convert_release(
     tasks = {models.synset: (models, root, settings) for models in categories}
     num_unlisted = sum(models.num_unlisted() for models in categories)
     return convert_categories(
-        convert_category, tasks, root, splits, num_unlisted, workers, num_categories=len(SYNSETS)
+        convert_category,
+        tasks,
+        root,
+        splits,
+        num_unlisted,
+        workers,
+        num_categories=len(SYNSETS),
+        notes=names_left_out(release.absolute(), categories),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from downstream.boxes.geometry import points_in_boxes
 from downstream.boxes.votes import box_rows
@@ -223,3 +224,40 @@ class TestFile:
         with pytest.raises(InputError, match=message) as error:
             read_box_list(path)
         assert "'room/b'" in str(error.value)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize(
+    "value",
+    [
+        ([4, 0], [7, 3]),
+        (np.array([4, 0]), np.array([7, 3])),
+        ([np.int64(4), np.int64(0)], [np.int64(7), np.int64(3)]),
+        (torch.tensor([0, 4]), torch.tensor([3, 7])),
+        [4, 0],
+    ],
+)
+def test_a_published_list_names_rows_and_instances(
+    tmp_path: Path, value: Any, legacy: bool
+) -> None:
+    torch.save({"a": value}, tmp_path / "bbox_2", _use_new_zipfile_serialization=not legacy)
+    found = read_box_list(tmp_path / "bbox_2")
+    assert found.rows("a", some_boxes(5)).tolist() == [0, 4]
+    with pytest.raises(InputError, match="names box 4 of 'a', which has 4 boxes"):
+        found.rows("a", some_boxes(4))
+
+
+def test_bad_published_lists_are_named(tmp_path: Path) -> None:
+    for value, message in (
+        ({"a": ([-1], [0])}, "lists the box -1"),
+        ({"a": ([0.5], [0])}, "'a' has no list of integers"),
+        ({"a": "0 1"}, "'a' has no list of integers"),
+        ([0, 1], "holds a list, not rows by scene"),
+    ):
+        torch.save(value, tmp_path / "bbox_1")
+        with pytest.raises(InputError, match=f"bbox_1.*{message}"):
+            read_box_list(tmp_path / "bbox_1")
+    path = tmp_path / "bbox_1"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(InputError, match="is not a complete list of boxes"):
+        read_box_list(path)

@@ -194,7 +194,8 @@ def test_bad_lists_of_points_are_named(tmp_path: Path) -> None:
         ({"a": torch.tensor([0.5])}, "'a' has no list of integers"),
         ({"a": np.array([0.5])}, "is not a complete list of points: .* other values than integers"),
         ({"a": np.array([[1]])}, "'a' has no list of integers"),
-        ({3: np.array([1])}, "3 has no list of integers"),
+        ({3: np.array([1])}, "3 is not the name of a scene"),
+        ({"a": []}, "'a' has no list of integers"),
         ([1, 2], "holds a list, not rows by scene"),
         ({}, "holds a dict, not rows by scene"),
     ):
@@ -241,3 +242,12 @@ def test_another_format_is_named(tmp_path: Path, change: dict[str, Any]) -> None
     spoil(path, header=np.array(json.dumps(header | change)))
     with pytest.raises(InputError, match=r"reads 'pointcontrast-points' version 1"):
         read_point_list(path)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_rows_may_be_numpy_integers(tmp_path: Path, legacy: bool) -> None:
+    rows = [np.int64(7), np.int64(2), np.int64(300)]
+    path = published(tmp_path / "points20", {"a": rows}, legacy=legacy)
+    assert read_point_list(path).points["a"].tolist() == [2, 7, 300]
+    path = published(tmp_path / "points20", {"a": [np.int32(7), np.uint16(2)]}, legacy=legacy)
+    assert read_point_list(path).points["a"].tolist() == [2, 7]

@@ -119,12 +119,21 @@ def test_bad_lists_of_scenes_are_named(tmp_path: Path) -> None:
 def test_scenes_are_found_by_their_name_or_its_last_part() -> None:
     names = ["Area_1/office_1", "Area_1/hall", "Area_2/office_1", "lobby", "Area_2/lobby"]
     listed = ["hall", "Area_2/office_1", "lobby"]  # a whole name is meant before a last part
-    assert choose_scenes(names, listed) == ("Area_1/hall", "Area_2/office_1", "lobby")
-    with pytest.raises(InputError, match=r"'office_1', which may be Area_1/office_1 or Area_2"):
-        choose_scenes(names, ["office_1"])
-    with pytest.raises(InputError, match=r"'cellar', which the .* \(it has 5 scenes, such as 'Are"):
-        choose_scenes(names, ["cellar"])
-    with pytest.raises(InputError, match=r"'Area_1/hall' twice, as 'hall' and as 'Area_1/hall'"):
-        choose_scenes(names, ["hall", "Area_1/hall"])
+    assert choose_scenes(names, listed, "a.txt") == (
+        ("Area_1/hall", "Area_2/office_1", "lobby"), None,
+    )  # fmt: skip
+    for listed, message in (
+        (["office_1"], r"a.txt names 'office_1', which may be Area_1/office_1 or Area_2"),
+        (["cellar"], r"a.txt names 'cellar', which the .* \(it has 5 scenes, such as 'Are"),
+        (["hall", "Area_1/hall"], r"'Area_1/hall' twice, as 'hall' and as 'Area_1/hall'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            choose_scenes(names, listed, "a.txt")
     with pytest.raises(InputError, match=r"\(it has 0 scenes\)"):
-        choose_scenes([], ["hall"])
+        choose_scenes([], ["hall"], "a.txt")
+
+
+def test_scenes_of_a_list_may_be_absent() -> None:
+    chosen, note = choose_scenes(["a", "b"], ["c", "b", "d"], "part.txt")
+    assert chosen == ("b",)
+    assert note == ("2 of the 3 scenes of part.txt are absent, such as 'c'; the other 1 are taken")
