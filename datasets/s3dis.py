@@ -58,7 +58,7 @@ def _commands() -> Commands:
         help="keep the first point of each grid cell of this size, metres; cells with different "
         "labels are ignored. 0 keeps all points; the authors' code uses 0.01",
     )
-    add_unit_option(rooms, 1.0)
+    add_unit_option(rooms, "metres")
     commands.add_verify()
     return commands
 

@@ -14,10 +14,23 @@ from functools import partial
 from pathlib import Path
 
 from downstream.releases.scannet.downloads import PURPOSES, download_list
-from downstream.releases.scannet.release import SENS, SPLITS, find_scans, read_split, scan_file
-from downstream.releases.scannet.scenes import SceneSettings, convert_scans
+from downstream.releases.scannet.release import (
+    SENS,
+    SPLITS,
+    find_scans,
+    names_left_out,
+    read_split,
+    scan_file,
+)
+from downstream.releases.scannet.scenes import SceneSettings, convert_scans, report_on_objects
 from pointcontrast.errors import InputError, run_command
-from pointcontrast.preparation.conversion_cli import Commands, convert_scenes, print_missing
+from pointcontrast.preparation.conversion_cli import (
+    Commands,
+    add_unit_option,
+    convert_scenes,
+    print_lines,
+    print_missing,
+)
 
 _SPLIT_FILES = Path(__file__).resolve().parent / "splits"
 _FRAME_SKIP = 25  # as in the authors' code; scans have 30 frames per second
@@ -40,11 +53,20 @@ def _pairs(arguments: argparse.Namespace) -> int:
 def _scenes(arguments: argparse.Namespace) -> int:
     ids = read_split(_SPLIT_FILES, arguments.split)
     scans = find_scans(arguments.release, ids)
+    print_lines(names_left_out(arguments.release))
     print_missing(len(scans), len(ids), f"scans of {arguments.split}")
     settings = SceneSettings(
-        align=arguments.align, labels=arguments.labels, label_map=arguments.label_map
+        align=arguments.align,
+        labels=arguments.labels,
+        label_map=arguments.label_map,
+        unit=1.0 if arguments.unit is None else arguments.unit,
     )
-    return convert_scenes(arguments, partial(convert_scans, scans, arguments.output, settings))
+    has_labels = arguments.labels and arguments.split != "test"
+    return convert_scenes(
+        arguments,
+        partial(convert_scans, scans, arguments.output, settings),
+        partial(report_on_objects, arguments.output) if has_labels else None,
+    )
 
 
 def _downloads(arguments: argparse.Namespace) -> int:
@@ -79,6 +101,7 @@ def _commands() -> Commands:
     scenes.add_argument(
         "--label-map", type=Path, help="label map (.tsv), in place of that of the release"
     )
+    add_unit_option(scenes, "metres")
     downloads = commands.add("downloads", "list the files to download for a purpose", _downloads)
     downloads.add_argument(
         "--for", dest="purpose", choices=PURPOSES, required=True, help="purpose of the download"

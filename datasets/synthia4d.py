@@ -12,17 +12,27 @@ from functools import partial
 from pathlib import Path
 
 from downstream.releases.grid import GridSettings
-from downstream.releases.synthia4d.frames import convert_frames, find_frames
+from downstream.releases.synthia4d.frames import (
+    convert_frames,
+    find_frames,
+    names_left_out,
+)
 from downstream.releases.synthia4d.layout import Split, read_split
 from pointcontrast.errors import run_command
-from pointcontrast.preparation.conversion_cli import Commands, convert_scenes, print_missing
+from pointcontrast.preparation.conversion_cli import (
+    Commands,
+    add_unit_option,
+    convert_scenes,
+    print_lines,
+    print_missing,
+)
 
 _SPLIT_FILE = Path(__file__).resolve().parent / "splits" / "synthia4d_cvpr19.json"
 _SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 def _frames(arguments: argparse.Namespace) -> int:
-    settings = GridSettings(grid=arguments.grid)
+    settings = GridSettings(grid=arguments.grid, unit=arguments.unit)
     splits = _SPLITS if arguments.split == "all" else (arguments.split,)
     wanted = [
         f"{sequence}/{frame}"
@@ -31,6 +41,7 @@ def _frames(arguments: argparse.Namespace) -> int:
         for frame in frames
     ]
     names = find_frames(arguments.release, wanted)
+    print_lines(names_left_out(arguments.release, wanted))
     print_missing(len(names), len(wanted), "frames")
     convert = partial(convert_frames, arguments.release, names, arguments.output, settings)
     return convert_scenes(arguments, convert)
@@ -58,6 +69,7 @@ def _commands() -> Commands:
         help="keep one point per grid cell of this size, metres; 0 keeps all points, "
         "SpatioTemporalSegmentation uses 0.075",
     )
+    add_unit_option(frames, "centimetres")
     commands.add_verify()
     return commands
 

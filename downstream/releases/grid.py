@@ -20,11 +20,11 @@ class GridSettings:
     Attributes:
         grid: Size of a grid cell, metres. The first point of each cell is kept; a cell whose points
             have different labels is labelled -1. 0 keeps all points.
-        unit: Metres per unit of the coordinates in the files.
+        unit: Metres per unit of the coordinates in the files; None is the release's own.
     """
 
     grid: float = 0.0
-    unit: float = 1.0
+    unit: float | None = None
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -32,7 +32,8 @@ class GridSettings:
         Raises:
             InputError: ``grid`` is negative or not finite, or ``unit`` not positive and finite.
         """
-        check_unit(self.unit)
+        if self.unit is not None:
+            check_unit(self.unit)
         if not 0 <= self.grid < math.inf:
             raise InputError(f"--grid {self.grid} must be 0 or a positive size in metres")
 

@@ -129,14 +129,14 @@ def convert_scenes(
     return report_failures(failures)
 
 
-def add_unit_option(parser: argparse.ArgumentParser, default: float) -> None:
-    """Add ``--unit``, the metres per unit of the coordinates of a release."""
+def add_unit_option(parser: argparse.ArgumentParser, usual: str) -> None:
+    """Add ``--unit``, the metres per unit of coordinates; ``usual`` names that of the release."""
     parser.add_argument(
         "--unit",
         type=float,
-        default=default,
         metavar="METRES",
-        help="metres per unit of the coordinates in the files, such as 0.001 for millimetres",
+        help="metres per unit of the coordinates in the files, such as 0.001 for millimetres; by "
+        f"default they are {usual}",
     )
 
 

@@ -111,7 +111,7 @@ def convert_room(room: Path, output: Path, settings: GridSettings) -> ConvertedS
     """
     files, notes = find_annotations(room)
     wanted = {"recipe": _RECIPE, "grid": settings.grid, "files": source_fingerprint(files)}
-    if settings.unit != 1:
+    if settings.unit is not None:
         wanted["unit"] = settings.unit
     return make_scene(
         output, room_name(room), wanted, lambda: _read_room(room, files, notes, settings)
@@ -143,11 +143,12 @@ def _read_room(
     room: Path, names: Mapping[Path, AnnotationName], notes: Sequence[str], settings: GridSettings
 ) -> LabelledScene:
     """Read a room in the frame of the release, that of its building, about an origin."""
+    unit = 1.0 if settings.unit is None else settings.unit
     parts: list[TextPoints] = []
     for path in names:  # all relative to the origin of the first
-        parts.append(read_points(path, settings.unit, parts[0].origin if parts else None))
+        parts.append(read_points(path, unit, parts[0].origin if parts else None))
     coord, origin = np.concatenate([part.coord for part in parts]), parts[0].origin
-    check_scene_size(coord, str(room), smallest=_SMALLEST, largest=_LARGEST, unit=settings.unit)
+    check_scene_size(coord, str(room), smallest=_SMALLEST, largest=_LARGEST, unit=unit)
     counts = [len(part.coord) for part in parts]
     classes = [name.row for name in names.values()]
     more = [note for part in parts for note in part.notes]

@@ -121,7 +121,7 @@ def read_label_map(path: Path) -> dict[str, int]:
         InputError: The file is missing, lacks a column, or has an id outside 1..40.
     """
     try:
-        with open(path, encoding="utf-8", newline="") as file:
+        with open(path, encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file, delimiter="\t"))
     except FileNotFoundError:
         raise InputError(

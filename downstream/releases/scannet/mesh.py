@@ -1,4 +1,8 @@
-"""Readers of ScanNet's PLY files: coloured meshes, and labels per vertex."""
+"""Readers of ScanNet's PLY files: coloured meshes, and labels per vertex.
+
+The release's files are binary. Those that other programs saved again may be ASCII, with doubles and
+other types (ScanNet/ScanNet issues 103 and 105), and hold the same mesh.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from plyfile import PlyData, PlyParseError
 
+from pointcontrast.colors import as_uint8_colors
 from pointcontrast.errors import InputError
 from pointcontrast.origins import take_origin_off
 
@@ -44,9 +49,12 @@ def read_mesh(path: Path) -> Mesh:
     ply = _read_ply(path)
     vertices, origin = take_origin_off(_vertices(path, ply))
     colors = np.stack([_column(path, ply, name) for name in ("red", "green", "blue")], axis=1)
-    if colors.dtype != np.uint8:
-        raise InputError(f"{path}: its colours are {colors.dtype}, not uchar; download it again")
-    return Mesh(vertices, colors, _triangles(path, ply, len(vertices)), origin)
+    return Mesh(
+        vertices,
+        as_uint8_colors(colors, f"{path}: its vertices"),
+        _triangles(path, ply, len(vertices)),
+        origin,
+    )
 
 
 def read_vertex_labels(path: Path, mesh: Mesh) -> NDArray[np.int64]:
@@ -72,6 +80,9 @@ def read_vertex_labels(path: Path, mesh: Mesh) -> NDArray[np.int64]:
         )
     if np.abs(found - mesh.origin - mesh.vertices).max() > _SHIFT:
         raise InputError(f"{path} has other vertices than the scan's mesh; download both again")
+    if labels.dtype.kind == "f" and (labels % 1 != 0).any():
+        wrong = labels[labels % 1 != 0][0]
+        raise InputError(f"{path} has the label {wrong:g}; labels are whole numbers")
     return labels.astype(np.int64)
 
 
@@ -96,13 +107,19 @@ def vertex_normals(mesh: Mesh) -> NDArray[np.float32]:
 
 def _read_ply(path: Path) -> PlyData:
     try:
-        # knowing that all faces are triangles, plyfile reads them as one block
-        return PlyData.read(path, known_list_len={"face": {"vertex_indices": 3}})
+        # knowing that all faces are triangles, plyfile reads binary ones as one block
+        known = {} if _is_ascii(path) else {"face": {"vertex_indices": 3}}
+        return PlyData.read(path, known_list_len=known)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; download it") from None
     except (PlyParseError, ValueError, OverflowError, MemoryError) as error:
         reason = str(error) or type(error).__name__
         raise InputError(f"{path} is not a whole PLY file ({reason}); download it again") from None
+
+
+def _is_ascii(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return b"format ascii" in file.read(64)
 
 
 def _column(path: Path, ply: PlyData, name: str) -> NDArray[Any]:
@@ -124,7 +141,12 @@ def _triangles(path: Path, ply: PlyData, num_vertices: int) -> NDArray[np.int32]
     faces: NDArray[Any] = ply["face"].data if "face" in ply else np.zeros(0)
     if not len(faces) or "vertex_indices" not in (faces.dtype.names or ()):
         raise InputError(f"{path} has no faces of 'vertex_indices'; download it again")
-    triangles = np.asarray(faces["vertex_indices"]).astype(np.int64).reshape(-1, 3)
+    corners = faces["vertex_indices"]
+    if corners.dtype == object:  # of an ASCII file, a list per face
+        if any(len(face) != 3 for face in corners):
+            raise InputError(f"{path} has faces that are no triangles; download it again")
+        corners = np.stack(list(corners))
+    triangles = np.asarray(corners).astype(np.int64).reshape(-1, 3)
     if triangles.min() < 0 or triangles.max() >= num_vertices:
         raise InputError(
             f"{path} has faces of vertices {triangles.min()}..{triangles.max()}, and only "

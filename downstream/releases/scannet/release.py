@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
+from downstream.releases.file_names import in_any_case, left_out_lines, others_in
 from pointcontrast.errors import InputError
 
 SCANS = "scans"
@@ -25,6 +26,7 @@ FINE_AGGREGATION = "_vh_clean.aggregation.json"
 Split = Literal["train", "val", "test", "trainval"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test", "trainval")
 
+_FIRST_TEST_PLACE = 707
 _SCAN_ID = re.compile(r"scene\d{4}_\d{2}", re.ASCII)
 
 
@@ -40,13 +42,19 @@ def check_scan_id(name: str, where: str) -> str:
 
 
 def is_test_scan(scan: Path) -> bool:
-    """Return whether a folder is a scan of the hidden test set, which has no labels."""
-    return scan.parent.name == TEST_SCANS
+    """Return whether a folder is a scan of the hidden test set, which has no labels.
+
+    The test scans are those of the places from 707 on, in whichever folder they are.
+    """
+    is_numbered = _SCAN_ID.fullmatch(scan.name) is not None
+    return scan.parent.name == TEST_SCANS or (
+        is_numbered and int(scan.name[5:9]) >= _FIRST_TEST_PLACE
+    )
 
 
 def scan_file(scan: Path, ending: str) -> Path:
-    """Return the path of a file of the scan in folder ``scan``."""
-    return scan / f"{scan.name}{ending}"
+    """Return the path of a file of the scan in folder ``scan``; its name may differ in case."""
+    return in_any_case(scan / f"{scan.name}{ending}")
 
 
 def read_split(folder: Path, split: Split) -> tuple[str, ...]:
@@ -83,11 +91,11 @@ def find_scans(release: Path, ids: Collection[str] | None = None) -> list[Path]:
     """
     if not release.is_dir():
         raise InputError(f"{release} is not a folder; give the folder of the ScanNet release")
-    roots = [release / name for name in (SCANS, TEST_SCANS) if (release / name).is_dir()]
+    roots = _roots(release)
     wanted = None if ids is None else frozenset(ids)
     found = [
         path
-        for root in roots or [release]
+        for root in roots
         for path in root.iterdir()
         if _SCAN_ID.fullmatch(path.name)
         and path.is_dir()
@@ -100,6 +108,23 @@ def find_scans(release: Path, ids: Collection[str] | None = None) -> list[Path]:
             f"({TEST_SCANS}/ for the test split)"
         )
     return sorted(found, key=lambda path: path.name)
+
+
+def names_left_out(release: Path) -> list[str]:
+    """Return lines that list the folders beside the scans whose names are not those of scans."""
+    others = [
+        path
+        for root in _roots(release)
+        for path in others_in(root, lambda path: _SCAN_ID.fullmatch(path.name) is not None)
+        if "scene" in path.name.lower()
+    ]
+    return left_out_lines(release, others, "scene<4 digits>_<2 digits>")
+
+
+def _roots(release: Path) -> list[Path]:
+    """Return the folders of scans: those of the release, or it itself."""
+    roots = [release / name for name in (SCANS, TEST_SCANS) if (release / name).is_dir()]
+    return roots or [release]
 
 
 def label_map_path(scan: Path) -> Path:

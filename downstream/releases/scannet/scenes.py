@@ -29,6 +29,7 @@ from downstream.releases.scannet.release import (
     label_map_path,
     scan_file,
 )
+from downstream.releases.scene_size import check_scene_size, check_unit
 from pointcontrast.geometry import transform_points
 from pointcontrast.labelled_scene import LabelledScene
 from pointcontrast.origins import put_back, take_origin_off
@@ -40,6 +41,7 @@ from pointcontrast.preparation.scene_conversion import (
 )
 from pointcontrast.preparation.workers import THIS_PROCESS, Workers
 
+_SMALLEST, _LARGEST = 0.2, 300.0  # metres across
 _RECIPE = 1  # increased when the same files would give other scenes
 
 
@@ -52,11 +54,21 @@ class SceneSettings:
             scan's ``.txt``.
         labels: Whether to read the labels. Scenes without labels serve pretraining only.
         label_map: Map from raw categories to NYU40, in place of that of the release.
+        unit: Metres per unit of the meshes.
     """
 
     align: bool = True
     labels: bool = True
     label_map: Path | None = None
+    unit: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            InputError: ``unit`` is not positive and finite.
+        """
+        check_unit(self.unit)
 
 
 def convert_scan(scan: Path, output: Path, settings: SceneSettings) -> ConvertedScene:
@@ -101,6 +113,9 @@ def _read_scan(scan: Path, settings: SceneSettings) -> LabelledScene:
     """Read a scan."""
     mesh = read_mesh(scan_file(scan, MESH))
     coord, normal = put_back(mesh.vertices, mesh.origin), vertex_normals(mesh)
+    if settings.unit != 1:
+        coord = coord.astype(np.float64) * settings.unit
+    check_scene_size(coord, str(scan), smallest=_SMALLEST, largest=_LARGEST, unit=settings.unit)
     alignment = read_axis_alignment(scan_file(scan, INFO)) if settings.align else None
     if alignment is not None:
         rotation = np.eye(4)
@@ -137,9 +152,23 @@ def _settings_of(scan: Path, settings: SceneSettings) -> dict[str, Any]:
     if settings.labels and not is_test_scan(scan):
         files += [scan_file(scan, ending) for ending in (LABELS, SEGMENTS, AGGREGATION)]
         files.append(_label_map(scan, settings))
-    return {
+    wanted = {
         "recipe": _RECIPE,
         "align": settings.align,
         "labels": settings.labels,
         "files": source_fingerprint(files),
     }
+    return wanted if settings.unit == 1 else {**wanted, "unit": settings.unit}
+
+
+def report_on_objects(output: Path, finished: Sequence[ConvertedScene]) -> str:
+    """Return a line with the number of scenes whose objects are known."""
+    without = [each.scene for each in finished if not (output / each.scene / "boxes.npy").exists()]
+    line = f"{len(finished) - len(without)} of {len(finished)} scenes have objects and boxes"
+    if without:
+        some = f"{without[0]}{', ...' if len(without) > 1 else ''}"
+        line += (
+            f"; {len(without)} ({some}) have none of {SEGMENTS} and {AGGREGATION}: they cannot "
+            "train detection"
+        )
+    return line

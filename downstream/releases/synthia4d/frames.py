@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from plyfile import PlyData, PlyParseError
 
+from downstream.releases.file_names import left_out_lines, others_in
 from downstream.releases.grid import GridSettings, thin_to_grid
+from downstream.releases.scene_size import check_scene_size
 from downstream.releases.synthia4d.classes import CLASS_NAMES, NUM_LABELS, class_rows
-from downstream.releases.synthia4d.layout import frame_files
+from downstream.releases.synthia4d.layout import frame_files, is_frame_file
+from pointcontrast.colors import as_uint8_colors
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import LabelledScene
 from pointcontrast.origins import take_origin_off
@@ -26,7 +29,8 @@ from pointcontrast.preparation.workers import THIS_PROCESS, Workers
 
 _RECIPE = 1  # increased when the same files would give other scenes
 
-_CENTIMETRES = 100.0
+_CENTIMETRES = 0.01
+_SMALLEST, _LARGEST = 2.0, 5000.0  # metres across: a view down a street
 _COLORS = (("red", "r"), ("green", "g"), ("blue", "b"))
 _LABEL = ("label", "l")
 
@@ -48,6 +52,16 @@ def find_frames(release: Path, names: Sequence[str]) -> list[str]:
     return found
 
 
+def names_left_out(release: Path, names: Sequence[str]) -> list[str]:
+    """Return lines that list files beside the frames whose names are not those of frames."""
+    sequences = sorted({name.partition("/")[0] for name in names})
+    folders = [frame_files(release, sequence, "000000")[0].parent for sequence in sequences]
+    others = [
+        path for folder in folders for path in others_in(folder, lambda p: is_frame_file(p.name))
+    ]
+    return left_out_lines(release, others, "<frame>.ply or <frame>_label.ply")
+
+
 def convert_frame(release: Path, name: str, output: Path, settings: GridSettings) -> ConvertedScene:
     """Convert a frame, unless it is finished.
 
@@ -62,6 +76,8 @@ def convert_frame(release: Path, name: str, output: Path, settings: GridSettings
     """
     files = frame_files(release, *name.split("/"))
     wanted = {"recipe": _RECIPE, "grid": settings.grid, "files": source_fingerprint(files)}
+    if settings.unit is not None:
+        wanted["unit"] = settings.unit
     return make_scene(output, name, wanted, lambda: _read_frame(name, *files, settings))
 
 
@@ -97,13 +113,14 @@ def _read_frame(name: str, points: Path, labels: Path, settings: GridSettings) -
     coord = np.stack([_column(points, vertices, (axis,)) for axis in "xyz"], axis=1)
     if not np.isfinite(coord).all():
         raise InputError(f"{points} has points at NaN or infinity; copy it again")
-    color = np.stack([_column(points, vertices, names) for names in _COLORS], axis=1)
-    if color.min() < 0 or color.max() > 255:
-        raise InputError(f"{points} has colours outside 0..255; copy it again")
-    relative, origin = take_origin_off(coord / _CENTIMETRES)
+    unit = _CENTIMETRES if settings.unit is None else settings.unit
+    coord = coord / 100 if unit == _CENTIMETRES else coord * unit
+    check_scene_size(coord, str(points), smallest=_SMALLEST, largest=_LARGEST, unit=unit)
+    relative, origin = take_origin_off(coord)
+    color = np.stack([_stored(points, vertices, names) for names in _COLORS], axis=1)
     arrays: dict[str, Any] = {
         "coord": relative,
-        "color": color.round().astype(np.uint8),
+        "color": as_uint8_colors(color, f"{points}: its points"),
         "semantic": class_rows(_labels(points, vertices, labels)),
     }
     if settings.grid:
@@ -154,9 +171,14 @@ def _vertices(path: Path) -> NDArray[Any]:
 
 
 def _column(path: Path, vertices: NDArray[Any], names: Sequence[str]) -> NDArray[np.float64]:
-    """Return the property with one of the names."""
+    """Return the property with one of the names, as numbers to calculate with."""
+    return np.asarray(_stored(path, vertices, names), dtype=np.float64)
+
+
+def _stored(path: Path, vertices: NDArray[Any], names: Sequence[str]) -> NDArray[Any]:
+    """Return the property with one of the names, in the type of the file."""
     known = vertices.dtype.names or ()
     for name in names:
         if name in known:
-            return np.asarray(vertices[name], dtype=np.float64)
+            return np.asarray(vertices[name])
     raise InputError(f"{path} has no property {names[0]!r}; it has {', '.join(known)}")

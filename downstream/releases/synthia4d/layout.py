@@ -7,19 +7,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+from downstream.releases.file_names import in_any_case
 from pointcontrast.errors import InputError
 from pointcontrast.files import read_json
 
 Split = Literal["train", "validation", "test"]
 _KEYS = {"train": "train", "validation": "val", "test": "test"}
 _RANGE = re.compile(r"(\d+)-(\d+)", re.ASCII)
+_FRAME = re.compile(r"\d+(_label)?\.ply", re.ASCII | re.IGNORECASE)
 _SEQUENCE = re.compile(r"[A-Za-z0-9-]+", re.ASCII)
 
 
 def frame_files(release: Path, sequence: str, frame: str) -> tuple[Path, Path]:
     """Return the paths of a frame's points and labels."""
     folder = release / sequence / "point_clouds"
-    return folder / f"{frame}.ply", folder / f"{frame}_label.ply"
+    return in_any_case(folder / f"{frame}.ply"), in_any_case(folder / f"{frame}_label.ply")
+
+
+def is_frame_file(name: str) -> bool:
+    """Return whether a name is that of a frame's points or labels."""
+    return _FRAME.fullmatch(name) is not None
 
 
 def read_split(path: Path, split: Split) -> dict[str, list[str]]:
