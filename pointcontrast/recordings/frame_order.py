@@ -18,6 +18,14 @@ from pointcontrast.errors import InputError
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")  # a time in seconds has a fraction
 
 
+def numeric_order(name: str) -> tuple[tuple[tuple[str, ...], tuple[Decimal, ...]], str]:
+    """Return a sort key of a frame whose files carry its name, so that its place cannot be wrong.
+
+    Names of several forms are ordered by form, and names of the same numbers as text.
+    """
+    return _pieces(name), name
+
+
 def order_by_number(names: Iterable[str], place: Path, unit: str) -> list[str]:
     """Order names by the numbers in them.
 

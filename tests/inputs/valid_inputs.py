@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from pointcontrast.types import Frame
 from tests.helpers.small_backbones import trained_like
 from tests.inputs import makers_rgbd, makers_runs, makers_scans
 from tests.inputs.row import CONVERT_WEIGHTS, DATASETS, EVALUATE, FEATURES, PREDICT, PREPARE
+from tests.inputs.rows_rgbd_formats import FORMATS
 from tests.recordings.lidar.test_sweep_folder import write_kitti, write_own
 from tests.recordings.reconstruction.scan_file_writers import write_by_open3d, write_glb
 from tests.releases.s3dis.release import write_s3dis_release
@@ -49,6 +51,12 @@ def _seven_scenes(folder: Path) -> None:
 
 def _image_folder(folder: Path) -> None:
     makers_rgbd.write_image_folder(folder / "scene")
+
+
+@cache
+def _recording(write: Callable[[Path, list[Frame]], object]) -> Callable[[Path], object]:
+    """A recording in one of the formats of ``rows_rgbd_formats.py``."""
+    return lambda folder: write(folder / "scene", makers_rgbd.walking_frames())
 
 
 def _kitti(folder: Path) -> None:
@@ -185,6 +193,9 @@ INPUTS: dict[str, Callable[[], ValidInput]] = {
     "seven-scenes": _prepare(_seven_scenes),
     "image-folder": _prepare(_image_folder),
     "sens": _prepare(_sensor_folder),
+    **{
+        f"format-{name}": _prepare(_recording(write)) for name, write in FORMATS.items()
+    },
     "kitti": _prepare(_kitti),
     "sweeps-bin": _prepare(_sweeps(".bin")),
     "sweeps-npy": _prepare(_sweeps(".npy")),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pointcontrast.recordings.frame_names import numeric_order
+from pointcontrast.recordings.frame_order import numeric_order
 from pointcontrast.recordings.rgbd.color_images import COLOR_SUFFIXES
 from pointcontrast.recordings.rgbd.depth_images import DEPTH_SUFFIXES
 

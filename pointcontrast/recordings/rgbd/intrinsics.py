@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
+from pointcontrast.files import read_json
 from pointcontrast.recordings.text_files import read_number_rows, read_text
 
 INTRINSICS_FILES = (
@@ -193,10 +193,7 @@ def _matrix(numbers: NDArray[np.float64], where: str) -> NDArray[np.float64]:
 
 
 def _from_json(path: Path) -> Intrinsics:
-    try:
-        content = json.loads(read_text(path))
-    except ValueError as error:
-        raise InputError(f"{path} is not valid JSON ({error})") from None
+    content = read_json(path)
     if not isinstance(content, dict):
         content = {"K": content}  # a bare matrix
     inner = (content.get(name) for name in _INNER)
@@ -204,10 +201,11 @@ def _from_json(path: Path) -> Intrinsics:
         numbers = _numbers(level)
         if numbers is None:
             continue
-        width, height = (_first_number(level, names) for names in _SIZE_NAMES)
+        sides = [_first_number(level, names) or 0 for names in _SIZE_NAMES]
+        stated = all(1 <= side < 1e6 for side in sides)
         return Intrinsics(
             matrix=_matrix(numbers, str(path)),
-            size=(int(width), int(height)) if width and height else None,
+            size=(int(sides[0]), int(sides[1])) if stated else None,
             units_per_metre=_stated_units(level) or _stated_units(content),
         )
     raise InputError(f"{path} holds no intrinsics; they are {_FORMS}")
@@ -217,7 +215,7 @@ def _stated_units(level: dict[str, Any]) -> float | None:
     """Return the stated units per metre; a value below 1 is metres per unit (RealSense)."""
     for name in _SCALES:
         value = _first_number(level, (name,))
-        if value and value > 0 and (name != "scale" or value >= _LEAST_SCALE):
+        if value and 0 < value < np.inf and (name != "scale" or value >= _LEAST_SCALE):
             return value if value >= 1 else 1 / value
     return None
 
@@ -230,7 +228,7 @@ def _numbers(level: dict[str, Any]) -> NDArray[np.float64] | None:
     for name in _MATRIX_NAMES:
         try:
             numbers = np.array(level[name], dtype=np.float64).ravel()
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             continue
         if numbers.size in (4, 9, 16):
             return numbers
@@ -239,4 +237,6 @@ def _numbers(level: dict[str, Any]) -> NDArray[np.float64] | None:
 
 def _first_number(level: dict[str, Any], names: tuple[str, ...]) -> float | None:
     found = (level[name] for name in names if name in level)
-    return next((float(value) for value in found if isinstance(value, int | float)), None)
+    # an integer of a thousand digits is no number of pixels, and no float
+    numbers = (value for value in found if isinstance(value, int | float) and abs(value) < 1e12)
+    return next((float(value) for value in numbers), None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
+from math import isfinite
 from typing import Any, TypeVar
 
 import numpy as np
@@ -42,10 +43,12 @@ class LensDistortion:
         """Make a distortion of the coefficients with these names; None if all are 0 or absent.
 
         Raises:
-            ValueError: One is not a number.
+            ValueError: One is not a finite number.
         """
         names = cls.__dataclass_fields__
         values = {name: float(coefficients.get(name) or 0.0) for name in names}
+        if not all(map(isfinite, values.values())):
+            raise ValueError("a coefficient of lens distortion is not finite")
         return cls(**values) if any(values.values()) else None
 
     def pixels(

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
-from pointcontrast.recordings.frame_names import numeric_order
+from pointcontrast.recordings.frame_order import numeric_order
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.pose_rows import read_rows
 from pointcontrast.recordings.rgbd.depth_images import depth_size

@@ -13,7 +13,6 @@ OpenGL's); PolyCam/polyform, README.md (units, confidence, ARKit's world, whose 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
+from pointcontrast.files import read_json
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.rgbd.color_images import COLOR_SUFFIXES
 from pointcontrast.recordings.rgbd.confidence import without_confidence
 from pointcontrast.recordings.rgbd.depth_images import DEPTH_SUFFIXES
 from pointcontrast.recordings.rgbd.image_listing import images_in
+from pointcontrast.recordings.rgbd.intrinsics import check_intrinsics
 from pointcontrast.recordings.rgbd.posed_images import ImageFrame, ImageRecording, PosedImages
 from pointcontrast.recordings.sequence import FrameError
-from pointcontrast.recordings.text_files import read_text
 
 # Folders of the poses and of their images, in order of preference.
 _CAMERAS = (("corrected_cameras", "corrected_images"), ("cameras", "images"))
@@ -99,7 +99,7 @@ def _frame(
     reason: FrameError | None = None
     try:
         pose[:3] = [[float(values[f"t_{i}{j}"]) for j in range(4)] for i in range(3)]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         reason = FrameError(f"{path} has no pose t_00 to t_23")
     given = options.intrinsics is not None
     matrix, size = (None, None) if given else _intrinsics(values, path)
@@ -115,23 +115,20 @@ def _frame(
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(read_text(path))
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} is not valid JSON ({error}); export it again") from None
+    content = read_json(path)
     if not isinstance(content, dict):
         raise InputError(f"{path} is no camera of Polycam's; export it again")
     return content
 
 
 def _intrinsics(values: dict[str, Any], path: Path) -> tuple[NDArray[np.float64], tuple[int, int]]:
+    fx = fy = cx = cy = 0.0
     try:
         fx, fy, cx, cy = (float(values[key]) for key in ("fx", "fy", "cx", "cy"))
         size = int(values["width"]), int(values["height"])
-    except (KeyError, TypeError, ValueError):
-        raise InputError(
-            f"{path} lacks one of fx, fy, cx, cy, width and height; export it again"
-        ) from None
-    return np.array([[fx, 0, cx - _HALF], [0, fy, cy - _HALF], [0, 0, 1.0]]), size
+    except (KeyError, TypeError, ValueError, OverflowError):
+        size = 0, 0
+    if min(size) < 1:
+        raise InputError(f"{path} lacks one of fx, fy, cx, cy, width and height; export it again")
+    matrix = np.array([[fx, 0, cx - _HALF], [0, fy, cy - _HALF], [0, 0, 1.0]])
+    return check_intrinsics(matrix, str(path)), size

@@ -13,7 +13,6 @@ and ``rgbd/0.depth``; the latter is compressed with Apple's LZFSE.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
-from pointcontrast.recordings.frame_names import numeric_order
+from pointcontrast.files import read_json
+from pointcontrast.recordings.frame_order import numeric_order
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.quaternions import rotation_from_quaternion
 from pointcontrast.recordings.rgbd.color_images import COLOR_SUFFIXES
@@ -30,7 +30,6 @@ from pointcontrast.recordings.rgbd.image_listing import images_in
 from pointcontrast.recordings.rgbd.intrinsics import check_intrinsics
 from pointcontrast.recordings.rgbd.posed_images import ImageFrame, ImageRecording, PosedImages
 from pointcontrast.recordings.sequence import FrameError, Layout
-from pointcontrast.recordings.text_files import read_text
 from pointcontrast.types import Frame
 
 _METADATA = "metadata.json"
@@ -127,12 +126,7 @@ class Record3DFile(Layout):
 
 def _read(folder: Path) -> dict[str, Any]:
     path = folder / _METADATA
-    try:
-        content = json.loads(read_text(path))
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} is not valid JSON ({error}); export it again") from None
+    content = read_json(path)
     return content if isinstance(content, dict) else {}
 
 
@@ -145,7 +139,7 @@ def _pose(row: object, where: str) -> NDArray[np.float64] | FrameError:
         pose = np.eye(4)
         pose[:3, :3] = rotation_from_quaternion(numbers[:4], where)
         pose[:3, 3] = numbers[4:]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         known = isinstance(error, InputError)
         return FrameError(str(error) if known else f"{where} is not numbers")
     return pose
@@ -154,13 +148,16 @@ def _pose(row: object, where: str) -> NDArray[np.float64] | FrameError:
 def _intrinsics(
     metadata: dict[str, Any], path: Path
 ) -> tuple[NDArray[np.float64], tuple[int, int]]:
+    matrix = np.eye(3)
     try:
         matrix = np.array(metadata["K"], dtype=np.float64).reshape(3, 3).T.copy()
         size = int(metadata["w"]), int(metadata["h"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
+        size = 0, 0
+    if min(size) < 1:
         raise InputError(
             f"{path} lacks K (9 numbers), w or h; export it again, or pass --intrinsics fx fy cx "
             "cy of the depth images"
-        ) from None
+        )
     matrix[:2, 2] -= _HALF
     return check_intrinsics(matrix, f"{path}: K"), size

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from pointcontrast.errors import InputError
-from pointcontrast.recordings.frame_names import numeric_order
+from pointcontrast.recordings.frame_order import numeric_order
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.pose_file import PoseFile
 from pointcontrast.recordings.rgbd.depth_images import depth_size

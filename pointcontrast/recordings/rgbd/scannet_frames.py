@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
-from pointcontrast.recordings.frame_names import numeric_order
+from pointcontrast.recordings.frame_order import numeric_order
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.rgbd.color_registration import ColorLookup
 from pointcontrast.recordings.rgbd.depth_images import depth_size

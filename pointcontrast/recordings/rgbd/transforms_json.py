@@ -19,7 +19,6 @@ Sources:
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,12 +27,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
-from pointcontrast.recordings.frame_names import numeric_order
+from pointcontrast.files import read_json
+from pointcontrast.recordings.frame_order import numeric_order
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.rgbd.color_images import COLOR_SUFFIXES
 from pointcontrast.recordings.rgbd.depth_images import DEPTH_SUFFIXES
 from pointcontrast.recordings.rgbd.image_files import open_image
 from pointcontrast.recordings.rgbd.image_listing import depth_folder
+from pointcontrast.recordings.rgbd.intrinsics import check_intrinsics
 from pointcontrast.recordings.rgbd.lens_distortion import LensDistortion
 from pointcontrast.recordings.rgbd.posed_images import (
     MILLIMETRES,
@@ -42,7 +43,6 @@ from pointcontrast.recordings.rgbd.posed_images import (
     PosedImages,
 )
 from pointcontrast.recordings.sequence import FrameError
-from pointcontrast.recordings.text_files import read_text
 
 _FILE = "transforms.json"
 _PARTS = ("transforms_train.json", "transforms_val.json", "transforms_test.json")
@@ -125,7 +125,7 @@ class _TransformsFile:
         """Units of the depth images per metre: as stated, or those of millimetres."""
         for key in ("integer_depth_scale", "depth_unit_scale_factor", "depth_scale"):
             value = self.content.get(key)
-            if isinstance(value, int | float) and value > 0:
+            if isinstance(value, int | float) and 0 < value < np.inf:
                 # The first two are metres per unit. The third is used for both; none is above 1 m.
                 return 1 / value if value < 1 or key != "depth_scale" else float(value)
         return MILLIMETRES
@@ -134,10 +134,11 @@ class _TransformsFile:
         if not isinstance(named, str) or not named:
             return None
         path = self.path.parent / named.replace("\\", "/")
-        if path.is_file():
-            return path
-        with_suffix = (path.with_name(path.name + suffix) for suffix in suffixes)
-        return next((each for each in with_suffix if each.is_file()), None)
+        candidates = (path, *(Path(f"{path}{suffix}") for suffix in suffixes))
+        try:
+            return next((each for each in candidates if each.is_file()), None)
+        except OSError:  # a name that no file can have
+            return None
 
 
 def _depth_of(entry: dict[str, Any]) -> object:
@@ -145,12 +146,7 @@ def _depth_of(entry: dict[str, Any]) -> object:
 
 
 def _read(path: Path) -> _TransformsFile:
-    try:
-        content = json.loads(read_text(path))
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} is not valid JSON ({error}); export it again") from None
+    content = read_json(path)
     frames = content.get("frames") if isinstance(content, dict) else None
     if not isinstance(frames, list) or not frames:
         raise InputError(f'{path} has no list "frames" of images with poses; export it again')
@@ -193,10 +189,12 @@ def _pose(values: dict[str, Any], place: str) -> NDArray[np.float64] | FrameErro
         scale = float(values.get("applied_scale", 1.0))
     except KeyError:
         return FrameError(f"{place} has no transform_matrix")
-    except (TypeError, ValueError):
-        return FrameError(f"{place}: its transform_matrix is not numbers")
-    if matrix.size not in (12, 16) or not scale > 0:
+    except (TypeError, ValueError, OverflowError):
+        return FrameError(f"{place}: its transform_matrix or applied_scale is not numbers")
+    if matrix.size not in (12, 16):
         return FrameError(f"{place}: its transform_matrix holds {matrix.size} numbers, not 16")
+    if not 0 < scale < np.inf:
+        return FrameError(f"{place}: its applied_scale is {scale}, not above 0")
     pose = np.eye(4)
     pose[: matrix.size // 4] = matrix.reshape(-1, 4)
     pose[:3, 3] /= scale
@@ -226,13 +224,14 @@ def _intrinsics(
             f"{place} has no intrinsics (fl_x, fl_y, cx, cy, or camera_angle_x with w and h); add "
             "them, or pass --intrinsics fx fy cx cy of the depth images"
         )
-    return np.array([[fx, 0, cx - _HALF], [0, fy, cy - _HALF], [0, 0, 1.0]]), size
+    matrix = np.array([[fx, 0, cx - _HALF], [0, fy, cy - _HALF], [0, 0, 1.0]])
+    return check_intrinsics(matrix, place), size
 
 
 def _size(values: dict[str, Any], image: Path | None) -> tuple[int, int] | None:
-    width, height = values.get("w"), values.get("h")
-    if isinstance(width, int | float) and isinstance(height, int | float):
-        return int(width), int(height)
+    stated = values.get("w"), values.get("h")
+    if all(isinstance(side, int | float) and 1 <= side < 1e6 for side in stated):
+        return int(stated[0]), int(stated[1])  # pyright: ignore[reportArgumentType]
     if image is None or image.suffix.lower() not in COLOR_SUFFIXES:
         return None
     try:
@@ -245,7 +244,7 @@ def _size(values: dict[str, Any], image: Path | None) -> tuple[int, int] | None:
 def _number(values: dict[str, Any], key: str, place: str) -> float | None:
     try:
         return None if values.get(key) is None else float(values[key])
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"{place}: its {key} is not a number; export the file again") from None
 
 
@@ -258,7 +257,7 @@ def _distortion(values: dict[str, Any], place: str) -> LensDistortion | None:
         )
     try:
         return LensDistortion.of(values)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"{place}: its lens distortion is not numbers; export it again") from None
 
 

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from pointcontrast.preparation.prepare import prepare
+from pointcontrast.preparation.prepare_scene import Settings
 from pointcontrast.recordings.layouts import LAYOUTS, open_sequence
+from pointcontrast.recordings.options import RecordingOptions
+from pointcontrast.recordings.rgbd.sens_writer import SensFrame, write_sens
+from pointcontrast.scenes.view_store import ViewStore
 from pointcontrast.types import Frame
+from tests.helpers.fork_server import output_of
 from tests.inputs.makers_rgbd import (
+    PREPARE_SMALL,
+    millimetres,
     walking_frames,
     write_image_folder,
     write_sens_folder,
     write_seven_scenes,
 )
+from tests.inputs.makers_runs import PRETRAIN_SMALL
+from tests.inputs.row import PREPARE
 from tests.recordings.rgbd.writers.open3d_trajectory import write_open3d
 from tests.recordings.rgbd.writers.polycam import write_polycam
 from tests.recordings.rgbd.writers.record3d import write_record3d
@@ -96,3 +109,110 @@ def test_every_file_of_a_recording_is_in_its_fingerprint(layout, tmp_path):
     folder = WRITERS[layout](tmp_path / "scene", walking_frames(2))
     files = set(open_sequence(folder).files())
     assert {path for path in folder.rglob("*") if path.is_file()} == files
+
+
+def test_views_are_those_of_the_same_frames_in_seven_scenes(tmp_path):
+    """Every format beside the 7-Scenes layout, prepared: the files of the scenes are the same."""
+    for layout, write in WRITERS.items():
+        write(tmp_path / "raw" / layout, walking_frames())
+    settings = Settings(overlap_voxel_size=0.2, storage_grid=0)
+    summary = prepare([tmp_path / "raw"], tmp_path / "prepared", settings)
+    assert not summary.failures
+    prepared = tmp_path / "prepared" / "raw"
+    twin = ViewStore(prepared / "seven_scenes")
+    for layout in WRITERS:
+        store = ViewStore(prepared / layout)
+        np.testing.assert_allclose(store.meta.poses, twin.meta.poses, rtol=0, atol=1e-15)
+        for view, other in zip(store, twin, strict=True):
+            # a quaternion's pose differs in the last digit
+            np.testing.assert_allclose(view.points, other.points, rtol=0, atol=5e-7)
+            np.testing.assert_array_equal(view.colors, other.colors)
+        if layout != "record3d":
+            for name in ("depth.bin", "colors.bin", "overlap.npy"):
+                same = (store.path / name).read_bytes() == (twin.path / name).read_bytes()
+                assert same, f"{layout}: {name}"
+
+
+def test_exported_frames_are_those_of_the_sens_file(tmp_path):
+    """A colour camera of another size beside the depth camera, in both forms of ScanNet."""
+    frames = walking_frames(3)
+    rng = np.random.default_rng(0)
+    colors = [rng.integers(0, 255, (77, 101, 3), dtype=np.uint8) for _ in frames]
+    color_intrinsics = np.array([[88.0, 0.0, 50.2], [0.0, 87.0, 38.1], [0.0, 0.0, 1.0]])
+    color_extrinsics = np.eye(4)
+    color_extrinsics[:3, 3] = 0.03, -0.01, 0.002
+    depth_intrinsics = frames[0].intrinsics
+    folder = write_scannet_frames(tmp_path / "scene0000_00", frames)
+    for camera, intrinsics, extrinsics in (
+        ("color", color_intrinsics, color_extrinsics),
+        ("depth", depth_intrinsics, np.eye(4)),
+    ):
+        matrix = np.eye(4)
+        matrix[:3, :3] = intrinsics
+        for kind, values in (("intrinsic", matrix), ("extrinsic", extrinsics)):
+            path = folder / "intrinsic" / f"{kind}_{camera}.txt"
+            np.savetxt(path, values.astype(np.float32))  # as in the .sens file
+    for number, color in enumerate(colors):
+        Image.fromarray(color).save(folder / "color" / f"{number}.png")
+        pose = frames[number].world_from_camera.astype(np.float32)
+        np.savetxt(folder / "pose" / f"{number}.txt", pose)
+    other_folder = tmp_path / "sens" / "scene0000_00"
+    other_folder.mkdir(parents=True)
+    write_sens(
+        other_folder / "scene0000_00.sens",
+        [
+            SensFrame(color, millimetres(frame.depth), frame.world_from_camera)
+            for color, frame in zip(colors, frames, strict=True)
+        ],
+        depth_intrinsics=depth_intrinsics,
+        color_intrinsics=color_intrinsics,
+        color_extrinsics=color_extrinsics,
+        color_compression="png",
+    )
+    exported, original = open_sequence(folder), open_sequence(other_folder)
+    assert exported.up is not None
+    np.testing.assert_array_equal(exported.up, original.up)
+    for index in range(len(frames)):
+        one, other = _frame(exported.read(index)), _frame(original.read(index))
+        np.testing.assert_array_equal(one.depth, other.depth)
+        np.testing.assert_array_equal(one.color, other.color)
+        np.testing.assert_array_equal(one.intrinsics, other.intrinsics)
+        np.testing.assert_array_equal(one.world_from_camera, other.world_from_camera)
+
+
+@pytest.mark.parametrize("layout", WRITERS)
+def test_sequences_can_be_sent_to_another_process(layout, tmp_path):
+    sequence = open_sequence(WRITERS[layout](tmp_path / "scene", walking_frames(2)))
+    other = pickle.loads(pickle.dumps(sequence))
+    np.testing.assert_array_equal(_frame(other.read(1)).color, _frame(sequence.read(1)).color)
+
+
+@pytest.mark.parametrize("layout", WRITERS)
+def test_an_option_takes_the_place_of_what_the_folder_says(layout, tmp_path):
+    frames = walking_frames(2)
+    folder = WRITERS[layout](tmp_path / "scene", frames)
+    larger = frames[0].intrinsics * np.array([[1.1], [1.1], [1.0]])
+    scale = 2.0 if layout == "record3d" else 2000.0  # of float metres
+    options = RecordingOptions(intrinsics=larger, depth_scale=scale)
+    plain = _frame(open_sequence(folder).read(0))
+    stated = _frame(open_sequence(folder, options).read(0))
+    np.testing.assert_array_equal(stated.intrinsics, larger)
+    np.testing.assert_allclose(stated.depth, plain.depth / 2, rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_hundred_steps_on_every_format(tmp_path):
+    """Each format is prepared, verified and trained on; equal views give equal losses."""
+    losses: dict[str, list[object]] = {}
+    for layout, write in WRITERS.items():
+        write(tmp_path / layout / "scene", walking_frames())
+        prepared, run = f"{layout}_prepared", tmp_path / f"{layout}_run"
+        output_of([PREPARE, layout, "--output", prepared, *PREPARE_SMALL], tmp_path)
+        output_of([PREPARE, "verify", prepared], tmp_path)
+        words = [*PRETRAIN_SMALL, "--data.root", prepared, "--run_dir", run]
+        output_of([*words, "--trainer.max_steps", "100"], tmp_path)
+        lines = (run / "metrics.jsonl").read_text().splitlines()
+        losses[layout] = [json.loads(line).get("train/loss") for line in lines]
+        assert len(losses[layout]) >= 100
+    for layout in set(WRITERS) - {"record3d"}:
+        assert losses[layout] == losses["seven_scenes"], layout
