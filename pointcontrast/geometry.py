@@ -63,8 +63,9 @@ def rigid_problem(matrix: NDArray[np.float64], tolerance: float = RIGID_TOLERANC
     if not np.allclose(matrix[3], (0, 0, 0, 1), atol=1e-6):
         return f"has the last row {matrix[3].tolist()}, not 0 0 0 1"
     rotation = matrix[:3, :3]
-    error = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
-    if error > tolerance:
+    with np.errstate(over="ignore", invalid="ignore"):
+        error = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
+    if not error <= tolerance:  # true for NaN
         return f"has axes that are not orthonormal (R R^T is off by {error:.3g})"
     if np.linalg.det(rotation) < 0:
         return "mirrors (its determinant is -1)"

@@ -117,3 +117,9 @@ def test_point_spacing_is_the_side_of_a_grid(side: float) -> None:
     grid = np.stack(np.meshgrid(np.arange(30), np.arange(30), [0]), axis=-1).reshape(-1, 3)
     assert point_spacing(grid * side) == pytest.approx(side)
     assert point_spacing(np.zeros((3, 3))) > 0
+
+
+def test_numbers_beyond_all_measure_are_no_rotation():
+    matrix = np.eye(4)
+    matrix[0, :2] = 1e300, -1e300
+    assert "not orthonormal" in (rigid_problem(matrix) or "")

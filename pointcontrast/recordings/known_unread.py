@@ -38,11 +38,6 @@ _SIGNS = (
         for suffix in ("bin", "txt")
     ),
     _Sign(
-        "*.r3d",
-        "a recording of Record3D (a zip file with compressed depth); export its images and poses "
-        "as transforms.json",
-    ),
-    _Sign(
         "*.mkv",
         "a recording of Azure Kinect, or another video; extract its frames with Open3D's "
         "azure_kinect_mkv_reader and give their poses (color/, depth/, trajectory.log)",

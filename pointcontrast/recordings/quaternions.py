@@ -36,7 +36,8 @@ def rotation_from_quaternion(xyzw: ArrayLike, where: str) -> NDArray[np.float64]
     q = np.asarray(xyzw, dtype=np.float64)
     if q.shape[-1:] != (4,) or q.ndim > 2:
         raise InputError(f"{where}: a quaternion has 4 numbers, not the shape {q.shape}")
-    norm = np.linalg.norm(q, axis=-1)
+    with np.errstate(over="ignore"):
+        norm = np.linalg.norm(q, axis=-1)
     wrong = ~(np.abs(norm - 1) <= NORM_TOLERANCE)  # true for NaN
     if wrong.any():
         row = int(np.argmax(np.atleast_1d(wrong)))

@@ -37,7 +37,6 @@ ROWS = [
         ["a COLMAP reconstruction, whose poses have no metric scale", "fused.ply in metres"],
     ),
     _row("colmap-as-text", ["cameras.txt", "images.txt", "points3D.txt"], ["COLMAP"]),
-    _row("record3d-archive", ["2026-01-01.r3d"], ["Record3D", "transforms.json"]),
     _row("azure-kinect-video", ["office.mkv"], ["Azure Kinect", "azure_kinect_mkv_reader"]),
     _row(
         "matterport3d-release",

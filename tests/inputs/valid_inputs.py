@@ -19,6 +19,7 @@ from tests.inputs.row import CONVERT_WEIGHTS, DATASETS, EVALUATE, FEATURES, PRED
 from tests.inputs.rows_rgbd_formats import FORMATS
 from tests.recordings.lidar.test_sweep_folder import write_kitti, write_own
 from tests.recordings.reconstruction.scan_file_writers import write_by_open3d, write_glb
+from tests.recordings.rgbd.writers import tables
 from tests.releases.s3dis.release import write_s3dis_release
 from tests.releases.scannet.release import write_scannet_release
 from tests.releases.shapenet.release import write_shapenet_release
@@ -194,7 +195,8 @@ INPUTS: dict[str, Callable[[], ValidInput]] = {
     "image-folder": _prepare(_image_folder),
     "sens": _prepare(_sensor_folder),
     **{
-        f"format-{name}": _prepare(_recording(write)) for name, write in FORMATS.items()
+        f"format-{name}": _prepare(_recording(write))
+        for name, write in (FORMATS | tables.WRITERS).items()
     },
     "kitti": _prepare(_kitti),
     "sweeps-bin": _prepare(_sweeps(".bin")),

@@ -43,3 +43,8 @@ def test_what_is_no_unit_quaternion_is_refused(xyzw):
 def test_a_translation_must_be_finite():
     with pytest.raises(InputError, match="translation"):
         pose_from_quaternion([0, np.inf, 0], [0, 0, 0, 1], "a")
+
+
+def test_numbers_beyond_all_measure_are_refused_without_a_warning():
+    with pytest.raises(InputError, match="has the length inf"):
+        rotation_from_quaternion([1e300, 0, 0, 1], "here")

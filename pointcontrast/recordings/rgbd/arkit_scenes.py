@@ -37,6 +37,7 @@ from pointcontrast.recordings.time_association import associate
 _POSE_GAP = 0.005
 _FILE_GAP = 0.0015  # names are rounded to a millisecond, each in its own way
 _LEAST_CONFIDENCE = 1
+_LARGEST = 1e12  # of a time, an angle or a translation
 _TRAJECTORY = "lowres_wide.traj"
 
 
@@ -150,7 +151,7 @@ def _timed(folder: Path, suffix: str) -> tuple[NDArray[np.float64], list[Path]]:
     """Return the times in the names ``VIDEO_TIME`` of files, ascending, and the files."""
     found: list[tuple[float, Path]] = []
     for path in folder.iterdir() if folder.is_dir() else ():
-        if path.suffix.lower() != suffix or path.name.startswith("."):
+        if path.suffix.lower() != suffix or path.name.startswith(".") or not path.is_file():
             continue
         try:
             found.append((float(path.stem.rpartition("_")[2]), path))
@@ -167,10 +168,10 @@ def _read_trajectory(
     times, poses, lines, bad = [], [], [], []
     rows = read_number_rows(path, "a table of a time, a rotation vector and a translation")
     for line, row in enumerate(rows, start=1):
-        if len(row) != 7 or not np.isfinite(row).all():
+        if len(row) != 7 or not (np.abs(row) < _LARGEST).all():  # false for NaN
             bad.append(
-                f"{path}: row {line} holds {len(row)} numbers, or some that are not finite, not "
-                "the 7 of a time, a rotation vector and a translation"
+                f"{path}: row {line} holds {len(row)} numbers, or some beyond all measure, not the "
+                "7 of a time, a rotation vector and a translation"
             )
             continue
         pose = np.eye(4)

@@ -33,6 +33,8 @@ def images_in(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     for path in folder.iterdir():
         if path.suffix.lower() not in suffixes or path.name.startswith("."):
             continue
+        if not path.is_file():
+            continue
         other = found.get(path.stem)
         if other is None or _rank(path, suffixes) < _rank(other, suffixes):
             found[path.stem] = path

@@ -15,6 +15,7 @@ Frames of the file that were not extracted, in colour and in depth, are left out
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from numpy.typing import NDArray
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.rgbd.color_images import COLOR_SUFFIXES
+from pointcontrast.recordings.rgbd.depth_images import DEPTH_SUFFIXES
+from pointcontrast.recordings.rgbd.image_listing import images_in
 from pointcontrast.recordings.rgbd.intrinsics import check_intrinsics
 from pointcontrast.recordings.rgbd.posed_images import ImageFrame, ImageRecording, PosedImages
 from pointcontrast.recordings.sequence import FrameError
@@ -50,7 +53,10 @@ class ScanNetPPSequence(PosedImages):
         folder = _frames_folder(folder)
         path = folder / _FILE
         content = _read_json(path)
-        depths, colors = _images(folder / "depth"), _images(folder / "rgb")
+        depths, colors = (
+            _images(folder / "depth", DEPTH_SUFFIXES),
+            _images(folder / "rgb", COLOR_SUFFIXES),
+        )
         names = [name for name in sorted(content) if name in depths]
         if not names:
             raise InputError(f"{folder / 'depth'} holds no frame of {_FILE}; {_EXTRACT}")
@@ -137,7 +143,5 @@ def _read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _images(folder: Path) -> dict[str, Path]:
-    if not folder.is_dir():
-        return {}
-    return {path.stem: path for path in folder.iterdir() if path.suffix.lower() in COLOR_SUFFIXES}
+def _images(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
+    return images_in(folder, suffixes) if folder.is_dir() else {}

@@ -160,5 +160,5 @@ def _numbered(folder: Path) -> dict[int, Path]:
     return {
         int(path.stem): path
         for path in sorted(folder.iterdir())
-        if path.stem.isdecimal() and path.suffix.lower() in DEPTH_SUFFIXES
+        if path.stem.isdecimal() and path.suffix.lower() in DEPTH_SUFFIXES and path.is_file()
     }
