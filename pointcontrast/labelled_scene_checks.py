@@ -29,6 +29,7 @@ DTYPES: dict[str, type[np.generic]] = {
 
 _LARGEST = int(np.iinfo(np.int32).max)
 _FARTHEST_ORIGIN = 1e12
+_NO_LABEL = (255, 254, 65535, 99, -100)  # as other programs mark points without a label
 _LARGEST_YAW = 2 * np.pi + 0.01
 _LEAST_REACH = 10.0  # metres; a few points on one object say little about the scene's size
 FARTHEST_EXTENT = 50_000.0
@@ -104,8 +105,9 @@ def _label_fault(labels: NDArray[np.int32], last: int) -> str | None:
     text += f"{len(labels):,} points"
     if last != _LARGEST and labels.min() >= 1 and labels.max() == last + 1:
         return f"{text}: rows of class_names count from 0"
-    if last != _LARGEST and (labels[wrong] == labels[wrong][0]).all() and labels[wrong][0] > last:
-        return f"{text}: is {labels.max()} for unlabelled? That is -1"
+    odd = int(labels[wrong][0])
+    if odd in _NO_LABEL and (labels[wrong] == odd).all():
+        return f"{text}: is {odd} for unlabelled? That is -1"
     return text
 
 

@@ -21,6 +21,7 @@ FARTHEST = 1000.0
 """Metres from zero up to which coordinates keep the origin zero; float32 resolves 0.06 mm there."""
 
 _SHARE_OF_VOXEL = 0.1
+_FEW = 100  # points
 _LARGEST_FLOAT32 = float(np.finfo(np.float32).max) / 2
 
 
@@ -91,7 +92,7 @@ def check_resolution(points: NDArray[np.floating], voxel_size: float, where: str
 
     Such coordinates were float32 while they were large: every value has a step that depends on its
     distance from zero. float64 coordinates are refused if they hold only float32 values, as after
-    a cast back, or from a file with float32 coordinates.
+    a cast back, or from a file with float32 coordinates; a few points may do so by chance.
 
     Args:
         points: (N, 3) metres as they were given, before an origin is taken off.
@@ -117,7 +118,9 @@ def check_resolution(points: NDArray[np.floating], voxel_size: float, where: str
             continue
         column = points[:, axis]
         with np.errstate(over="ignore"):
-            if points.dtype.itemsize > 4 and (column != column.astype(np.float32)).any():
+            if points.dtype.itemsize > 4 and (
+                len(points) < _FEW or (column != column.astype(np.float32)).any()
+            ):
                 continue
         raise InputError(
             f"{where}: {'xyz'[axis]} reaches {reach[axis]:.7g} m, where float32 steps by "
