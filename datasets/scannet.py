@@ -38,7 +38,7 @@ _FRAME_SKIP = 25  # as in the authors' code; scans have 30 frames per second
 
 def _pairs(arguments: argparse.Namespace) -> int:
     """Prepare pairs from the scans with a .sens file."""
-    from pointcontrast.preparation.prepare_cli import main as prepare_pairs
+    from pointcontrast.prepare_cli import main as prepare_pairs
 
     ids = read_split(_SPLIT_FILES, arguments.split)
     scans = [scan for scan in find_scans(arguments.release, ids) if scan_file(scan, SENS).exists()]

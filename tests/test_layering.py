@@ -21,7 +21,7 @@ pointcontrast command_streams errors optional_packages command_help files proces
 geometry origins colors growing_array compiled voxelize labelled_scene_checks
 labelled_scene_forms labelled_scene retrieval recordings scenes
 synthetic data preparation sparse backbones losses weights runs feature_network pictures
-scan_commands features_cli pretrain pretrain_cli doctor
+scan_commands features_cli dry_run prepare_cli pretrain pretrain_cli doctor
 downstream types boxes label_lists augmentation samples shapes metrics heads tasks
 releases benchmarks label_lists.candidates label_lists.making data initialization network
 older_files network_file detector predictor predictions predict predict_cli evaluate

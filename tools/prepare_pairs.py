@@ -4,7 +4,7 @@ Prepare: ``python tools/prepare_pairs.py RAW_FOLDER --output data/prepared``.
 Verify: ``python tools/prepare_pairs.py verify data/prepared``.
 """
 
-from pointcontrast.preparation.prepare_cli import main
+from pointcontrast.prepare_cli import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -37,6 +37,7 @@ from pointcontrast.preparation.progress import Progress
 from pointcontrast.preparation.workers import THIS_PROCESS, Workers
 from pointcontrast.recordings.layouts import find_sequences, open_merged, open_sequence
 from pointcontrast.recordings.options import RecordingOptions
+from pointcontrast.recordings.sequence import PosedSequence
 from pointcontrast.scenes.pairs import PAIRS_FILE, pair_table, read_pair_table, write_pairs
 
 # Errors of the worker that loses a race for one folder.
@@ -100,7 +101,7 @@ def prepare(
     started = time.monotonic()
     settings = settings or Settings()
     check_sampling(max_pairs, seed)
-    sources = _scene_sources(inputs, merge)
+    sources = scene_sources(inputs, merge)
     num_workers = workers.num_workers or default_num_workers(len(sources))
     titled = workers.progress and stays_here(num_workers, workers.scheduler, workers.memory_limit)
     root = Path(os.path.abspath(output))  # workers elsewhere have other working folders
@@ -166,8 +167,7 @@ class _Task:
 
 def _prepare_one(task: _Task) -> tuple[SceneSummary, str | None]:
     """Prepare one scene in a worker; return its summary and its problem, if it has one."""
-    open_source = open_merged if task.merge else open_sequence
-    sequence = open_source(task.source, _options(task.settings))
+    sequence = open_scene(task.source, task.settings, merge=task.merge)
 
     def attempt() -> SceneSummary:
         return prepare_scene(sequence, task.output, task.scene, task.settings, task.title)
@@ -184,8 +184,20 @@ def _prepare_one(task: _Task) -> tuple[SceneSummary, str | None]:
     return summary, no_pairs_reason(task.output / task.scene, threshold)
 
 
-def _scene_sources(inputs: Sequence[Path], merge: bool) -> dict[str, Path]:
-    """Name scenes by their paths, starting with the name of the input, without file suffixes."""
+def scene_sources(inputs: Sequence[Path], merge: bool) -> dict[str, Path]:
+    """Find the scenes at or below some folders.
+
+    Args:
+        inputs: Scenes, or folders of scenes.
+        merge: Whether all sequences below an input become one scene.
+
+    Returns:
+        Name -> folder or file. A name is the path of the scene, starting with the name of the
+        input, without file suffixes.
+
+    Raises:
+        InputError: An input is absent or holds no scene, or two scenes have one name.
+    """
     sources: dict[str, Path] = {}
     for given in inputs:
         found = find_sequences(given)
@@ -267,6 +279,16 @@ def _sweep(output: Path, scenes: Mapping[str, _Task]) -> None:
     """Remove temporary files of killed workers for these scenes, and of the list."""
     folders = [output / scene for scene in scenes]
     sweep_leftovers([*folders, *(folder / PAIRS_FILE for folder in folders), output / PAIRS_FILE])
+
+
+def open_scene(source: Path, settings: Settings, *, merge: bool) -> PosedSequence:
+    """Open one scene of :func:`scene_sources` as the settings say.
+
+    Raises:
+        InputError: The scene as a whole cannot be used.
+    """
+    open_source = open_merged if merge else open_sequence
+    return open_source(source, _options(settings))
 
 
 def _options(settings: Settings) -> RecordingOptions:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from pointcontrast.recordings.options import CameraAxes, PoseDirection
 from pointcontrast.recordings.rgbd.pose_conventions import as_recorded
@@ -141,6 +142,23 @@ def _kept_when_copied(folder: Path) -> Sequence[object]:
     return COMMAND
 
 
+def _dry_run(change: Change, *options: str) -> Callable[[Path], Sequence[object]]:
+    def make(folder: Path) -> Sequence[object]:
+        write_seven_scenes(folder / "recording", [change(frame) for frame in walking_frames()])
+        return [PREPARE, "recording", "--dry-run", *PREPARE_SMALL, *options]
+
+    return make
+
+
+def _expectation_comes_true(folder: Path, output: str) -> None:
+    """All five frames are in the sample, so the expected views and pairs are exact."""
+    assert not (folder / "prepared").exists()
+    Image.open(folder / "dry_run.png").load()
+    output_of(COMMAND, folder)
+    num_pairs = read_pair_table(folder / "prepared" / "pairs.parquet").num_rows
+    assert f"about 5 views, {num_pairs} pairs" in output
+
+
 _WRONG: dict[str, tuple[Change, tuple[str, ...]]] = {
     "world-to-camera": (_poses("inverse"), ("--poses", "inverse")),
     "opengl-axes": (_poses("camera_to_world", "opengl"), ("--axes", "opengl")),
@@ -216,6 +234,41 @@ ROWS = [
         kind="I",
         make=_recording(lambda frame: frame),
         check=_on_the_walls,
+    ),
+    Row(
+        name="recording-dry-run",
+        kind="I",
+        make=_dry_run(lambda frame: frame),
+        says=(
+            "layout       seven_scenes",
+            "depth        40 x 30 pixels, 1000 units per metre",
+            "poses        camera_to_world, camera axes opencv",
+            "first pose   frame-000000 at -0.60 0.00 1.20 m",
+            "last pose    frame-000004 at 0.20 0.60 1.44 m",
+            "colours      yes",
+            "1 of 1 recordings can be prepared",
+        ),
+        check=_expectation_comes_true,
+    ),
+    Row(
+        name="recording-dry-run-of-a-wrong-convention",
+        kind="I",
+        make=_dry_run(_poses("inverse")),
+        status=1,
+        says=("problem", "pass --poses inverse", "0 of 1 recordings can be prepared"),
+    ),
+    Row(
+        name="recording-dry-run-with-the-option",
+        kind="I",
+        make=_dry_run(_poses("inverse"), "--poses", "inverse"),
+        says=("poses        inverse", "1 of 1 recordings can be prepared"),
+    ),
+    Row(
+        name="recording-no-output",
+        kind="G",
+        make=lambda folder: write_seven_scenes(folder / "recording") and [PREPARE, "recording"],
+        status=2,
+        says=("give --output, the folder of the prepared scenes (or --dry-run)",),
     ),
     Row(name="recording-in-utm", kind="A", make=_recording(_moved), check=_far_from_zero),
     Row(

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import pointcontrast.preparation.prepare
-import pointcontrast.preparation.prepare_cli
 import pointcontrast.preparation.prepare_scene
+import pointcontrast.prepare_cli
 from pointcontrast.errors import InputError
 from pointcontrast.preparation.prepare import prepare
-from pointcontrast.preparation.prepare_cli import main
 from pointcontrast.preparation.prepare_scene import Settings
 from pointcontrast.preparation.workers import Workers
+from pointcontrast.prepare_cli import main
 from pointcontrast.recordings.layouts import open_sequence
 from pointcontrast.recordings.rgbd.seven_scenes import SevenScenesSequence
 from pointcontrast.scenes.pairs import read_pairs
@@ -313,7 +313,7 @@ def test_the_list_is_a_fair_choice_that_is_made_again_alone(raw, tmp_path, capsy
 def test_every_setting_has_an_option(raw, tmp_path, monkeypatch):
     caught = []
     monkeypatch.setattr(
-        pointcontrast.preparation.prepare_cli,
+        pointcontrast.prepare_cli,
         "prepare",
         lambda inputs, output, settings, **rest: caught.append((settings, rest)) or 1 / 0,
     )

@@ -8,10 +8,10 @@ import pytest
 
 from pointcontrast.errors import InputError
 from pointcontrast.preparation.prepare import prepare
-from pointcontrast.preparation.prepare_cli import main
 from pointcontrast.preparation.prepare_scene import Settings
 from pointcontrast.preparation.verify import remove_broken, verify
 from pointcontrast.preparation.verify_scene import SCENE_FILES
+from pointcontrast.prepare_cli import main
 from pointcontrast.scenes.pairs import read_pair_settings, read_pair_table, read_pairs, write_pairs
 from tests.helpers.edited_meta import edit_meta, seal
 from tests.helpers.small_scenes import walk, write_seven_scenes

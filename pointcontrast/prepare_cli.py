@@ -15,12 +15,13 @@ from docstring_parser import parse
 from pointcontrast.command_help import CommandHelp, CommandParser
 from pointcontrast.errors import InputError, run_command
 from pointcontrast.preparation.pair_sampling import MAX_PAIRS
-from pointcontrast.preparation.prepare import Summary, prepare
+from pointcontrast.preparation.prepare import Summary, open_scene, prepare, scene_sources
 from pointcontrast.preparation.prepare_scene import Settings
 from pointcontrast.preparation.verify_cli import main as verify
 from pointcontrast.preparation.workers import add_worker_options, workers_from
 from pointcontrast.scenes.pairs import PAIRS_FILE
 
+_EXAMINED = 8  # recordings that --dry-run examines
 _METAVARS = {"up": ("X", "Y", "Z"), "intrinsics": ("FX", "FY", "CX", "CY")}
 _EPILOG = (
     "To check a prepared folder: prepare_pairs.py verify ROOT (see verify --help). To resume a run "
@@ -48,6 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         settings = {each.name: getattr(arguments, each.name) for each in fields(Settings)}
         settings |= {key: tuple(v) for key, v in settings.items() if isinstance(v, list)}
+        if arguments.dry_run:
+            return _dry_run(arguments, Settings(**settings))
+        if arguments.output is None:
+            raise InputError("give --output, the folder of the prepared scenes (or --dry-run)")
         summary = prepare(
             arguments.inputs,
             arguments.output,
@@ -66,6 +71,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1 if summary.failures else 0
 
     return run_command(run)
+
+
+def _dry_run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Examine the first recordings; 1 if any of them would fail."""
+    from pointcontrast.dry_run import Findings, draw_findings, examine
+
+    sources = scene_sources(arguments.inputs, arguments.merge)
+    found: list[Findings] = []
+    for scene, source in list(sources.items())[:_EXAMINED]:
+        print(f"{scene}: {source}")
+        try:
+            findings = examine(open_scene(source, settings, merge=arguments.merge), settings)
+        except InputError as error:
+            findings = Findings((), problem=str(error))
+        for line in findings.lines:
+            print(f"  {line}")
+        if findings.problem:
+            print(f"  problem      {findings.problem}")
+        found.append(findings)
+    if len(sources) > len(found):
+        print(f"{len(sources) - len(found):,} more scenes were not examined")
+    if draw_findings(found, arguments.picture):
+        print(f"two views of each, put together: {arguments.picture}")
+    failed = sum(each.problem is not None for each in found)
+    print(f"dry run: {len(found) - failed} of {len(found)} recordings can be prepared")
+    return 1 if failed else 0
 
 
 def report(summary: Summary, output: Path) -> str:
@@ -104,7 +135,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("inputs", nargs="+", type=Path, help="scenes, or folders of scenes")
-    add("--output", "-o", type=Path, required=True, help="folder of the prepared scenes")
+    add("--output", "-o", type=Path, help="folder of the prepared scenes")
+    add(
+        "--dry-run",
+        action="store_true",
+        help="write no scene; tell within seconds how each recording is read and what to expect, "
+        "and draw two views put together",
+    )
+    add(
+        "--picture",
+        type=Path,
+        default=Path("dry_run.png"),
+        help="picture of --dry-run, two views of each recording",
+    )
     add(
         "--merge",
         action="store_true",
