@@ -71,8 +71,8 @@ def are_colors(triple: NDArray[Any], floats: bool = False) -> bool:
     high = float(finite.max())
     if high <= 1:
         return True
-    whole = floats or bool((np.rint(finite) == finite).all())
-    return whole and (2 <= high <= 255 or (not floats and _16_BITS <= high <= 65535))
+    whole = bool((np.rint(finite) == finite).all())
+    return (2 <= high <= 255 and (whole or floats)) or (whole and _16_BITS <= high <= 65535)
 
 
 def _as_16_bits(triple: NDArray[Any]) -> NDArray[Any]:
