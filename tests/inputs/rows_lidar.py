@@ -13,11 +13,19 @@ from scipy.spatial.transform import Rotation
 
 from pointcontrast.scenes.view_store import ViewStore
 from tests.inputs.row import PREPARE, Row
+from tests.recordings.lidar.sweep_scenes import (
+    by_columns,
+    camera_poses,
+    inverted,
+    opengl_poses,
+    turned,
+)
 from tests.recordings.makers_sweeps import (
     SimulatedSweep,
     columns,
     street_sweeps,
     world_points,
+    write_kitti,
     write_poses,
     write_sweep_folder,
 )
@@ -25,6 +33,7 @@ from tests.recordings.makers_sweeps import (
 OPTIONS = ("--overlap-voxel-size", "1", "--storage-grid", "0.05")
 COMMAND = (PREPARE, "drive", "--output", "prepared", *OPTIONS)
 _SEVERAL_GAPS = 12
+UTM = np.array([4.5e5, 5.2e6, 300.0])
 
 
 @cache
@@ -34,8 +43,7 @@ def sweeps(count: int = 4) -> list[SimulatedSweep]:
 
 def stored_points(folder: Path, scene: str = "drive") -> NDArray[np.float64]:
     store = ViewStore(folder / "prepared" / scene)
-    origin = np.asarray(getattr(store.meta, "origin", None) or (0, 0, 0), dtype=np.float64)
-    return np.concatenate([view.points for view in store[:]]).astype(np.float64) + origin
+    return np.concatenate([view.points for view in store[:]]).astype(np.float64) + store.meta.origin
 
 
 def is_the_street(count: int = 4) -> Callable[[Path, str], None]:
@@ -162,6 +170,46 @@ def _copied(folder: Path) -> Sequence[object]:
     return COMMAND
 
 
+def _claimed(change: Callable[[list], list], *options: object) -> Callable:
+    """The recording with the poses of another convention, and options."""
+
+    def make(folder: Path) -> Sequence[object]:
+        path = write_sweep_folder(folder / "drive", sweeps(6), sweep_folder="velodyne")
+        write_poses(path / "poses.txt", change([each.pose for each in sweeps(6)]))
+        return [*COMMAND, *options]
+
+    return make
+
+
+def _kitti_with_own_poses(folder: Path) -> Sequence[object]:
+    """``calib.txt`` of KITTI, but poses of the LiDAR, as KISS-ICP writes them."""
+    path = write_kitti(folder, sweeps(6))
+    write_poses(path / "poses.txt", [each.pose for each in sweeps(6)])
+    return [PREPARE, "sequences/04", "--output", "prepared", *OPTIONS]
+
+
+def _far_away(folder: Path) -> Sequence[object]:
+    """Poses in UTM."""
+    poses = [each.pose.copy() for each in sweeps(6)]
+    for pose in poses:
+        pose[:3, 3] += UTM
+    write_sweep_folder(folder / "drive", sweeps(6))
+    write_poses(folder / "drive" / "poses.txt", poses)
+    return COMMAND
+
+
+def _is_far_away(folder: Path, said: str) -> None:
+    stored = stored_points(folder)
+    assert KDTree(world_points(sweeps(6))).query(stored - UTM)[0].max() < 2e-3
+
+
+def _is_the_street_of_the_camera(folder: Path, said: str) -> None:
+    """In the world of KITTI's: that of the LiDAR's first position."""
+    first = np.linalg.inv(sweeps(6)[0].pose)
+    truth = world_points(sweeps(6)) @ first[:3, :3].T + first[:3, 3]
+    assert KDTree(truth).query(stored_points(folder))[0].max() < 0.05  # without the lever arm
+
+
 def _has_colors(folder: Path, said: str) -> None:
     is_the_street()(folder, said)
 
@@ -277,6 +325,54 @@ ROWS = [
         says=("each sweep takes the row of its number",),
         check=_is_the_middle,
     ),
+    *(
+        Row(
+            name=f"sweep-poses-{name}",
+            kind="I",
+            make=_claimed(change),
+            status=1,
+            says=("do not fit together as they are read", fix),
+            absent=("prepared/drive",),
+            source=source,
+        )
+        for name, change, fix, source in (
+            ("inverted", inverted, "--poses inverse", ""),
+            ("of-kittis-camera", camera_poses, "--axes opencv", "hengli/camodocal#101"),
+            ("of-an-opengl-camera", opengl_poses, "--axes opengl", ""),
+            ("of-the-vehicle", turned, "write the poses of the sensor itself", ""),
+            ("by-columns", by_columns, "the rotations transposed", ""),
+        )
+    ),
+    Row(
+        name="sweep-poses-of-other-sweeps",
+        kind="I",
+        make=_claimed(lambda poses: [poses[i] for i in (3, 0, 5, 1, 4, 2)]),
+        status=1,
+        says=("by any convention", "are these the poses of these sweeps"),
+        absent=("prepared/drive",),
+    ),
+    Row(
+        name="sweep-poses-inverted-and-stated",
+        kind="I",
+        make=_claimed(inverted, "--poses", "inverse"),
+        check=is_the_street(6),
+    ),
+    Row(
+        name="sweep-poses-of-a-camera-and-stated",
+        kind="I",
+        make=_claimed(camera_poses, "--axes", "opencv"),
+        check=_is_the_street_of_the_camera,
+    ),
+    Row(
+        name="kitti-calibration-with-poses-of-the-lidar",
+        kind="I",
+        make=_kitti_with_own_poses,
+        status=1,
+        says=("do not fit together as they are read", "write the row Tr of calib.txt"),
+        absent=("prepared/04",),
+        source="jbehley/point_labeler#43",
+    ),
+    Row(name="sweep-poses-in-utm", kind="A", make=_far_away, check=_is_far_away),
     Row(
         name="a-pose-too-few",
         kind="C",

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.lidar.posed_sweeps import PosedSweeps, list_sweep_files
+from pointcontrast.recordings.lidar.sweep_check import check_sweeps
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.pose_file import PoseFile
 from pointcontrast.recordings.pose_rows import read_rows, rigid_row
@@ -59,6 +60,15 @@ class KittiSequence(PosedSweeps):
     def files(self) -> list[Path]:
         """Return the sweeps, the poses and the calibration."""
         return [*super().files(), self._poses.path, self.folder / "calib.txt"]
+
+    def check_conventions(self) -> None:
+        """Check that neighbouring sweeps fit together; about twenty are read."""
+        calibration = self.folder / "calib.txt"
+        own_axes = (
+            f"if these are the LiDAR's own poses, write the row Tr of {calibration.name} as "
+            "1 0 0 0 0 1 0 0 0 0 1 0"
+        )
+        check_sweeps(self, self, self._options, own_axes=own_axes)
 
     def _list_sweeps(self) -> dict[str, Path]:
         return list_sweep_files(self.folder / "velodyne")

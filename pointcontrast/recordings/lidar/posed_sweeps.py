@@ -16,16 +16,12 @@ from numpy.typing import NDArray
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.binary_records import KITTI_FORM, common_form
 from pointcontrast.recordings.frame_order import order_by_number
+from pointcontrast.recordings.lidar.sweep_axes import AXES
+from pointcontrast.recordings.lidar.sweep_check import check_sweeps
 from pointcontrast.recordings.lidar.sweep_files import SUFFIXES, read_sweep_file, sweep_name
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.sequence import Layout
 from pointcontrast.types import Sweep
-
-AXES = {
-    "opencv": np.array([[0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1.0]]),
-    "opengl": np.array([[0, -1, 0, 0], [0, 0, 1, 0], [-1, 0, 0, 0], [0, 0, 0, 1.0]]),
-}
-"""Camera from LiDAR for a camera that looks along x of a LiDAR with y left and z up, (4, 4)."""
 
 
 class PosedSweeps(Layout):
@@ -65,10 +61,22 @@ class PosedSweeps(Layout):
             FrameError: Its file is damaged, or its pose is not a rigid transform.
         """
         index = range(len(self))[index]
-        pose = self._stated(self._recorded_pose(index))
+        pose = self.pose(index)
         name = self.frame_ids[index]
         cloud = read_sweep_file(self._sweeps[name], self._form, self._options.floats_per_point)
         return Sweep(frame_id=name, cloud=cloud, world_from_sensor=pose)
+
+    def pose(self, index: int) -> NDArray[np.float64]:
+        """Return the (4, 4) float64 pose of a sweep, world from sensor, with all that is stated.
+
+        Raises:
+            FrameError: It has no usable pose.
+        """
+        return self._stated(self._recorded_pose(index))
+
+    def check_conventions(self) -> None:
+        """Check that neighbouring sweeps fit together; about twenty are read."""
+        check_sweeps(self, self, self._options)
 
     def files(self) -> list[Path]:
         """Return the sweeps."""
