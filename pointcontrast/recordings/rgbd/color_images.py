@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from pointcontrast.recordings.rgbd.image_files import decoded_pixels, open_image
+from pointcontrast.recordings.rgbd.image_files import decoding, open_image
 from pointcontrast.recordings.sequence import FrameError
 
 COLOR_SUFFIXES = (".png", ".jpg", ".jpeg", ".ppm", ".bmp", ".tif", ".tiff", ".webp")
@@ -41,10 +41,9 @@ def read_color(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
             ratio (so it cannot be registered to the depth image), or with an EXIF orientation that
             the side ratio cannot confirm.
     """
-    with open_image(path) as image:
-        pixels = decoded_pixels(path, image)
-        turned = _as_the_depth_image(path, image, size)
-        rgb = _rgb(path, turned, pixels if turned is image else np.asarray(turned))
+    with open_image(path) as image, decoding(path):
+        image.load()
+        rgb = _rgb(path, _as_the_depth_image(path, image, size))
     if rgb.size != size:
         rgb = rgb.resize(size, Image.Resampling.BILINEAR)
     return np.array(rgb)
@@ -84,10 +83,12 @@ def _same_aspect(size: tuple[int, int], depth_size: tuple[int, int]) -> bool:
     return abs(size[0] * depth_size[1] / (size[1] * depth_size[0]) - 1) < _ASPECT_TOLERANCE
 
 
-def _rgb(path: Path, image: Image.Image, pixels: NDArray[np.generic]) -> Image.Image:
+def _rgb(path: Path, image: Image.Image) -> Image.Image:
+    if image.mode == "RGB":
+        return image
     if image.mode == "F":
         raise FrameError(f"{path} holds floating-point numbers, not colours; save it with 8 bits")
     if image.mode.startswith("I"):  # Pillow's own conversion would clip at 255
-        eight_bits = np.rint(pixels.astype(np.float64) / 257).clip(0, 255)
+        eight_bits = np.rint(np.asarray(image, dtype=np.float64) / 257).clip(0, 255)
         image = Image.fromarray(eight_bits.astype(np.uint8))
     return image.convert("RGB")

