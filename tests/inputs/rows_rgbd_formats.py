@@ -360,6 +360,18 @@ def _in_millimetres(folder: Path) -> None:
     (folder / "cam_params.json").unlink()
 
 
+def _open3d_json(folder: Path) -> None:
+    """A trajectory of world-to-camera matrices by columns, with the intrinsics in it."""
+    frames = walking_frames()
+    write_open3d(folder, frames)
+    intrinsic = json.loads((folder / "camera_intrinsic.json").read_text())
+    extrinsics = [np.linalg.inv(frame.world_from_camera).T.ravel().tolist() for frame in frames]
+    parameters = [{"extrinsic": each, "intrinsic": intrinsic} for each in extrinsics]
+    (folder / "trajectory.json").write_text(json.dumps({"parameters": parameters}))
+    (folder / "trajectory.log").unlink()
+    (folder / "camera_intrinsic.json").unlink()
+
+
 def _low_confidence(folder: Path) -> None:
     write_polycam(folder, walking_frames())
     for path in (folder / "keyframes" / "confidence").iterdir():
@@ -399,6 +411,7 @@ OTHERS = [
         "open3d-in-scene", "open3d_trajectory",
         lambda f: write_open3d(f, walking_frames(), "scene/trajectory.log"),
     ),
+    right("open3d-json", "open3d_trajectory", _open3d_json),
     refused(
         "open3d-log-cut-short", "G",
         written(write_open3d, lambda f: (f / "trajectory.log").write_text("0 0 1\n1 0 0 0\n")),

@@ -193,22 +193,36 @@ def _matrix(numbers: NDArray[np.float64], where: str) -> NDArray[np.float64]:
 
 
 def _from_json(path: Path) -> Intrinsics:
-    content = read_json(path)
-    if not isinstance(content, dict):
-        content = {"K": content}  # a bare matrix
-    inner = (content.get(name) for name in _INNER)
-    for level in (content, *(each for each in inner if isinstance(each, dict))):
+    found = intrinsics_of(read_json(path), str(path))
+    if found is None:
+        raise InputError(f"{path} holds no intrinsics; they are {_FORMS}")
+    return found
+
+
+def intrinsics_of(content: object, where: str) -> Intrinsics | None:
+    """Find the intrinsics in the content of a JSON file; None if there are none.
+
+    Args:
+        content: An object with names as in :func:`read_intrinsics`, or a matrix.
+        where: The file, the first words of an error message.
+
+    Raises:
+        InputError: They are no pinhole matrix.
+    """
+    top: dict[str, Any] = content if isinstance(content, dict) else {"K": content}
+    inner = (top.get(name) for name in _INNER)
+    for level in (top, *(each for each in inner if isinstance(each, dict))):
         numbers = _numbers(level)
         if numbers is None:
             continue
         sides = [_first_number(level, names) or 0 for names in _SIZE_NAMES]
         stated = all(1 <= side < 1e6 for side in sides)
         return Intrinsics(
-            matrix=_matrix(numbers, str(path)),
+            matrix=_matrix(numbers, where),
             size=(int(sides[0]), int(sides[1])) if stated else None,
-            units_per_metre=_stated_units(level) or _stated_units(content),
+            units_per_metre=_stated_units(level) or _stated_units(top),
         )
-    raise InputError(f"{path} holds no intrinsics; they are {_FORMS}")
+    return None
 
 
 def _stated_units(level: dict[str, Any]) -> float | None:

@@ -2,12 +2,14 @@
 
 ``depth/`` and ``color/`` (or ``rgb/``, ``image/``), and ``trajectory.log``, in the folder or in
 ``scene/``: five lines per frame, three integers and the 4 x 4 camera-to-world matrix in metres.
-``camera_intrinsic.json`` or the like holds ``intrinsic_matrix`` by columns, ``width`` and
-``height``.
+In its place may stand ``trajectory.json``: for each frame the world-to-camera matrix by columns
+(``extrinsic``) and its intrinsics. ``camera_intrinsic.json`` or the like holds
+``intrinsic_matrix`` by columns, ``width`` and ``height``.
 
 Sources: isl-org/Open3D, ``cpp/open3d/io/file_format/FileLOG.cpp`` (the reader inverts each matrix
 to get an extrinsic one; without intrinsics it takes PrimeSense's 525 525 319.5 239.5 for 640 x
 480); redwood-data.org/indoor/fileformat.html; cvg/nice-slam, ``src/utils/datasets.py`` (Azure).
+The JSON file is as Open3D 0.19 writes it.
 Deviation: Open3D ignores a count of matrices other than that of images.
 """
 
@@ -19,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
+from pointcontrast.files import read_json
 from pointcontrast.recordings.frame_order import numeric_order
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.pose_rows import read_rows
@@ -28,6 +31,7 @@ from pointcontrast.recordings.rgbd.intrinsics import (
     INTRINSICS_FILES,
     Intrinsics,
     find_intrinsics,
+    intrinsics_of,
 )
 from pointcontrast.recordings.rgbd.posed_images import (
     MILLIMETRES,
@@ -37,7 +41,9 @@ from pointcontrast.recordings.rgbd.posed_images import (
 )
 from pointcontrast.recordings.text_files import split_numbers
 
-_LOGS = ("trajectory.log", "scene/trajectory.log")
+_LOGS = tuple(
+    f"{place}trajectory{suffix}" for place in ("", "scene/") for suffix in (".log", ".json")
+)
 _LINES = 5  # per frame
 _INTRINSICS_FILES = ("camera_intrinsic.json", "intrinsic.json", "camera.json", *INTRINSICS_FILES)
 _PRIMESENSE_SIZE = (640, 480)
@@ -48,7 +54,7 @@ class Open3DSequence(PosedImages):
     """One folder of ``depth/``, ``color/`` and ``trajectory.log``."""
 
     layout = "open3d_trajectory"
-    description = "color/ and depth/ folders with Open3D's trajectory.log"
+    description = "color/ and depth/ folders with Open3D's trajectory.log or trajectory.json"
 
     @staticmethod
     def recognises(folder: Path) -> bool:
@@ -62,13 +68,15 @@ class Open3DSequence(PosedImages):
         if not depths or log is None:
             raise InputError(f"{folder / 'depth'} holds no image")
         frame_ids = sorted({*depths, *colors}, key=numeric_order)
-        poses = _read_log(log)
+        in_json = log.suffix == ".json"
+        poses, stated = _read_json(log) if in_json else (_read_log(log), None)
         if len(poses) != len(frame_ids):
             raise InputError(
                 f"{log} has {len(poses)} poses for {len(frame_ids)} frames in {folder}; give one "
                 "pose per frame"
             )
         path, intrinsics = find_intrinsics(folder, options.intrinsics, _INTRINSICS_FILES)
+        intrinsics = intrinsics or stated
         if intrinsics is None:
             intrinsics = _primesense(folder, depth_size(list(depths.values())))
             notes += (
@@ -89,6 +97,7 @@ class Open3DSequence(PosedImages):
             intrinsics=intrinsics.matrix,
             intrinsics_size=intrinsics.size,
             units_per_metre=intrinsics.units_per_metre or MILLIMETRES,
+            poses="inverse" if in_json else "camera_to_world",
             texts=(log, *((path,) if path else ())),
             notes=notes,
         )
@@ -121,6 +130,24 @@ def _read_log(path: Path) -> list[NDArray[np.float64]]:
             raise InputError(f"{where} is not three numbers and a 4 x 4 matrix")
         poses.append(np.array(numbers[1:], dtype=np.float64))
     return poses
+
+
+def _read_json(path: Path) -> tuple[list[NDArray[np.float64]], Intrinsics | None]:
+    """Read the (4, 4) extrinsic matrices, which take the world to the camera, and the intrinsics.
+
+    Raises:
+        InputError: Another file, or a frame that has no extrinsic matrix.
+    """
+    content = read_json(path)
+    frames = content.get("parameters") if isinstance(content, dict) else None
+    if not isinstance(frames, list) or not frames:
+        raise InputError(f'{path} has no list "parameters"; it is no trajectory of Open3D')
+    try:
+        matrices = [np.array(each["extrinsic"], dtype=np.float64) for each in frames]
+        poses = [np.ascontiguousarray(each.reshape(4, 4).T) for each in matrices]
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise InputError(f"{path} has a frame without an extrinsic matrix of 16 numbers") from None
+    return poses, intrinsics_of(frames[0].get("intrinsic"), str(path))
 
 
 def _primesense(folder: Path, size: tuple[int, int]) -> Intrinsics:
