@@ -125,6 +125,29 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def check_output_folder(folder: Path, option: str = "--output") -> None:
+    """Check that a folder can be made or written, before long work whose results go there.
+
+    Args:
+        folder: Folder, which need not exist.
+        option: Option that named it, for the message.
+
+    Raises:
+        InputError: It, or a folder above it, is a file or cannot be written.
+    """
+    for place in (folder, *folder.absolute().parents):
+        if not place.exists():
+            continue
+        if not place.is_dir():
+            raise InputError(f"{option} {folder}: {place} is a file; give a folder")
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise InputError(
+                f"{option} {folder}: {place} cannot be written; give another folder, or check its "
+                "permissions"
+            )
+        return
+
+
 def sync(file: IO[bytes]) -> None:
     """Flush what was written to ``file`` to the disk."""
     file.flush()

@@ -104,10 +104,14 @@ def report(summary: Summary, output: Path) -> str:
     views = sum(len(scene.meta.frame_ids) for scene in summary.scenes)
     skipped = sum(len(scene.meta.skipped) for scene in summary.scenes)
     size = sum(scene.num_bytes for scene in summary.scenes)
+    path = output / PAIRS_FILE
+    listed = f"{path} lists {summary.num_pairs:,} pairs"
+    if not path.exists():
+        listed = f"no {path}, for want of pairs"
     lines = [
         f"{len(summary.scenes)} scenes, {views:,} views, "
         f"{sum(scene.num_pairs for scene in summary.scenes):,} pairs, {size / 1e6:.1f} MB, "
-        f"{summary.seconds:.0f} s; {output / PAIRS_FILE} lists {summary.num_pairs:,} pairs"
+        f"{summary.seconds:.0f} s; {listed}"
     ]
     if summary.num_pairs < summary.num_pairs_found:
         lines.append(

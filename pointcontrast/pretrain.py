@@ -33,6 +33,7 @@ from pointcontrast.losses.gathering import (
 )
 from pointcontrast.retrieval import (
     INLIER_DISTANCE,
+    NUM_CANDIDATES,
     RetrievalScores,
     check_num_candidates,
     collapse_problem,
@@ -82,7 +83,7 @@ class PointContrast(TrainedModule):
             parameters, lr=0.05, momentum=0.8, weight_decay=1e-4
         ),
         schedule: Schedule | None = None,
-        num_candidates: int = 1000,
+        num_candidates: int = NUM_CANDIDATES,
         inlier_distance: float | None = None,
         calibration_batches: int = 8,
         pairs_a_pass: int | None = None,

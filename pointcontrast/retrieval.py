@@ -24,6 +24,9 @@ SCORES = {
 }
 """Figures of a validation, and their titles."""
 
+NUM_CANDIDATES = 1000
+"""Candidates among which validation seeks a match, where a view has as many rows."""
+
 INLIER_DISTANCE = 0.1
 """Metres; that of PPFNet and FCGF, whose voxels measure 2.5 to 5 cm."""
 
@@ -49,6 +52,24 @@ def score_titles(scores: Mapping[str, float]) -> dict[str, str]:
     return SCORES | {"inlier_ratio": f"inlier ratio ({scores['inlier_distance']:.3g} m)"}
 
 
+def candidates_note(scores: Mapping[str, float]) -> str | None:
+    """Say among how few candidates top-1 accuracy was measured; None if there were 1,000 or more.
+
+    Among fewer candidates a match is easier to find: with one, every network is right.
+
+    Args:
+        scores: Figures of a validation; older ones do not have the number of candidates.
+    """
+    count = scores.get("num_candidates", NUM_CANDIDATES)
+    if count >= NUM_CANDIDATES:
+        return None
+    return (
+        f"top-1 match accuracy is among {count:,.0f} candidates (mean over pairs), not "
+        f"{NUM_CANDIDATES:,}: chance is 1 in {max(count, 1):,.0f}, and it cannot be compared with "
+        f"accuracy among {NUM_CANDIDATES:,}. Smaller voxels give views more rows"
+    )
+
+
 @dataclass(frozen=True)
 class RetrievalScores:
     """Figures of one pair of views, each a fraction or a cosine.
@@ -61,6 +82,7 @@ class RetrievalScores:
             is the feature-match recall.
         positive_similarity: Mean cosine of true matches.
         negative_similarity: Mean cosine of random pairs of places.
+        num_candidates: Candidates among which the matches were sought.
     """
 
     top1_accuracy: float
@@ -68,6 +90,7 @@ class RetrievalScores:
     matched: float
     positive_similarity: float
     negative_similarity: float
+    num_candidates: int
 
 
 def score_pair(
@@ -78,7 +101,7 @@ def score_pair(
     correspondences: torch.Tensor,
     generator: torch.Generator,
     *,
-    num_candidates: int = 1000,
+    num_candidates: int = NUM_CANDIDATES,
     inlier_distance: float = INLIER_DISTANCE,
     inlier_threshold: float = 0.05,
 ) -> RetrievalScores:
@@ -130,6 +153,7 @@ def score_pair(
             matched=float(inlier_ratio > inlier_threshold),
             positive_similarity=similarity[is_own].mean().item(),
             negative_similarity=similarity[~is_true].mean().item() if (~is_true).any() else 0.0,
+            num_candidates=len(candidates),
         )
 
 
@@ -186,7 +210,7 @@ def collapse_problem(rank: float, num_channels: int, negative_similarity: float)
 
 
 def mean_scores(scores: Sequence[RetrievalScores]) -> dict[str, float]:
-    """Average over pairs, under the names of :data:`SCORES`; ``matched`` becomes a recall."""
+    """Average over pairs: :data:`SCORES` (``matched`` becomes a recall) and ``num_candidates``."""
     count = len(scores)
     return {
         "top1_accuracy": sum(s.top1_accuracy for s in scores) / count,
@@ -194,6 +218,7 @@ def mean_scores(scores: Sequence[RetrievalScores]) -> dict[str, float]:
         "inlier_ratio": sum(s.inlier_ratio for s in scores) / count,
         "positive_similarity": sum(s.positive_similarity for s in scores) / count,
         "negative_similarity": sum(s.negative_similarity for s in scores) / count,
+        "num_candidates": sum(s.num_candidates for s in scores) / count,
     }
 
 

@@ -105,8 +105,10 @@ def apply_to_scans(
     """
     from tqdm import tqdm
 
+    from pointcontrast.files import check_output_folder
     from pointcontrast.recordings.single_scan import find_scans, read_single_scan, unique_names
 
+    check_output_folder(arguments.output)
     scans = find_scans(arguments.scans)
     names = unique_names(scans)
     stems = [arguments.output / name for name in names]

@@ -13,6 +13,7 @@ from pointcontrast.data.pair_dataset import PairDataset
 from pointcontrast.data.pair_readers import StoredPairs
 from pointcontrast.errors import InputError
 from pointcontrast.retrieval import (
+    candidates_note,
     collapse_problem,
     effective_rank,
     inlier_distance_at,
@@ -157,6 +158,16 @@ def test_mean_over_pairs_turns_matched_into_a_recall() -> None:
     means = mean_scores([good, bad, good, good])
     assert means["feature_match_recall"] == 0.75
     assert means["top1_accuracy"] == pytest.approx((3 + bad.top1_accuracy) / 4)
+    assert means["num_candidates"] == good.num_candidates == 300  # all rows of the view
+
+
+def test_so_few_candidates_are_noted() -> None:
+    features, points, matches = scene()
+    scores = score_pair(features, features, points, points, matches, generator(), num_candidates=7)
+    assert scores.num_candidates == 7
+    assert "among 7 candidates" in (candidates_note(mean_scores([scores])) or "")
+    assert candidates_note({"num_candidates": 1000}) is None
+    assert candidates_note({}) is None  # of a run before candidates were counted
 
 
 def test_effective_rank_closed_forms() -> None:

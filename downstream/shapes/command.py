@@ -11,6 +11,7 @@ from downstream.shapes.conversion import ShapeConversion
 from downstream.shapes.shape_set import find_shape_sets, problems_of_shape_set
 from downstream.shapes.splits import read_splits
 from pointcontrast.errors import InputError
+from pointcontrast.files import check_output_folder
 from pointcontrast.preparation.conversion_cli import (
     Command,
     Commands,
@@ -61,6 +62,7 @@ def convert_shapes(
         Exit status: 1 if a category failed, or a shape of a release that should be complete.
     """
     workers = workers_from(arguments)
+    check_output_folder(arguments.output)
     start = time.perf_counter()
     done = convert(workers)
     seconds = time.perf_counter() - start

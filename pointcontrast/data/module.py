@@ -46,7 +46,10 @@ def split_pairs(
         InputError: The fraction is out of range.
     """
     if not 0 <= fraction < 1:
-        raise InputError(f"holdout_fraction {fraction} must be in 0..1")
+        raise InputError(
+            f"data.holdout_fraction {fraction:g} must be at least 0 and below 1: with 1, nothing "
+            "would be left to train on"
+        )
     if fraction == 0:
         return pairs, []
     if holdout == "scenes":

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pointcontrast.command_help import CommandHelp, CommandParser
+from pointcontrast.files import check_output_folder
 from pointcontrast.labelled_scene import find_labelled_scenes, problems_of_scene
 from pointcontrast.preparation.scene_conversion import ConvertedScene
 from pointcontrast.preparation.workers import Workers, add_worker_options, workers_from
@@ -114,6 +115,7 @@ def convert_scenes(
         Exit status: 1 if a scene failed.
     """
     workers = workers_from(arguments)
+    check_output_folder(arguments.output)
     start = time.perf_counter()
     finished, failures = convert(workers)
     seconds = time.perf_counter() - start

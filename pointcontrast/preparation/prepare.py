@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from pointcontrast.errors import InputError
-from pointcontrast.files import sweep_leftovers
+from pointcontrast.files import check_output_folder, sweep_leftovers
 from pointcontrast.preparation.cluster import (
     SceneFailure,
     default_num_workers,
@@ -101,6 +101,7 @@ def prepare(
     started = time.monotonic()
     settings = settings or Settings()
     check_sampling(max_pairs, seed)
+    check_output_folder(output)
     sources = scene_sources(inputs, merge)
     num_workers = workers.num_workers or default_num_workers(len(sources))
     titled = workers.progress and stays_here(num_workers, workers.scheduler, workers.memory_limit)
@@ -206,8 +207,8 @@ def scene_sources(inputs: Sequence[Path], merge: bool) -> dict[str, Path]:
             # Hidden folders are skipped in the search for finished scenes.
             path = Path(root.name.lstrip(".") or "scene") / source.relative_to(root)
             scene = (path.with_suffix("") if source.is_file() else path).as_posix()
-            if sources.get(scene) == source:
-                continue  # the same folder was given twice
+            if source in sources.values():
+                continue  # given twice, also by a folder above it
             if not _is_text(scene):
                 raise InputError(
                     f"{source} has a name that is not UTF-8, which meta.json and the list of pairs "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -112,7 +113,10 @@ def find_scans(paths: Sequence[Path]) -> list[Path]:
                 f"{', '.join(key for key in READERS if key not in _ONLY_BY_NAME)}"
             )
         found += scans
-    return list(dict.fromkeys(found))
+    once: dict[str, Path] = {}
+    for path in found:
+        once.setdefault(os.path.abspath(path), path)  # ./room.ply is room.ply
+    return list(once.values())
 
 
 def _search(folder: Path) -> list[Path]:

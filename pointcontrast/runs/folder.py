@@ -29,7 +29,7 @@ from pytorch_lightning.loggers import Logger
 
 from pointcontrast import __version__
 from pointcontrast.errors import InputError
-from pointcontrast.files import atomic_file, errors_name
+from pointcontrast.files import atomic_file, check_output_folder, errors_name
 from pointcontrast.runs.checkpoints import (
     CHECKPOINT,
     PREVIOUS,
@@ -63,6 +63,8 @@ def choose_run_folder(
         InputError: The checkpoint is missing or damaged, or ``run_dir`` holds a run already.
     """
     folder = None if run_dir is None else Path(run_dir)
+    if folder is not None:
+        check_output_folder(folder, "--run_dir")
     if ckpt_path in ("last", "auto"):
         begun = _newest_run(name, folder)
         if begun is not None:

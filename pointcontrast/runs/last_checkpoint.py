@@ -77,14 +77,16 @@ class LastCheckpoint(Checkpoint):
             trainer.training = True
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save the steps that a kill during validation would lose."""
+        """Save the steps that a kill during validation would lose.
+
+        A signal may then end the run at once: scores can be computed again, and the calibration
+        before them takes minutes with a large network. Several ranks must stop together.
+        """
         self.signals.listen()
         self.signals.is_gentle = True
         if trainer.state.fn == "fit":
             self._save(trainer)
-
-    def on_validation_batch_end(self, trainer: pl.Trainer, *_: Any, **__: Any) -> None:
-        """End at once after a signal: the weights are saved, the scores can be computed again."""
+        self.signals.is_gentle = trainer.world_size > 1
         if self.signals.received is not None and trainer.world_size == 1:
             raise KeyboardInterrupt
 

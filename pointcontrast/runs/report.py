@@ -7,7 +7,7 @@ from typing import Any
 
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file
-from pointcontrast.retrieval import score_titles
+from pointcontrast.retrieval import candidates_note, score_titles
 from pointcontrast.runs.folder import METRICS, read_metrics
 
 
@@ -21,6 +21,9 @@ def format_scores(before: dict[str, float], after: dict[str, float]) -> str:
         if key in ("top1_accuracy", "inlier_ratio") and before[key] > 0:
             ratio = f"{after[key] / before[key]:.1f}x"
         lines.append(f"{title:<24}{before[key]:>10.4f}{after[key]:>10.4f}{ratio:>9}")
+    note = candidates_note(after)
+    if note is not None:
+        lines.append(f"note: {note}")
     return "\n".join(lines) + "\n"
 
 

@@ -15,7 +15,7 @@ import yaml
 from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file, sha256
-from pointcontrast.retrieval import score_titles
+from pointcontrast.retrieval import candidates_note, score_titles
 
 RECIPE = (
     "data.root",
@@ -217,5 +217,11 @@ def _metrics(provenance: Mapping[str, Any]) -> str:
     ]
     return (
         "## Metrics\n\nOn held-out pairs of views, before training (the same network with random "
-        "weights) and after it.\n\n" + _table(("", "before", "after"), rows)
+        "weights) and after it.\n\n"
+        + _table(("", "before", "after"), rows)
+        + _note(candidates_note(after))
     )
+
+
+def _note(text: str | None) -> str:
+    return "" if text is None else f"\nNote: {text}.\n"

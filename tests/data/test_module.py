@@ -120,7 +120,7 @@ def test_missing_data_is_named(tmp_path: Path, prepared_copy: Path) -> None:
         module(prepared_copy, holdout="scenes", holdout_fraction=0.99).setup("fit")
     with pytest.raises(InputError, match="batch_size 0"):
         module(prepared_copy, batch_size=0)
-    with pytest.raises(InputError, match=r"holdout_fraction 1\.5"):
+    with pytest.raises(InputError, match=r"holdout_fraction 1\.5 must be at least 0 and below 1"):
         module(prepared_copy, holdout_fraction=1.5).setup("fit")
 
 

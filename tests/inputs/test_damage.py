@@ -24,7 +24,7 @@ from tests.inputs.damage import damage_once
 from tests.inputs.outcome import Outcome, run_on_input
 from tests.inputs.valid_inputs import INPUTS, copy_of
 
-DAMAGES_EACH = int(os.environ.get("DAMAGES_EACH", "5"))
+DAMAGES_EACH = int(os.environ.get("DAMAGES_EACH", "2"))
 FIRST_DAMAGE = int(os.environ.get("FIRST_DAMAGE", "0"))
 STATUSES = {0, 1, 2, 74}
 PROGRAMMER = re.compile(

@@ -124,6 +124,9 @@ def test_report_gives_ratios_and_curves() -> None:
     assert "15.0x" in table.splitlines()[1]
     assert "inlier ratio     " in table
     assert "inlier ratio (0.16 m) " in format_scores(before, after | {"inlier_distance": 0.16})
+    assert "note:" not in format_scores(before, after | {"num_candidates": 1000})
+    few = format_scores(before, after | {"num_candidates": 12.4})
+    assert "note: top-1 match accuracy is among 12 candidates" in few
     assert "no held-out pairs" in format_scores({}, {})
     metrics = [{"step": s, "train/loss": 3.0 - s, "validation/top1_accuracy": s} for s in range(3)]
     draw_curves(Path("curves.png"), {"kitchen": metrics})

@@ -101,6 +101,19 @@ def test_a_signal_before_the_first_step_leaves_a_run_that_begins(
     assert len(losses(RUN)) == 2
 
 
+def test_a_signal_does_not_wait_for_the_calibration_before_the_first_scores(config: Path) -> None:
+    arguments = ("--trainer.max_steps", "2", "--model.calibration_batches", "100000")
+    process = start("pretrain", "--config", config, "--run_dir", RUN, *arguments)
+    deadline = time.monotonic() + 120
+    while not (RUN / "run.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    time.sleep(2)  # in the calibration, which would take an hour
+    process.send_signal(signal.SIGTERM)
+    output = finish(process, 128 + signal.SIGTERM, seconds=20)
+    assert "stopped at step 0 of 2" in output
+    assert "Traceback" not in output
+
+
 def test_a_signal_while_the_run_makes_its_data(config: Path) -> None:
     source = ("--data.source", "pointcontrast.preparation.sources.SyntheticRooms",
               "--data.root", "made",

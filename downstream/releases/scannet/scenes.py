@@ -8,7 +8,7 @@ as in VoteNet, the extremes of its vertices in the aligned frame.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,8 @@ def convert_scans(
     Returns:
         Finished scans, and failures (id -> reason), both in the order of ``scans``.
     """
+    if settings.label_map is not None:
+        settings = replace(settings, label_map=settings.label_map.absolute())
     tasks = {scan.name: (scan.absolute(), output.absolute(), settings) for scan in scans}
     return convert_all(convert_scan, tasks, workers, unit="scan")
 

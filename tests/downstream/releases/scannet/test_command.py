@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from downstream.releases.scannet import scenes
+from downstream.releases.scannet.release import LABEL_MAP
 from pointcontrast.scenes.pairs import PAIRS_FILE, read_pairs
 from tests.helpers.converters import Command, command_of
 from tests.releases.scannet.release import write_scannet_release
@@ -47,6 +50,23 @@ def test_a_failed_scan_sets_the_exit_status(
     assert "scene0001_00.txt does not exist" in error
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["scene0000_00"]
     assert command("scenes", root, "--output", tmp_path / "out", "--no-align") == 0
+
+
+def test_a_relative_label_map_reaches_workers_with_other_working_folders(
+    command: Command, release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def elsewhere(function, tasks, workers, *, unit):
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")  # as a worker of a cluster
+        return convert_all(function, tasks, workers, unit=unit)
+
+    convert_all = scenes.convert_all
+    monkeypatch.setattr(scenes, "convert_all", elsewhere)
+    shutil.copy(release / LABEL_MAP, tmp_path / "map.tsv")
+    monkeypatch.chdir(tmp_path)
+    words = ("scenes", release, "-o", "out", "--split", "train", "--num-workers", 1)
+    assert command(*words, "--label-map", "map.tsv") == 0
+    assert (tmp_path / "out" / "scene0000_00" / "boxes.npy").exists()
 
 
 def test_nothing_to_do(
