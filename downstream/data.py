@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
 from downstream.augmentation.recipes import Augmentation, SceneAugmentation
-from downstream.benchmarks import Benchmark, DetectionBenchmark
+from downstream.benchmarks import Benchmark, DetectionBenchmark, Split
 from downstream.benchmarks.labelled_scenes import SceneBenchmark
 from downstream.label_lists.boxes import BoxList, keep_boxes, read_box_list
 from downstream.label_lists.points import PointList, keep_annotated, read_point_list
@@ -24,6 +25,12 @@ from pointcontrast.data.source import DataSource
 from pointcontrast.data.stream import SampleKey
 from pointcontrast.data.streamed_data import StreamedDataModule
 from pointcontrast.errors import InputError
+from pointcontrast.weights.known_classes import import_path
+
+NAMED = 3
+"""Clouds that a note names."""
+SCORING = ("settings", "num_training")
+"""Arguments of tasks that decide scores, not outputs."""
 
 
 class CloudDataset(Dataset[LabelledSample]):
@@ -139,7 +146,8 @@ class FinetuneDataModule(StreamedDataModule[CloudDataset, LabelledBatch | None])
         self.point_list = point_list
         self.box_list = box_list
         self.max_voxels = max_voxels
-        self.list_notes: list[str] = []
+        self.notes: list[str] = []
+        """Sentences for the user on the chosen clouds, after ``setup``."""
 
     def prepare_data(self) -> None:
         """Make the data if a source is given (one process per node does this)."""
@@ -153,7 +161,7 @@ class FinetuneDataModule(StreamedDataModule[CloudDataset, LabelledBatch | None])
         Raises:
             InputError: a split has no cloud, or a list names no cloud that exists.
         """
-        self.list_notes.clear()
+        self.notes.clear()
         everything = self.benchmark.names("train")
         names: Sequence[str] = everything
         if self.scene_list is not None:
@@ -174,9 +182,12 @@ class FinetuneDataModule(StreamedDataModule[CloudDataset, LabelledBatch | None])
             lists = [self.scene_list, self.point_list, self.box_list]
             given = " and ".join(name for name in lists if name is not None)
             raise InputError(f"{given} have no scene in common")
+        names = self._with_truth("train", list(names))
+        validation = self._with_truth("validation", self.benchmark.names("validation"))
+        self._note_small_data(len(names))
         return (
-            self._dataset(list(names), training=True, annotated=annotated, boxed=boxed),
-            self._dataset(self.benchmark.names("validation"), training=False),
+            self._dataset(names, training=True, annotated=annotated, boxed=boxed),
+            self._dataset(validation, training=False),
         )
 
     def _present(
@@ -185,8 +196,51 @@ class FinetuneDataModule(StreamedDataModule[CloudDataset, LabelledBatch | None])
         """Find the clouds of a list; what is absent is kept as a note."""
         chosen, note = choose_scenes(everything, listed, source)
         if note:
-            self.list_notes.append(note)
+            self.notes.append(note)
         return chosen
+
+    def _with_truth(self, split: Split, names: list[str]) -> list[str]:
+        """Select the clouds with ground truth; note how many have none.
+
+        Raises:
+            InputError: none has any, or that of all is empty.
+        """
+        truth = self.benchmark.truth
+        purpose = "train on" if split == "train" else "choose the best network by"
+        what = "training" if split == "train" else split
+        where = f"the {len(names)} {what} clouds in {self.benchmark.arguments.get('root')}"
+        kept = [name for name in names if self.benchmark.has_truth(name)]
+        if not kept:
+            raise InputError(
+                f"none of {where} has {truth} to {purpose}, such as {names[0]}; convert them with "
+                f"their {truth}, or name other clouds"
+            )
+        lacking = [name for name in names if name not in set(kept)]
+        if lacking:
+            more = ", ..." if len(lacking) > NAMED else ""
+            self.notes.append(
+                f"{len(lacking)} of {where} have no {truth} and are left out: "
+                f"{', '.join(lacking[:NAMED])}{more}"
+            )
+        if not self.benchmark.any_truth(kept):
+            empty = f"the {truth} of {where} are all empty ({self.benchmark.empty_truth})"
+            if split == "train" or not self.benchmark.keeps_unscored:
+                raise InputError(f"{empty}: there is nothing to {purpose}; look at the data")
+            self.notes.append(f"{empty}: the last network is kept as the best")
+        return kept
+
+    def _note_small_data(self, num_clouds: int) -> None:
+        if num_clouds < (self.total_batch_size or self.batch_size):
+            self.notes.append(
+                f"a batch of {self.total_batch_size or self.batch_size} holds the "
+                f"{num_clouds} training clouds more than once, each augmented anew"
+            )
+        classes = self.benchmark.class_names
+        if self.benchmark.task.predicts != "boxes" and len(classes) == 1:
+            self.notes.append(
+                f"there is one class only, {classes[0]}: a network that predicts nothing else "
+                "scores 100 %"
+            )
 
     def _dataset(
         self,
@@ -207,12 +261,20 @@ class FinetuneDataModule(StreamedDataModule[CloudDataset, LabelledBatch | None])
         )
 
     def contents(self) -> dict[str, str]:
-        """Contents that must agree between ranks; available after ``setup``."""
-        root = self.benchmark.arguments.get("root")
+        """Numbers of clouds and digests of their names; available after ``setup``."""
         return {
-            f"the list of training clouds in {root}": summary(self.train_dataset.names),
-            f"the list of validation clouds in {root}": summary(self.validation_dataset.names),
+            "training_clouds": self._summary(self.train_dataset),
+            "validation_clouds": self._summary(self.validation_dataset),
         }
+
+    def _summary(self, dataset: CloudDataset) -> str:
+        return summary([f"{name} {self.benchmark.digest(name)}" for name in dataset.names])
+
+    def meaning(self) -> dict[str, Any]:
+        """What a head's outputs stand for: classes in their order, coding of boxes."""
+        task = self.benchmark.task
+        facts = {k: v for k, v in task.arguments.items() if k not in SCORING}
+        return {"class": import_path(type(task)), "num_outputs": task.num_outputs, **facts}
 
     def loader(
         self, dataset: CloudDataset, batches: Iterable[list[SampleKey]], num_workers: int

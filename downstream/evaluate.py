@@ -117,6 +117,8 @@ def evaluate_network(
     metrics = {level: task.new_metric() for level in task.levels}
     num_clouds = 0
     names = benchmark.names(split)
+    if on_prediction is None:
+        names = [name for name in names if benchmark.has_truth(name)]  # the others have no score
     for name in tqdm(names, f"evaluating {split}", unit="cloud", disable=not progress or None):
         cloud = benchmark.read(name)
         prediction = predictor(cloud)
@@ -127,7 +129,9 @@ def evaluate_network(
         num_clouds += 1
         _count(task, metrics, cloud, prediction)
     if not num_clouds:
-        logging.getLogger(__name__).warning("no cloud of the %s split has labels", split)
+        logging.getLogger(__name__).warning(
+            "no cloud of the %s split has %s", split, benchmark.truth
+        )
         return None
     fold = benchmark.fold()
     return Evaluation(

@@ -14,7 +14,7 @@ from pointcontrast.command_help import CommandHelp, CommandParser, add_import_ar
 from pointcontrast.errors import InputError, run_command
 
 if TYPE_CHECKING:
-    from downstream.benchmarks import Benchmark
+    from downstream.benchmarks import Benchmark, Split
 
 BEST = "best.safetensors"
 SPLITS = ("train", "validation", "test")
@@ -34,13 +34,21 @@ def run(arguments: argparse.Namespace) -> int:
         finetuned = read_network(path, arguments.engine)
         benchmark = finetuned.benchmark(**_changes(arguments, finetuned.benchmark_arguments))
         folder = _output(arguments, path, benchmark)
+        split = arguments.split or benchmark.final_split
         writer = None
         if arguments.predictions is not None:
-            writer = PredictionWriter(folder / "predictions", arguments.predictions, benchmark)
+            writer = PredictionWriter(
+                folder / "predictions",
+                arguments.predictions,
+                benchmark,
+                split,
+                partial=arguments.partial_submission,
+            )
+        _say_unlabelled(benchmark, split)
         evaluation = evaluate_network(
             finetuned,
             benchmark,
-            arguments.split or benchmark.final_split,
+            split,
             device=device,
             max_voxels=arguments.max_voxels,
             overlap=arguments.overlap,
@@ -59,6 +67,16 @@ def run(arguments: argparse.Namespace) -> int:
         write_evaluation(folder, together)
         print(f"{together.table()}\nwritten to {folder}")
     return 0
+
+
+def _say_unlabelled(benchmark: Benchmark, split: Split) -> None:
+    names = benchmark.names(split)
+    lacking = sum(not benchmark.has_truth(name) for name in names)
+    if lacking:
+        print(
+            f"{lacking} of the {len(names)} clouds of the {split} split have no "
+            f"{benchmark.truth}: they are predicted, not scored"
+        )
 
 
 def _changes(arguments: argparse.Namespace, trained: dict[str, Any]) -> dict[str, Any]:
@@ -150,6 +168,11 @@ def _parser() -> argparse.ArgumentParser:
         choices=FORMATS,
         help="also write the predictions: ply (point clouds), png (pictures) or scannet (files to "
         "submit to its benchmark); window shows them one by one",
+    )
+    parser.add_argument(
+        "--partial-submission",
+        action="store_true",
+        help="with --predictions scannet: pack the scans that are there, though some are missing",
     )
     parser.add_argument(
         "--output", "-o", type=Path, help="folder to write to (default: RUN/evaluation)"

@@ -147,6 +147,11 @@ class Finetune(TrainedModule):
         trained = [p for p in self.network.parameters() if p.requires_grad]
         return self.with_schedule(self.optimizer([{"params": trained}]))
 
+    def paces(self) -> list[Callable[[int, int], float]]:
+        """Return the factor of the learning rate and the momentum of batch norm."""
+        momentum = self.batch_norm_momentum
+        return [*super().paces(), *([] if momentum is None else [momentum.momentum])]
+
     def on_train_batch_start(self, batch: LabelledBatch, batch_idx: int) -> None:
         """Set the momentum of batch norm if it has a schedule."""
         if self.batch_norm_momentum is None:

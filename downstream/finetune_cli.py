@@ -9,7 +9,7 @@ from operator import attrgetter
 from pytorch_lightning.cli import LightningArgumentParser
 
 from downstream.data import FinetuneDataModule
-from downstream.evaluate import evaluate_network, write_evaluation
+from downstream.evaluate import SCORES, evaluate_network, write_evaluation
 from downstream.finetune import Finetune
 from downstream.network_file import BEST, LAST, read_network, save_network
 from downstream.seeds import run_seeds, take_seeds
@@ -61,7 +61,7 @@ class FinetuneCLI(RunCLI):
         if self.trainer.is_global_zero:
             self._say_initialization()
             chosen, everything = self.datamodule.train_dataset, self.datamodule.benchmark
-            for note in self.datamodule.list_notes:
+            for note in self.datamodule.notes:
                 print(f"note: {note}")
             print(f"training on {len(chosen)} of {len(everything.names('train'))} clouds")
         if self.resume_from is None:
@@ -75,6 +75,10 @@ class FinetuneCLI(RunCLI):
         if self.trainer.is_global_zero:
             self._finish()
         return 0
+
+    def has_results(self) -> bool:
+        """Return whether the networks and the scores, which are written last, exist."""
+        return all((self.folder / name).exists() for name in (BEST, LAST, SCORES))
 
     def _say_initialization(self) -> None:
         report = self.model.initialization

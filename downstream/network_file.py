@@ -102,10 +102,13 @@ class FinetunedNetwork:
         """
         found = known_class(self.benchmark_class, Benchmark)
         benchmark = found(**{**self.benchmark_arguments, **changes})
+        benchmark.take_classes(self.class_names)
         if tuple(benchmark.class_names) != self.class_names:
+            order = sorted(benchmark.class_names) == sorted(self.class_names)
             raise InputError(
                 f"the network was trained for the classes {', '.join(self.class_names)}, the data "
                 f"has {', '.join(benchmark.class_names)}"
+                + ("; write the labels in the network's order" if order else "")
             )
         return benchmark
 

@@ -14,6 +14,7 @@ from downstream.metrics.tables import mean_std_table
 from pointcontrast.command_help import with_home
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file, read_json
+from pointcontrast.runs.folder import RUN
 
 TABLE = "seeds.txt"
 
@@ -68,11 +69,11 @@ def run_seeds(seeds: list[int], argv: list[str]) -> int:
     folder, rest = _take_run_dir(argv)
     for seed in seeds:
         run = folder / f"seed_{seed}"
-        if (run / SCORES).exists():
+        own = ["--seed_everything", str(seed), "--run_dir", str(run), "--ckpt_path", "auto"]
+        if (run / SCORES).exists() and _command_of(run) == [*rest, *own]:
             print(f"seed {seed}: finished before in {run}")
-            continue
-        command = [sys.executable, "-m", "downstream.finetune_cli", *rest]
-        command += ["--seed_everything", str(seed), "--run_dir", str(run), "--ckpt_path", "auto"]
+            continue  # under another command, the run itself compares its settings
+        command = [sys.executable, "-m", "downstream.finetune_cli", *rest, *own]
         print(f"seed {seed}: {run}", flush=True)
         status = subprocess.run(command, check=False).returncode
         if status:
@@ -83,6 +84,12 @@ def run_seeds(seeds: list[int], argv: list[str]) -> int:
         partial.write_text(table, "utf-8")
     print(f"\n{len(seeds)} seeds in {folder}\n{table}")
     return 0
+
+
+def _command_of(run: Path) -> list[str] | None:
+    """Arguments that a run was started with; None where its folder does not tell."""
+    path = run / RUN
+    return read_json(path).get("command") if path.exists() else None
 
 
 def _take_run_dir(argv: list[str]) -> tuple[Path, list[str]]:

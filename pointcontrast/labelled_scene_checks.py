@@ -115,6 +115,8 @@ def _box_fault(boxes: NDArray[np.float32], num_classes: int) -> str | None:
     sizes, yaws, classes = boxes[:, 3:6], boxes[:, 6], boxes[:, 7]
     if (sizes < 0).any():
         return f"holds a negative size in row {int((sizes < 0).any(axis=1).argmax())}"
+    if (sizes == 0).all():
+        return "holds boxes whose sizes are all 0; columns 4 to 6 are full sizes in metres"
     if (np.abs(yaws) > _LARGEST_YAW).any():
         row = int(np.abs(yaws).argmax())
         return f"holds the yaw {yaws[row]:g} in row {row}; give radians, not degrees"

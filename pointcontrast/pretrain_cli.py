@@ -17,7 +17,12 @@ from pointcontrast.runs.cli import RunCLI
 from pointcontrast.runs.folder import read_metrics
 from pointcontrast.runs.report import draw_curves, format_scores
 from pointcontrast.weights.backbone_file import save_backbone
-from pointcontrast.weights.safetensors_file import BACKBONE
+from pointcontrast.weights.backbone_header import read_backbone_header
+from pointcontrast.weights.model_card import card_path
+from pointcontrast.weights.safetensors_file import BACKBONE, read_safetensors
+
+CURVES, FEATURES = "curves.png", "features.png"
+"""Pictures in a run's folder."""
 
 
 class PretrainCLI(RunCLI):
@@ -58,6 +63,8 @@ class PretrainCLI(RunCLI):
     def train(self) -> int:
         """Score, train, score again, export, and report."""
         self.model.on_scored = self._export
+        for note in self.datamodule.notes:
+            self.say(f"note: {note}")
         parts = self.trainer.accumulate_grad_batches
         if parts > 1:
             self.say(
@@ -76,6 +83,18 @@ class PretrainCLI(RunCLI):
                     self._export({})
             self._report()
         return 0
+
+    def has_results(self) -> bool:
+        """Return whether backbone, card and pictures of the last step exist."""
+        backbone = self.folder / BACKBONE
+        drawn = [self.folder / CURVES] if self.config.picture else []
+        if drawn and isinstance(self.datamodule.reader, StoredPairs):
+            drawn.append(self.folder / FEATURES)
+        if not all(path.exists() for path in (backbone, card_path(backbone), *drawn)):
+            return False
+        _, header = read_safetensors(backbone)
+        provenance = read_backbone_header(backbone, header).provenance
+        return provenance.get("step") == self.resume_step
 
     def _validate(self, when: str) -> None:
         self.say(f"scoring held-out pairs {when}")
@@ -112,7 +131,7 @@ class PretrainCLI(RunCLI):
     def _draw(self, metrics: list[dict[str, Any]]) -> list[Path]:
         from pointcontrast.pictures.feature_picture import draw_features
 
-        curves, features = self.folder / "curves.png", self.folder / "features.png"
+        curves, features = self.folder / CURVES, self.folder / FEATURES
         draw_curves(curves, {self.config.name: metrics})
         if not isinstance(self.datamodule.reader, StoredPairs):
             return [curves]  # features are drawn from a view store

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -23,12 +24,18 @@ class Benchmark(ABC):
         arguments: Arguments of the constructor, enough to open the same benchmark again.
         class_names: Names of the classes, in the order of the logits.
         final_split: Split on which published scores are measured.
+        truth: Words for the ground truth that the task needs, in the plural.
+        empty_truth: Words for ground truth that says nothing.
+        keeps_unscored: Whether a run may have validation clouds whose ground truth is empty.
         world_from_camera: (4, 4) pose of the sensor in the frame of the cloud (x right, y down, z
             forward) if each cloud is the view of one sensor, for pictures; else None.
     """
 
     class_names: tuple[str, ...]
     final_split: Split = "test"
+    truth: str = "labels"
+    empty_truth: str = "every label is -1"
+    keeps_unscored: bool = False
     world_from_camera: NDArray[np.float64] | None = None
 
     def __init__(self, **arguments: Any) -> None:
@@ -69,6 +76,26 @@ class Benchmark(ABC):
         Raises:
             InputError: a file is missing or damaged, or its classes are not the benchmark's.
         """
+
+    def has_truth(self, name: str) -> bool:
+        """Whether a cloud has the ground truth that the task needs, be it empty."""
+        return True
+
+    def any_truth(self, names: Sequence[str]) -> bool:
+        """Whether the ground truth of any of these clouds, which all have one, is not empty."""
+        return True
+
+    def digest(self, name: str) -> str:
+        """Digest of a cloud's contents, where the data record one; else empty."""
+        return ""
+
+    def take_classes(self, class_names: Sequence[str]) -> None:
+        """Take the classes of a network, for data that name none; by default nothing."""
+        del class_names
+
+    def all_names(self, split: Split) -> list[str]:
+        """List the clouds of a split, with those that the release has and ``root`` lacks."""
+        return self.names(split)
 
     def fold(self) -> str | None:
         """Name of the fold of a cross-validation; None if there are no folds."""

@@ -19,6 +19,7 @@ from downstream.tasks.detection import Detection, DetectionSettings
 from downstream.types import LabelledCloud
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import LabelledScene, read_labelled_scene
+from pointcontrast.labelled_scene_checks import check_ranges
 
 Settings = DetectionSettings | Mapping[str, Any]
 """Settings, or a mapping of them as network files hold it."""
@@ -31,6 +32,10 @@ class DetectionBenchmark(Benchmark):
     same in validation and test. (VoteNet draws others there too, and its scores vary by half a
     point between evaluations.)
     """
+
+    truth = "boxes"
+    empty_truth = "no box is of its classes"
+    keeps_unscored = True
 
     def __init__(
         self,
@@ -69,6 +74,8 @@ class DetectionBenchmark(Benchmark):
             **arguments,
         )
         self.scenes = scenes
+        if isinstance(scenes, LabelledScenes):
+            scenes.array = "boxes"  # that decides which scenes are trained on
         self.num_points = num_points
         self.num_heading_bins = num_heading_bins
         self.settings = settings
@@ -95,6 +102,22 @@ class DetectionBenchmark(Benchmark):
     def names(self, split: Split) -> list[str]:
         """List the scenes of a split."""
         return self.scenes.names(split)
+
+    def has_truth(self, name: str) -> bool:
+        """Whether a scene has boxes, perhaps none of them an object's."""
+        return "boxes" in self.scenes.record(name).arrays
+
+    def any_truth(self, names: Sequence[str]) -> bool:
+        """Whether one of these scenes has a box of the classes; stops at the first."""
+        return any(len(self.boxes(name)) for name in names)
+
+    def digest(self, name: str) -> str:
+        """Digest of a scene's checksums."""
+        return self.scenes.digest(name)
+
+    def take_classes(self, class_names: Sequence[str]) -> None:
+        """Take the classes of a network where no scene names any."""
+        self.scenes.take_classes(class_names)
 
     def read(self, name: str, rng: np.random.Generator | None = None) -> LabelledCloud:
         """Read random points of one scene, rotated upright, with their boxes."""
@@ -131,6 +154,9 @@ class DetectionBenchmark(Benchmark):
 
     def _scene(self, name: str) -> LabelledScene:
         scene = read_labelled_scene(self.scenes.root / name, check_values=False)
+        if scene.boxes is not None:
+            place = f"{self.scenes.root / name / 'boxes.npy'}"
+            check_ranges({"boxes": scene.boxes}, len(scene.class_names), lambda _: place)
         if scene.boxes is not None and scene.up_axis != "z":
             raise InputError(
                 f"{self.scenes.root / name}: boxes stand on the xy plane, but its up_axis is "
@@ -145,7 +171,7 @@ class DetectionBenchmark(Benchmark):
         if missing:
             raise InputError(
                 f"{self.scenes.root} has no class {missing[0]!r}, which {type(self).__name__} "
-                "detects; convert it with the benchmark's own script, or name other classes"
+                f"detects; {self.scenes.remedy}, or name other classes"
             )
         own = {scene.class_names.index(name): row for row, name in enumerate(self.class_names)}
         boxes = np.array(scene.boxes)

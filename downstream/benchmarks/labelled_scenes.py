@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ import numpy as np
 
 from downstream.benchmarks.benchmark import Benchmark, Split
 from downstream.benchmarks.cloud_preparation import floor_height
+from downstream.benchmarks.scene_record import SceneRecord, read_scene_record
 from downstream.label_lists.scenes import read_scene_list
 from downstream.tasks import Segmentation
 from downstream.types import LabelledCloud
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import rotation_between
 from pointcontrast.labelled_scene import LabelledScene, find_labelled_scenes, read_labelled_scene
+from pointcontrast.labelled_scene_checks import check_ranges
 
 Z = np.array([0.0, 0.0, 1.0])
 
@@ -28,6 +31,7 @@ class SceneBenchmark(Benchmark):
         """Read from ``root``, a folder made by a script of ``datasets/``."""
         super().__init__(root=root, **arguments)
         self.root = Path(root)
+        self._records: dict[str, SceneRecord] = {}
 
     @property
     def task(self) -> Segmentation:
@@ -42,21 +46,67 @@ class SceneBenchmark(Benchmark):
         """Read one scene, rotated upright."""
         folder = self.root / name
         scene = read_labelled_scene(folder, check_values=False)
-        self.check_classes(scene, folder)
+        if scene.semantic is not None:
+            self.check_classes(scene.class_names, folder)
+            check_ranges(
+                {"semantic": scene.semantic},
+                len(self.class_names),
+                lambda name: str(folder / f"{name}.npy"),
+            )
         return upright_cloud(scene, name)
 
-    def check_classes(self, scene: LabelledScene, folder: Path) -> None:
-        """Check that the scene has the classes of the benchmark.
+    def check_classes(self, class_names: tuple[str, ...], folder: Path) -> None:
+        """Check that a scene has the classes of the benchmark.
 
         Raises:
-            InputError: the scene has other classes.
+            InputError: the scene has other classes, or the same in another order.
         """
-        if scene.semantic is not None and scene.class_names != self.class_names:
+        if class_names == self.class_names:
+            return
+        found, own = ", ".join(class_names), ", ".join(self.class_names)
+        if sorted(class_names) == sorted(self.class_names):
             raise InputError(
-                f"{folder} has {len(scene.class_names)} classes ({', '.join(scene.class_names)}), "
-                f"{type(self).__name__} has {len(self.class_names)} "
-                f"({', '.join(self.class_names)}); convert it with the benchmark's own script"
+                f"{folder} lists its classes in another order ({found}) than {self.classes_from} "
+                f"({own}); labels are rows of that list: {self.remedy}"
             )
+        raise InputError(
+            f"{folder} has {len(class_names)} classes ({found}), {self.classes_from} has "
+            f"{len(self.class_names)} ({own}); {self.remedy}"
+        )
+
+    @property
+    def classes_from(self) -> str:
+        """Where the classes are from, for messages."""
+        return type(self).__name__
+
+    remedy = "convert it with the benchmark's own script"
+    """What to do about a scene with other classes."""
+
+    def record(self, name: str) -> SceneRecord:
+        """Record of a scene, read once."""
+        if name not in self._records:
+            self._records[name] = read_scene_record(self.root / name)
+        return self._records[name]
+
+    def has_truth(self, name: str) -> bool:
+        """Whether a scene has labels; those that have must have the benchmark's classes."""
+        record = self.record(name)
+        if "semantic" not in record.arrays:
+            return False
+        self.check_classes(record.class_names, self.root / name)
+        return True
+
+    def any_truth(self, names: Sequence[str]) -> bool:
+        """Whether a point of these scenes has a label; stops at the first."""
+        for name in names:
+            labels = read_labelled_scene(self.root / name, check_values=False).semantic
+            if labels is not None and labels.max() >= 0:
+                return True
+        return False
+
+    def digest(self, name: str) -> str:
+        """Digest of a scene's checksums."""
+        return self.record(name).digest
 
 
 class LabelledScenes(SceneBenchmark):
@@ -86,6 +136,7 @@ class LabelledScenes(SceneBenchmark):
         )
         if not 0 < validation_fraction < 1:
             raise InputError(f"validation_fraction {validation_fraction} must be between 0 and 1")
+        self.array = "semantic"
         self.validation_fraction = validation_fraction
         self.validation_list = validation_list
         self.test_list = test_list
@@ -93,31 +144,57 @@ class LabelledScenes(SceneBenchmark):
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Classes of the first scene, which is read once."""
-        names = read_labelled_scene(self.root / self._all()[0], check_values=False).class_names
-        if not names:
+        """Classes of the first scene that names some, which is read once."""
+        first = self._first_named()
+        if first is None:
             raise InputError(
-                f"{self.root / self._all()[0]} has no class names; label the scenes first"
+                f"none of the {len(self._all())} scenes in {self.root} has class names; label "
+                "the scenes first"
             )
-        return names
+        return self.record(first).class_names
+
+    @property
+    def classes_from(self) -> str:
+        """The scene that the classes are from."""
+        first = self._first_named()
+        return "the network" if first is None else f"{self.root / first}"
+
+    remedy = "write all scenes of a folder with one class_names, and labels that are its rows"
+
+    def take_classes(self, class_names: Sequence[str]) -> None:
+        """Take the classes of a network where no scene names any."""
+        if self._first_named() is None:
+            self.__dict__["class_names"] = tuple(class_names)  # where cached_property keeps it
 
     def names(self, split: Split) -> list[str]:
-        """List the scenes of a split."""
+        """List the scenes of a split.
+
+        Scenes without ground truth cannot be trained or scored on: the fraction is one of those
+        that have it, and the others are only in the test split, to be predicted.
+        """
         everything = self._all()
         test = self._listed(self.test_list)
         validation = self._listed(self.validation_list)
+        rest = [name for name in everything if name not in test]
+        known = [name for name in rest if self.array in self.record(name).arrays]
+        if not known:
+            known, unknown = rest, set(rest)
+        else:
+            unknown = set(rest) - set(known)
         if not validation:
-            rest = [name for name in everything if name not in test]
-            count = max(1, min(round(self.validation_fraction * len(rest)), len(rest) - 1))
-            validation = set(rest[len(rest) - count :])
+            count = max(1, min(round(self.validation_fraction * len(known)), len(known) - 1))
+            validation = set(known[len(known) - count :])
         chosen = {
             "validation": validation,
-            "test": test or validation,
-            "train": set(everything) - validation - test,
+            "test": test or validation | unknown,
+            "train": set(rest) - validation,
         }[split]
         if not chosen:
             raise InputError(f"{self.root} leaves no scene for {split}; it has {len(everything)}")
         return sorted(chosen)
+
+    def _first_named(self) -> str | None:
+        return next((name for name in self._all() if self.record(name).class_names), None)
 
     def _all(self) -> list[str]:
         if self._folders is None:

@@ -39,9 +39,12 @@ class ScanNet(SceneBenchmark):
 
     def names(self, split: Split) -> list[str]:
         """List the scans of the official split that exist."""
+        return existing_folders(self.root, self.all_names(split), f"scans of the {split} split")
+
+    def all_names(self, split: Split) -> list[str]:
+        """List the scans of the official split."""
         folder = split_folder() if self.splits is None else Path(self.splits)
-        ids = read_split(folder, "val" if split == "validation" else split)
-        return existing_folders(self.root, sorted(ids), f"scans of the {split} split")
+        return sorted(read_split(folder, "val" if split == "validation" else split))
 
 
 class ScanNetDetection(DetectionBenchmark):

@@ -93,6 +93,11 @@ class Synthia4D(SceneBenchmark):
         self._clips |= {clip[0]: clip for clip in clips}
         return [clip[0] for clip in clips]
 
+    def has_truth(self, name: str) -> bool:
+        """Whether a frame, or every frame of a clip, has labels."""
+        frames = self._clips.get(name, [name])
+        return all(super(Synthia4D, self).has_truth(frame) for frame in frames)
+
     def read(self, name: str, rng: np.random.Generator | None = None) -> LabelledCloud:
         """Read one frame, or one clip with frame numbers as time."""
         cloud = super().read(name, rng) if self.frames_per_clip == 1 else self._clip(name, rng)

@@ -81,6 +81,7 @@ def classification_scores(
         InputError: the matrix is empty, ``num_training`` does not have one number per class, or no
             class is in the tail.
     """
+    matrix = torch.atleast_2d(matrix)  # torchmetrics squeezes a matrix of 1 x 1
     if len(num_training) != len(matrix):
         raise InputError(
             f"{len(num_training)} numbers of training shapes do not fit {len(matrix)} classes"

@@ -97,7 +97,7 @@ def segmentation_scores(matrix: torch.Tensor) -> SegmentationScores:
     Raises:
         InputError: the matrix is empty.
     """
-    counts = matrix.cpu().numpy().astype(np.float64)
+    counts = np.atleast_2d(matrix.cpu().numpy().astype(np.float64))  # torchmetrics squeezes 1 x 1
     if not counts.sum():
         raise InputError("nothing that was evaluated has a label; look at the labels of the data")
     right, there, found = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)

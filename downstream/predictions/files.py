@@ -123,8 +123,12 @@ def read_scannet_submission(path: Path, num_vertices: int | None = None) -> NDAr
     return rows
 
 
-def zip_scannet_submission(folder: Path) -> Path:
-    """Pack the files of all scans for the benchmark: a zip without folders.
+def zip_scannet_submission(folder: Path, scans: Sequence[str] | None = None) -> Path:
+    """Pack the files of scans for the benchmark: a zip without folders.
+
+    Args:
+        folder: Folder of ``<scan>.txt``.
+        scans: Ids to pack; None for every file in the folder.
 
     Every file is checked first: the server accepts a method again only after two weeks.
 
@@ -135,6 +139,8 @@ def zip_scannet_submission(folder: Path) -> Path:
         InputError: there is no file to pack, or one is invalid.
     """
     files = sorted(folder.glob("scene*.txt"))
+    if scans is not None:  # other files are of an earlier evaluation
+        files = [folder / f"{scan}.txt" for scan in sorted(scans)]
     if not files:
         raise InputError(f"{folder} holds no scene*.txt to pack")
     path = folder.with_name(f"{folder.name}.zip")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from downstream.benchmarks import Benchmark, ScanNet
+from downstream.benchmarks import Benchmark, ScanNet, Split
 from downstream.predictions import Format
 from downstream.predictions.box_picture import show_boxes, write_boxes_ply
 from downstream.predictions.files import (
@@ -25,16 +25,34 @@ SHOWN_SCORE = 0.5
 class PredictionWriter:
     """Writes predictions one by one."""
 
-    def __init__(self, folder: Path, format: Format, benchmark: Benchmark) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        format: Format,
+        benchmark: Benchmark,
+        split: Split | None = None,
+        *,
+        partial: bool = False,
+    ) -> None:
         """Write to ``folder``.
 
+        Args:
+            folder: Folder of the files.
+            format: Format of the files.
+            benchmark: Benchmark of the clouds.
+            split: Split that is predicted; None for the benchmark's own.
+            partial: Whether a submission may lack scans of the split.
+
         Raises:
-            InputError: the benchmark does not have this format.
+            InputError: the benchmark does not have this format, or lacks scans.
         """
         if benchmark.task.predicts == "clouds":
             raise InputError("--predictions is for tasks with a class for each point, or boxes")
         if format == "scannet" and not isinstance(benchmark, ScanNet):
             raise InputError("--predictions scannet is for the ScanNet benchmark; use ply")
+        if format == "scannet" and not partial:
+            _check_complete(benchmark, split or benchmark.final_split)
+        self._written: list[str] = []
         self.folder = folder
         self.format = format
         self.class_names = tuple(benchmark.class_names)
@@ -51,6 +69,7 @@ class PredictionWriter:
         assert prediction.point_classes is not None
         if self.format == "scannet":
             write_scannet_submission(self.folder, cloud.name, prediction.point_classes)
+            self._written.append(cloud.name)
             return
         if self.format in ("png", "window"):
             draw_prediction(self._picture(cloud), cloud, prediction, self.class_names)
@@ -85,4 +104,19 @@ class PredictionWriter:
 
     def finish(self) -> Path:
         """Pack a submission; returns the file or folder that was written."""
-        return zip_scannet_submission(self.folder) if self.format == "scannet" else self.folder
+        if self.format != "scannet":
+            return self.folder
+        return zip_scannet_submission(self.folder, self._written)
+
+
+def _check_complete(benchmark: Benchmark, split: Split) -> None:
+    """Check that every scan of a split is there: the server takes complete submissions only."""
+    everything, held = benchmark.all_names(split), set(benchmark.names(split))
+    missing = [name for name in everything if name not in held]
+    if missing:
+        raise InputError(
+            f"{benchmark.arguments['root']} holds {len(held)} of the {len(everything)} scans of "
+            f"the {split} split, not {missing[0]} for one: the benchmark scores complete "
+            "submissions only. Convert the other scans, or add --partial-submission for a file of "
+            "these alone"
+        )

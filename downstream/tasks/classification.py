@@ -68,4 +68,4 @@ class Classification(ClassTask):
 
     def confusion(self, metric: Metric) -> torch.Tensor:
         """Confusion matrix (C, C), rows ground truth."""
-        return metric.compute()
+        return torch.atleast_2d(metric.compute())  # torchmetrics squeezes a matrix of 1 x 1

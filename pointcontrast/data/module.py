@@ -23,6 +23,8 @@ from pointcontrast.errors import InputError
 from pointcontrast.types import Pair, PairBatch
 
 Holdout = Literal["views", "scenes"]
+NAMED = 3
+"""Scenes that a note names."""
 VALIDATION_EPOCH = 2**32 - 1
 """Epoch number of validation samples. No training sample has it, and it never changes: validation
 samples are the same at every step."""
@@ -160,6 +162,8 @@ class PairDataModule(StreamedDataModule[PairDataset, PairBatch]):
         self.holdout_fraction = holdout_fraction
         self.num_validation_pairs = num_validation_pairs
         self._prepared = False
+        self.notes: list[str] = []
+        """Sentences for the user on the chosen pairs, after ``setup``."""
 
     def prepare_data(self) -> None:
         """Make the folder of the data where a source is given (one process per node does this)."""
@@ -191,7 +195,24 @@ class PairDataModule(StreamedDataModule[PairDataset, PairBatch]):
                 f"data.root {self.root} leaves no pair to train on ({len(pairs)} in all, "
                 f"{len(held_out)} held out); add scenes or lower data.holdout_fraction"
             )
+        self._note_gaps(train, held_out)
         return self._dataset(train), self._dataset(spread(held_out, self.num_validation_pairs))
+
+    def _note_gaps(self, train: list[Pair], held_out: list[Pair]) -> None:
+        """Note scenes without a pair to train on, and a split that holds nothing out."""
+        known = set(self.reader.list_scenes(self.root))
+        empty = sorted(known - {pair.scene for pair in [*train, *held_out]})
+        if empty:
+            more = ", ..." if len(empty) > NAMED else ""
+            self.notes.append(
+                f"{len(empty)} of the {len(known)} scenes in data.root {self.root} have no pair: "
+                f"{', '.join(empty[:NAMED])}{more}"
+            )
+        if not held_out and self.holdout_fraction > 0:
+            self.notes.append(
+                f"no pair is held out with data.holdout {self.holdout} and data.holdout_fraction "
+                f"{self.holdout_fraction:g}: the network is not scored"
+            )
 
     def _dataset(self, pairs: list[Pair]) -> PairDataset:
         return PairDataset(
@@ -205,14 +226,10 @@ class PairDataModule(StreamedDataModule[PairDataset, PairBatch]):
         )
 
     def contents(self) -> dict[str, str]:
-        """Return summaries of the data that all ranks must share; call ``setup`` first."""
+        """Return the numbers of pairs and digests of the lists; call ``setup`` first."""
         return {
-            f"the list of training pairs in data.root {self.root}": summary(
-                self.train_dataset.pairs
-            ),
-            f"the list of held-out pairs in data.root {self.root}": summary(
-                self.validation_dataset.pairs
-            ),
+            "training_pairs": summary(self.train_dataset.pairs),
+            "held_out_pairs": summary(self.validation_dataset.pairs),
         }
 
     def loader(

@@ -63,7 +63,14 @@ class StreamedDataModule(pl.LightningDataModule, ABC, Generic[DatasetT, BatchT])
 
     @abstractmethod
     def contents(self) -> dict[str, str]:
-        """Return summaries, by name, of the data that all ranks must share; after ``setup``."""
+        """Return digests of the data, by name, that all ranks and a resumed run must share.
+
+        Call ``setup`` first.
+        """
+
+    def meaning(self) -> dict[str, Any]:
+        """Return what the data say of a network's outputs, JSON values; after ``setup``."""
+        return {}
 
     def setup(self, stage: str) -> None:
         """Choose the samples, once.

@@ -2,7 +2,7 @@
 
 A run's folder holds the newest, ``last.ckpt``, and the one before, ``previous.ckpt``. Both are
 Lightning's checkpoints with one more entry (:data:`FACTS`): the version of the format and the
-architecture that the weights belong to.
+architecture and the settings that the weights belong to.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import io
 import os
 import sys
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +41,29 @@ class CheckpointFacts:
         step: Optimiser steps done.
         architecture: Architecture of its weights by configuration key (``architecture.py``); None
             in files of an older version.
+        settings: Settings of the run by key (``settings_of_run.py``); None in files of an older
+            version.
+        changes: Settings that changed within the run, oldest first, as JSON.
     """
 
     step: int
     architecture: dict[str, Any] | None
+    settings: dict[str, Any] | None = None
+    changes: list[dict[str, Any]] = field(default_factory=list)
 
 
-def facts_entry(architecture: dict[str, Any]) -> dict[str, Any]:
+def facts_entry(
+    architecture: Mapping[str, Any],
+    settings: Mapping[str, Any] | None = None,
+    changes: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
     """Return the entry :data:`FACTS` of a checkpoint."""
-    return {"format_version": FORMAT_VERSION, "architecture": architecture}
+    return {
+        "format_version": FORMAT_VERSION,
+        "architecture": dict(architecture),
+        "settings": None if settings is None else dict(settings),
+        "changes": [dict(change) for change in changes],
+    }
 
 
 def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
@@ -108,7 +123,12 @@ def read_facts(path: Path) -> CheckpointFacts:
             f"{path} has format version {version}, this program reads up to {FORMAT_VERSION}: "
             "update it, or start a new run"
         )
-    return CheckpointFacts(int(checkpoint["global_step"]), facts.get("architecture"))
+    return CheckpointFacts(
+        int(checkpoint["global_step"]),
+        facts.get("architecture"),
+        facts.get("settings"),
+        list(facts.get("changes", ())),
+    )
 
 
 def read_state_dict(path: Path) -> dict[str, torch.Tensor]:

@@ -26,7 +26,13 @@ from pointcontrast.runs.architecture import (
     flat,
 )
 from pointcontrast.runs.bad_batch import read_bad_batch, reproduce
-from pointcontrast.runs.checkpoints import has_checkpoint, read_facts, set_aside_damaged
+from pointcontrast.runs.checkpoints import (
+    CheckpointFacts,
+    facts_entry,
+    has_checkpoint,
+    read_facts,
+    set_aside_damaged,
+)
 from pointcontrast.runs.class_paths import prepare_parser, with_current_paths
 from pointcontrast.runs.finite_guard import FiniteGuard
 from pointcontrast.runs.folder import (
@@ -40,6 +46,7 @@ from pointcontrast.runs.last_checkpoint import DurableCheckpointIO, LastCheckpoi
 from pointcontrast.runs.precision import check_precision
 from pointcontrast.runs.quiet import quiet
 from pointcontrast.runs.rank_agreement import prepare_and_agree, tell_of_failure
+from pointcontrast.runs.settings_of_run import RunSettings
 from pointcontrast.runs.slurm import requeue, requeue_signal, slurm_environment
 from pointcontrast.runs.stop_signals import StopSignals
 
@@ -120,6 +127,15 @@ class RunCLI(LightningCLI, ABC):
             "the same, or a new run where there is none",
         )
         parser.add_argument(
+            "--allow_changed",
+            "--allow-changed",
+            type=str,
+            nargs="+",
+            default=[],
+            metavar="KEY",
+            help="settings that may differ from those of the checkpoint that the run resumes from",
+        )
+        parser.add_argument(
             "--checkpoint_every",
             type=int,
             default=250,
@@ -146,6 +162,11 @@ class RunCLI(LightningCLI, ABC):
     def before_instantiate_classes(self) -> None:
         """Choose the run's folder and the checkpoint to resume from; nothing is written yet."""
         self.architecture = describe_architecture(self.config.as_dict())
+        self.settings = RunSettings(
+            yaml.safe_load(self.parser.dump(self.config, skip_check=True, skip_none=False)),
+            self.config.allow_changed,
+        )
+        self.resumed: CheckpointFacts | None = None
         self.resume_step = 0
         if self.config.reproduce is not None:
             self.folder, self.resume_from = Path(self.config.reproduce).parent, None
@@ -154,9 +175,13 @@ class RunCLI(LightningCLI, ABC):
             self.config.name, self.config.run_dir, self.config.ckpt_path
         )
         if self.resume_from is not None:
-            facts = read_facts(self.resume_from)
+            self.resumed = facts = read_facts(self.resume_from)
             self.resume_step = facts.step
             check_same_architecture(self.resume_from, facts.architecture, self.architecture)
+        elif self.config.allow_changed:
+            raise InputError(
+                "--allow-changed is for a run that goes on; give --ckpt_path, or leave it out"
+            )
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add the parts of every run: loggers, the last checkpoint, a progress bar."""
@@ -164,7 +189,10 @@ class RunCLI(LightningCLI, ABC):
         self.metrics = JsonLinesLogger(self.folder)
         self.signals = StopSignals()
         self.last_checkpoint = LastCheckpoint(
-            self.folder, self.config.checkpoint_every, self.signals, self.architecture
+            self.folder,
+            self.config.checkpoint_every,
+            self.signals,
+            facts_entry(self.architecture),
         )
         self.finite_guard = FiniteGuard(self.folder, self.architecture)
         callbacks: list[Callback] = [self.last_checkpoint, self.finite_guard]
@@ -211,6 +239,13 @@ class RunCLI(LightningCLI, ABC):
 
     def _run(self) -> int:
         self._meet()
+        for note in self.settings.all_notes():
+            self.say(f"note: {note}")
+        if self.resume_from is not None and self._is_done():
+            return 0
+        self.last_checkpoint.facts = facts_entry(
+            self.architecture, self.settings.values, self.settings.changes
+        )
         self.datamodule.start_importing()
         self.facts = describe_run(self.model.seed, self.command)
         if self.trainer.is_global_zero:
@@ -219,6 +254,26 @@ class RunCLI(LightningCLI, ABC):
         if self.resume_from is not None:
             self.say(f"resuming from {self.resume_from}")
         return self.train()
+
+    def _is_done(self) -> bool:
+        """Return whether a resumed run has nothing left to do, and say so."""
+        most = self.trainer.max_steps
+        if self.resume_step < most:
+            return False
+        if self.resume_step > most:
+            self.say(
+                f"nothing to do: {self.resume_from} is at step {self.resume_step}, past "
+                f"trainer.max_steps {most}"
+            )
+            return True
+        if self.has_results():
+            self.say(
+                f"nothing to do: the {most} steps of the run in {self.folder} are done; for more, "
+                "give a larger trainer.max_steps"
+            )
+            return True
+        self.say(f"all {most} steps are done; the results are made again")
+        return False
 
     def say(self, text: str) -> None:
         """Print on rank 0."""
@@ -229,17 +284,26 @@ class RunCLI(LightningCLI, ABC):
         """Check data and configuration, start the other processes, and agree with them."""
         # kept as an attribute: rank 0 may hold the store, which others still read
         self.ranks, agreed = prepare_and_agree(
-            self.trainer, self.datamodule.prepare_data, self._check, self._statement
+            self.trainer, self._prepare, self._check, self._statement
         )
         self.folder = Path(agreed["_folder"])  # named by the time, which differs between ranks
         self.last_checkpoint.folder = self.finite_guard.folder = self.folder
+
+    def _prepare(self) -> None:
+        """Compare the settings with those of the checkpoint, then make the data."""
+        data, ranks = self.datamodule, self.trainer.world_size
+        samples = samples_per_rank(data.batch_size, data.total_batch_size, ranks) * ranks
+        self.settings.record_samples(samples)
+        if self.resume_from is not None and self.resumed is not None:
+            self.settings.compare(self.resume_from, self.resumed, self.model.paces())
+        self.datamodule.prepare_data()
 
     def _statement(self) -> dict[str, Any]:
         """Return the values that all ranks must share, and the folder of rank 0."""
         return {
             "version": __version__,
             **flat(yaml.safe_load(self.parser.dump(self.config, skip_check=True))),
-            **self.datamodule.contents(),
+            **flat(self.datamodule.contents(), "data.contents."),
             "the step of --ckpt_path": self.resume_step,
             "_folder": str(self.folder),
         }
@@ -247,6 +311,7 @@ class RunCLI(LightningCLI, ABC):
     def _check(self) -> None:
         """Check everything that can be checked before the computation starts."""
         self.check_data()
+        self.settings.compare_data(self.datamodule.contents(), self.datamodule.meaning())
         check_precision(self.model, str(self.trainer.precision))
         if self.resume_from is not None:
             check_same_weights(self.resume_from, self.model)
@@ -278,6 +343,10 @@ class RunCLI(LightningCLI, ABC):
     def train(self) -> int:
         """Run the experiment; return the exit status."""
 
+    @abstractmethod
+    def has_results(self) -> bool:
+        """Return whether the run's folder holds all that the end of a run writes."""
+
     def fit(self) -> bool:
         """Train, from a checkpoint if one was given; return whether training reached its end."""
         self.trainer.fit(self.model, self.datamodule, ckpt_path=self.resume_from)
@@ -302,6 +371,7 @@ class RunCLI(LightningCLI, ABC):
         return {
             "config": self.parser.dump(self.config, skip_check=True),
             "step": self.trainer.global_step,
+            **({"changes": self.settings.changes} if self.settings.changes else {}),
             **self.facts,
         }
 

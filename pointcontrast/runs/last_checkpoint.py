@@ -16,7 +16,6 @@ from pointcontrast.runs.bad_batch import not_finite
 from pointcontrast.runs.checkpoints import (
     CHECKPOINT,
     FACTS,
-    facts_entry,
     keep_as_last,
     write_checkpoint,
 )
@@ -52,13 +51,16 @@ class LastCheckpoint(Checkpoint):
     """
 
     def __init__(
-        self, folder: Path, every_n_steps: int, signals: StopSignals, architecture: dict[str, Any]
+        self, folder: Path, every_n_steps: int, signals: StopSignals, facts: dict[str, Any]
     ) -> None:
-        """Save every ``every_n_steps`` optimiser steps, before each validation, and at the end."""
+        """Save every ``every_n_steps`` optimiser steps, before each validation, and at the end.
+
+        ``facts`` is the entry of ``checkpoints.facts_entry``.
+        """
         self.folder = folder
         self.every_n_steps = every_n_steps
         self.signals = signals
-        self.architecture = architecture
+        self.facts = facts
         self._is_due = False
         self._saved_step = -1
         self._loops: dict[str, Any] | None = None
@@ -133,7 +135,7 @@ class LastCheckpoint(Checkpoint):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Add the description of the file, and the loops' state at the end of the step."""
-        checkpoint[FACTS] = facts_entry(self.architecture)
+        checkpoint[FACTS] = self.facts
         checkpoint["loops"]["fit_loop"] = self._loops
 
     def complete_last_step(self, trainer: pl.Trainer) -> None:

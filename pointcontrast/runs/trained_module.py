@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any, ClassVar
 
@@ -46,6 +47,10 @@ class TrainedModule(pl.LightningModule, ABC):
     @abstractmethod
     def calibrated(self) -> AbstractContextManager[None]:
         """Return a context in which the network is scored and written to files."""
+
+    def paces(self) -> list[Callable[[int, int], float]]:
+        """Return what follows the steps of a run: functions of (step, steps of the run)."""
+        return [self.schedule.factor]
 
     def configure_callbacks(self) -> list[Callback]:
         """Score the network while it is calibrated, in any trainer."""

@@ -37,6 +37,7 @@ from pointcontrast.weights.formats import KernelOrder
 from pointcontrast.weights.known_classes import import_path, known_class
 from pointcontrast.weights.model_card import write_model_card
 from pointcontrast.weights.safetensors_file import BACKBONE, read_safetensors, write_safetensors
+from pointcontrast.weights.weight_checks import check_weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,24 +57,36 @@ class Weights:
     dropped: tuple[str, ...] = field(default=())
 
 
-def read_weights(path: str | os.PathLike[str], kernel_order: KernelOrder = "auto") -> Weights:
+def read_weights(
+    path: str | os.PathLike[str],
+    kernel_order: KernelOrder = "auto",
+    network: str | None = None,
+) -> Weights:
     """Read weights of a backbone, of a finetuned network, or of another program's ``.pth`` file.
 
     Args:
-        path: File, or a run's folder. A file that does not end in ``.safetensors`` or ``.ckpt`` is
-            read as a ``.pth`` file.
+        path: File, or a run's folder. A file that does not end in ``.safetensors`` is read as a
+            ``.pth`` file; that is also what Lightning's ``.ckpt`` are.
         kernel_order: Order of the kernels in a ``.pth`` file, if it cannot be detected; see
             :func:`pointcontrast.weights.foreign.read_foreign_weights`. The kernels in files of
             this project are never reordered.
+        network: Which network, if a ``.pth`` file holds several
+            (``pointcontrast.weights.networks_in_file``).
 
     Raises:
-        InputError: The file is absent or damaged, or holds no such weights.
+        InputError: The file is absent or damaged, holds no such weights or several networks, or
+            values that no network has.
     """
     path = Path(path)
-    if path.is_file() and path.suffix not in (".safetensors", ".ckpt"):
-        return _foreign(path, read_foreign_weights(path, kernel_order))
+    if path.is_file() and path.suffix != ".safetensors":
+        foreign = read_foreign_weights(path, kernel_order, network)
+        check_weights(path, foreign.state_dict)
+        return _foreign(path, foreign)
     path = _weights_path(path)
     weights, header = read_safetensors(path)
+    check_weights(path, weights)
+    if network is not None:
+        raise InputError(f"{path} holds one network; leave --network out")
     metadata = read_backbone_header(path, header)
     dropped: tuple[str, ...] = ()
     if header["format"] == NETWORK_FORMAT:

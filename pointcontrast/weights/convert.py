@@ -93,7 +93,11 @@ def _words(value: Any) -> str:
 
 
 def read_network(
-    path: Path, kernel_order: KernelOrder, given: GivenFacts, engine: EngineName = "native"
+    path: Path,
+    kernel_order: KernelOrder,
+    given: GivenFacts,
+    engine: EngineName = "native",
+    network: str | None = None,
 ) -> Converted:
     """Read weights of any origin as a network.
 
@@ -102,12 +106,13 @@ def read_network(
         kernel_order: See :func:`pointcontrast.weights.backbone_file.read_weights`.
         given: Facts about the network, for a file that does not record them.
         engine: Sparse engine of the network.
+        network: See :func:`pointcontrast.weights.backbone_file.read_weights`.
 
     Raises:
         InputError: The file cannot be read or holds no known network; or facts are missing, or
             given although the file records them.
     """
-    weights = read_weights(path, kernel_order)
+    weights = read_weights(path, kernel_order, network)
     if weights.metadata is None:
         metadata = _new_metadata(path, weights, given)
     else:

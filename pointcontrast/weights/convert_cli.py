@@ -43,7 +43,9 @@ def _convert(arguments: argparse.Namespace) -> None:
         batch_norm_eps=arguments.batch_norm_eps,
         normalize_output=arguments.normalize_output,
     )
-    network = read_network(arguments.input, arguments.kernel_order, given)
+    network = read_network(
+        arguments.input, arguments.kernel_order, given, network=arguments.network
+    )
     rows = network.describe(arguments.input, target)
     network.write(output, target)
     rows += [("written", str(output)), ("SHA-256", sha256(output))]
@@ -60,7 +62,10 @@ def _parser() -> argparse.ArgumentParser:
         "(docs/weights.md).",
     )
     parser.add_argument(
-        "input", type=Path, metavar="IN", help=".pth file, backbone file, or a run's folder"
+        "input",
+        type=Path,
+        metavar="IN",
+        help=".pth or .ckpt file, backbone file, or a run's folder",
     )
     parser.add_argument("--output", type=Path, required=True, metavar="OUT")
     parser.add_argument(
@@ -76,6 +81,11 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         help="order of the taps in IN, if it cannot be detected: hybrid (MinkowskiEngine 0.4) or "
         "hypercube (0.5)",
+    )
+    parser.add_argument(
+        "--network",
+        metavar="NAME",
+        help="which network of IN, if it holds several, such as model, model_ema, student, teacher",
     )
     add_import_argument(parser)
     parser.add_argument("--force", action="store_true", help="replace OUT if it exists")

@@ -12,7 +12,7 @@ kernels are not reordered.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,9 +20,9 @@ from typing import Any, Literal
 import torch
 
 from pointcontrast.errors import InputError
-from pointcontrast.weights.architecture import STEM
 from pointcontrast.weights.formats import KernelOrder
 from pointcontrast.weights.kernel_order import find_order, reordered
+from pointcontrast.weights.networks_in_file import the_network
 from pointcontrast.weights.program import program_of
 from pointcontrast.weights.spconv_layout import STEM as SPCONV_STEM
 from pointcontrast.weights.spconv_layout import from_spconv
@@ -31,7 +31,6 @@ from pointcontrast.weights.torch_file import Container, read_torch_file
 HEADER = "pointcontrast"
 """Key of the header in a file that this project wrote."""
 _LAYER = re.compile(r"(conv\d+p\d+s\d+|bn\d+|block\d+|convtr\d+p\d+s\d+|bntr\d+|final)\.")
-_TRUNK = re.compile(r"(.*\btrunk\.)(\d+)\.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +39,7 @@ class ForeignWeights:
 
     Attributes:
         state_dict: Weights in the names and the order of taps of this project.
+        place: Key of the dictionary in the file that holds the weights; empty at its top.
         prefix: Prefix of the names in the file.
         program: Program that wrote the file, inferred from its keys.
         container: File format of ``torch.save``.
@@ -52,6 +52,7 @@ class ForeignWeights:
     """
 
     state_dict: dict[str, torch.Tensor]
+    place: str
     prefix: str
     program: str
     container: Container
@@ -67,6 +68,7 @@ class ForeignWeights:
             "format": "torch",
             "container": self.container,
             "program": self.program,
+            "place": self.place,
             "prefix": self.prefix,
             "kernel_order": self.kernel_order,
             "decided_by": self.decided_by,
@@ -74,13 +76,16 @@ class ForeignWeights:
         }
 
 
-def read_foreign_weights(path: Path, kernel_order: KernelOrder = "auto") -> ForeignWeights:
-    """Read the weights of an SR-UNet from a ``.pth`` file, without running code from it.
+def read_foreign_weights(
+    path: Path, kernel_order: KernelOrder = "auto", network: str | None = None
+) -> ForeignWeights:
+    """Read the weights of an SR-UNet from a ``.pth`` or ``.ckpt`` file, without running its code.
 
     Args:
         path: File; the weights may be anywhere in it, under any prefix.
         kernel_order: Order of the taps in the residual blocks. ``auto`` detects it by the centre,
             whose weights are larger than those of the other taps in trained kernels.
+        network: Which network of the file (``networks_in_file``); None where there is one.
 
     Raises:
         InputError: The file is missing or damaged, or holds no such network or several; or the
@@ -89,8 +94,9 @@ def read_foreign_weights(path: Path, kernel_order: KernelOrder = "auto") -> Fore
     if kernel_order not in ("auto", "hybrid", "hypercube"):
         raise InputError(f"kernel_order {kernel_order!r} must be auto, hybrid or hypercube")
     file = read_torch_file(path)
-    prefix, weights = _the_network(path, file.value)
     header = _header(path, file.value)
+    chosen = the_network(path, file.value, network)
+    prefix, weights = chosen.prefix, chosen.weights
     spconv = SPCONV_STEM in weights
     program = program_of(file.value, prefix, weights, own=header is not None, spconv=spconv)
     dropped: tuple[str, ...] = ()
@@ -113,6 +119,7 @@ def read_foreign_weights(path: Path, kernel_order: KernelOrder = "auto") -> Fore
             num_permuted = reordered(path, found) if order == "hybrid" else 0
     return ForeignWeights(
         state_dict=found,
+        place=chosen.place,
         prefix=prefix,
         program=program,
         container=file.container,
@@ -129,66 +136,13 @@ def _header(path: Path, value: Any) -> Mapping[str, str] | None:
     header = value.get(HEADER) if isinstance(value, Mapping) else None
     if header is None:
         return None
+    if isinstance(header, Mapping) and "architecture" in header:  # runs.checkpoints.FACTS
+        raise InputError(
+            f"{path} is a checkpoint of a run of this program; give the .safetensors file next to "
+            "it, which the end of the run or a validation writes"
+        )
     if not isinstance(header, Mapping) or not all(
         isinstance(text, str) for pair in header.items() for text in pair
     ):
         raise InputError(f"{path} has a damaged header; export it again")
     return header
-
-
-def _the_network(path: Path, value: Any) -> tuple[str, dict[str, torch.Tensor]]:
-    """Prefix and weights of the only network in the file.
-
-    DepthContrast's files hold two: the trained network and its moving average (DepthContrast
-    ``models/base_ssl3d_model.py _get_trunk``). The trained one is taken.
-    """
-    found = dict(_networks(value, set()))
-    if not found:
-        raise InputError(
-            f"{path} holds no sparse residual U-Net: nothing in it is called ...{STEM} or "
-            f"...{SPCONV_STEM}; it has {_describe(value)}"
-        )
-    trunks = [_TRUNK.fullmatch(prefix) for prefix in found]
-    if len(found) == 2 and all(trunks):
-        (before, first), (after, second) = ((t[1], int(t[2])) for t in trunks if t is not None)
-        trained = min(first, second)
-        if before == after and trained % 2 == 0 and {first, second} == {trained, trained + 1}:
-            found = {f"{before}{trained}.": found[f"{before}{trained}."]}
-    if len(found) > 1:
-        prefixes = ", ".join(repr(prefix) for prefix in found)
-        raise InputError(f"{path} holds several networks, under {prefixes}; keep one in the file")
-    return next(iter(found.items()))
-
-
-def _networks(
-    value: Any, seen: set[int], depth: int = 0
-) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
-    """Yield prefix and weights of each SR-UNet in nested dictionaries."""
-    if not isinstance(value, Mapping) or depth > 4 or id(value) in seen:
-        return
-    seen.add(id(value))
-    tensors = {k: v for k, v in value.items() if isinstance(k, str) and torch.is_tensor(v)}
-    prefixes = [
-        name[: -len(stem)]
-        for name in tensors
-        for stem in (STEM, SPCONV_STEM)
-        if name.endswith(stem) and (name == stem or name[: -len(stem)].endswith("."))
-    ]
-    for prefix in prefixes:
-        yield (
-            prefix,
-            {
-                name.removeprefix(prefix): tensor
-                for name, tensor in tensors.items()
-                if name.startswith(prefix)
-            },
-        )
-    if not prefixes:
-        for below in value.values():
-            yield from _networks(below, seen, depth + 1)
-
-
-def _describe(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return f"the keys {', '.join(f'{key!s:.40}' for key in list(value)[:8])}"
-    return f"a {type(value).__name__}"

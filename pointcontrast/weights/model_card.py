@@ -82,6 +82,7 @@ def write_model_card(
         _use(weights.name, arguments, network_input),
         _input(network_input),
         _origin(provenance, config),
+        _changes(provenance),
         _metrics(provenance),
         "## Licence\n\nThe licence of the training data may apply to these weights, and may "
         "forbid commercial use or\nredistribution. Check it before you publish this file, and name "
@@ -193,6 +194,18 @@ def _origin(provenance: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     rows = [(key, provenance[key]) for key in _FACTS if key in provenance]
     rows += [(key, value) for key in RECIPE if (value := _value_of(config, key)) is not None]
     return "## Data and recipe\n\n" + _table(("", ""), rows) if rows else ""
+
+
+def _changes(provenance: Mapping[str, Any]) -> str:
+    changes = provenance.get("changes")
+    if not isinstance(changes, list) or not changes:
+        return ""
+    rows = [(change["step"], change["key"], change["was"], change["now"]) for change in changes]
+    return (
+        "## Changed within the run\n\nThese weights are a mixture: the settings above are those of "
+        "the last steps only.\n\n"
+        + _table(("after step", "setting", "before", "from then on"), rows)
+    )
 
 
 def _value_of(config: Mapping[str, Any], key: str) -> Any:

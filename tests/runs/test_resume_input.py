@@ -15,9 +15,9 @@ import torch
 from pointcontrast.backbones import Res16UNet
 from pointcontrast.data.network_input import NetworkInput
 from pointcontrast.pretrain_cli import main
-from pointcontrast.runs.checkpoints import FACTS
+from pointcontrast.runs.checkpoints import FACTS, read_facts
 from pointcontrast.runs.folder import read_metrics
-from pointcontrast.weights.backbone_file import save_backbone
+from pointcontrast.weights.backbone_file import load_backbone, save_backbone
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +75,52 @@ def test_another_architecture(attempt: Callable[..., str], argument: str, said: 
 def test_what_may_change_goes_on(config: Path, finished: Path) -> None:
     shutil.copytree(finished, "run")
     given = ["--config", str(config), "--run_dir", "run", "--ckpt_path", "last",
-             "--trainer.max_steps=5", "--model.backbone.engine=minkowski",
+             "--trainer.max_steps=5", "--data.holdout_fraction=0",
+             "--model.backbone.engine=minkowski",
              "--model.backbone.checkpoint_activations=true"]  # fmt: skip
     assert main(given) == 0
     assert len([m for m in read_metrics(Path("run")) if "train/loss" in m]) == 5
+
+
+def test_other_settings_are_named_before_anything_is_touched(attempt: Callable[..., str]) -> None:
+    message = attempt("--data.voxel_size=0.2", "--seed_everything=3", "--trainer.max_steps=5")
+    for words in ("data.voxel_size 0.15, here 0.2", "seed_everything 0, here 3",
+                  "data.holdout_fraction 0.0, here 0.2"):  # fmt: skip
+        assert words in message
+
+
+def test_allowed_changes_are_in_the_card_and_in_the_next_checkpoint(
+    config: Path, finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(finished, "run")
+    same = ["--config", str(config), "--run_dir", "run", "--data.holdout_fraction=0",
+            "--ckpt_path", "last"]  # fmt: skip
+    other = [*same, "--data.voxel_size=0.2", "--trainer.max_steps=5"]
+    assert main([*other, "--allow-changed", "data.voxel_size"]) == 0
+    assert "changed after step 4: data.voxel_size was 0.15, is 0.2" in capsys.readouterr().out
+    change = {"key": "data.voxel_size", "was": 0.15, "now": 0.2, "step": 4}
+    assert read_facts(Path("run/last.ckpt")).changes == [change]
+    _, metadata = load_backbone(Path("run"))
+    assert metadata.provenance["changes"] == [change]
+    assert "| 4 | data.voxel_size | 0.15 | 0.2 |" in Path("run/backbone.md").read_text()
+    assert main(other) == 0  # the changed settings are now the run's
+    said = capsys.readouterr().out
+    assert "nothing to do: the 5 steps of the run in run are done" in said
+    assert main([*same, "--trainer.max_steps=5"]) == 2
+    assert "data.voxel_size 0.2, here 0.15" in capsys.readouterr().err
+
+
+def test_steps_that_are_passed_leave_everything_as_it_is(
+    config: Path, finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(finished, "run")
+    before = {path: path.stat().st_mtime_ns for path in Path("run").rglob("*")}
+    for steps in (3, 4):
+        given = ["--config", str(config), "--run_dir", "run", "--ckpt_path", "last",
+                 "--data.holdout_fraction=0", f"--trainer.max_steps={steps}"]  # fmt: skip
+        assert main(given) == 0
+        assert "nothing to do: " in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in Path("run").rglob("*")} == before
 
 
 def test_a_checkpoint_without_facts_is_held_against_the_network(
@@ -87,6 +129,9 @@ def test_a_checkpoint_without_facts_is_held_against_the_network(
     checkpoint = torch.load("run/last.ckpt", weights_only=True)
     del checkpoint[FACTS]  # as before there were any
     torch.save(checkpoint, "run/last.ckpt")
+    message = attempt("--model.backbone.width=0.5")
+    assert "model.backbone.init_args.width 0.25, here 0.5" in message  # of config.yaml beside it
+    Path("run/config.yaml").unlink()
     message = attempt("--model.backbone.width=0.5")
     assert "backbone.conv0p1s1.kernel (27, 3, 8), here (27, 3, 16)" in message
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import itertools
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -114,6 +116,7 @@ def test_features_are_those_of_the_old_version(tmp_path: Path, legacy: bool) -> 
         "format": "torch",
         "container": "legacy" if legacy else "zip",
         "program": "SpatioTemporalSegmentation, or PointContrast finetuning",
+        "place": "state_dict",
         "prefix": "module.",
         "kernel_order": "hybrid",
         "decided_by": found.source["decided_by"],
@@ -197,9 +200,9 @@ def test_bad_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="it has a list"):
         read_weights(tmp_path / "list.pth")
     state = small().state_dict()
-    both = {f"{a}.{name}": w for a, (name, w) in itertools.product("ab", state.items())}
+    both = {f"{a}.{n}": w + ord(a) for a, (n, w) in itertools.product("ab", state.items())}
     torch.save({"state_dict": both}, tmp_path / "two.pth")
-    with pytest.raises(InputError, match=r"several networks, under 'a\.', 'b\.'"):
+    with pytest.raises(InputError, match=r"several networks: a, b; choose one with .*--network a"):
         read_weights(tmp_path / "two.pth")
 
 
@@ -207,3 +210,69 @@ def test_a_foreign_file_is_no_backbone_file(tmp_path: Path) -> None:
     write_authors_file(tmp_path / "w.pth", small().state_dict())
     with pytest.raises(InputError, match="does not name the network"):
         load_backbone(tmp_path / "w.pth")
+
+
+def test_one_of_several_networks_is_chosen_by_name(tmp_path: Path) -> None:
+    state = small().state_dict()
+    average = {name: w * 0.5 if w.is_floating_point() else w for name, w in state.items()}
+    torch.save({"model": state, "model_ema": average}, tmp_path / "two.pth")
+    with pytest.raises(InputError, match="several networks: model, model_ema; choose one"):
+        read_weights(tmp_path / "two.pth", "hypercube")
+    for name, factor in (("model", 1.0), ("model_ema", 0.5)):
+        found = read_weights(tmp_path / "two.pth", "hypercube", name)
+        kernel = found.state_dict["conv0p1s1.kernel"]
+        torch.testing.assert_close(kernel, factor * state["conv0p1s1.kernel"])
+        assert found.source["place"] == name
+    with pytest.raises(InputError, match="0 networks 'ema'; give --network one of model, model_"):
+        read_weights(tmp_path / "two.pth", "hypercube", "ema")
+
+
+def test_a_moving_average_below_the_weights_at_the_top_is_seen(tmp_path: Path) -> None:
+    state = small().state_dict()
+    average = {name: w * 0.5 if w.is_floating_point() else w for name, w in state.items()}
+    torch.save({**state, "ema": average}, tmp_path / "two.pth")
+    with pytest.raises(InputError, match="several networks"):
+        read_weights(tmp_path / "two.pth", "hypercube")
+    assert read_weights(tmp_path / "two.pth", "hypercube", "ema").source["place"] == "ema"
+
+
+def test_copies_of_one_network_are_one(tmp_path: Path) -> None:
+    state = small().state_dict()
+    copy = {name: w.clone() for name, w in state.items()}
+    torch.save({"state_dict": state, "model": copy}, tmp_path / "same.pth")
+    assert read_weights(tmp_path / "same.pth", "hypercube").source["place"] == "state_dict"
+
+
+def test_a_checkpoint_of_lightning_is_read_as_the_same_pth(tmp_path: Path) -> None:
+    state = {f"model.{name}": w for name, w in small().state_dict().items()}
+    value = {"state_dict": state, "pytorch-lightning_version": "2.4.0", "global_step": 3}
+    torch.save(value, tmp_path / "a.ckpt")
+    torch.save(value, tmp_path / "a.pth")
+    one, two = (read_weights(tmp_path / f"a.{end}", "hypercube") for end in ("ckpt", "pth"))
+    assert one.source == two.source
+    assert all(torch.equal(one.state_dict[name], w) for name, w in two.state_dict.items())
+    torch.save({**value, "pointcontrast": {"architecture": {}}}, tmp_path / "last.ckpt")
+    with pytest.raises(InputError, match=r"last\.ckpt is a checkpoint of a run of this"):
+        read_weights(tmp_path / "last.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "says"),
+    [
+        ("block1.0.conv1.kernel", lambda w: w.index_fill(0, torch.tensor([2]), float("nan")),
+         "values of .* that are NaN or infinite"),
+        ("bn0.bn.running_var", lambda w: w * float("inf"), "NaN or infinite"),
+        ("conv0p1s1.kernel", torch.zeros_like, "is all zero"),
+        ("final.kernel", lambda w: w * 1e9, "holds values from -"),
+        ("bn1.bn.running_var", lambda w: w - 2, "holds a negative variance, -1"),
+        ("conv1p1s2.kernel", lambda w: (w * 127).to(torch.int8), "holds int8"),
+    ],
+)  # fmt: skip
+def test_weights_that_no_network_can_have_are_named(
+    tmp_path: Path, name: str, change: Callable[[torch.Tensor], torch.Tensor], says: str
+) -> None:
+    state = small().state_dict()
+    state[name] = change(state[name])
+    torch.save({"state_dict": state}, tmp_path / "bad.pth")
+    with pytest.raises(InputError, match=rf"bad\.pth: {re.escape(name)} .*{says}"):
+        read_weights(tmp_path / "bad.pth", "hypercube")

@@ -39,6 +39,10 @@ class PairReader(ABC):
                 names the file.
         """
 
+    def list_scenes(self, root: Path) -> list[str]:
+        """List the scenes below ``root``, those without a pair too; empty where that is unknown."""
+        return []
+
     @abstractmethod
     def read(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -26,6 +27,16 @@ class StoredPairs(PairReader):
                 f"`python tools/prepare_pairs.py RAW_FOLDER --output {root}`"
             )
         return read_pairs(root / PAIRS_FILE)
+
+    def list_scenes(self, root: Path) -> list[str]:
+        """List the folders of view stores; their own folders are not looked into."""
+        found = []
+        for folder, below, files in os.walk(root):
+            if "meta.json" in files:
+                found.append(Path(folder).relative_to(root).as_posix())
+                below.clear()
+            below[:] = [name for name in below if not name.startswith(".")]
+        return sorted(found)
 
     def read(
         self,
