@@ -36,9 +36,8 @@ def rotation_from_quaternion(xyzw: ArrayLike, where: str) -> NDArray[np.float64]
     q = np.asarray(xyzw, dtype=np.float64)
     if q.shape[-1:] != (4,) or q.ndim > 2:
         raise InputError(f"{where}: a quaternion has 4 numbers, not the shape {q.shape}")
-    with np.errstate(over="ignore"):
-        norm = np.linalg.norm(q, axis=-1)
-    wrong = ~(np.abs(norm - 1) <= NORM_TOLERANCE)  # true for NaN
+    norm = _norm(q)
+    wrong = ~is_unit_quaternion(q)
     if wrong.any():
         row = int(np.argmax(np.atleast_1d(wrong)))
         values = " ".join(f"{value:g}" for value in np.atleast_2d(q)[row])
@@ -53,6 +52,17 @@ def rotation_from_quaternion(xyzw: ArrayLike, where: str) -> NDArray[np.float64]
         [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
     ]
     return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def is_unit_quaternion(xyzw: ArrayLike) -> NDArray[np.bool_]:
+    """Tell which rows of (N, 4), or whether (4,), have length 1 within ``NORM_TOLERANCE``."""
+    norm = _norm(np.asarray(xyzw, dtype=np.float64))
+    return np.asarray(np.abs(norm - 1) <= NORM_TOLERANCE)  # False for NaN
+
+
+def _norm(q: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(over="ignore"):
+        return np.asarray(np.linalg.norm(q, axis=-1))
 
 
 def pose_from_quaternion(

@@ -9,6 +9,7 @@ nanoseconds since 1970 (ORB-SLAM3's EuRoC output) is converted, which its size t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
-from pointcontrast.recordings.quaternions import pose_from_quaternion
+from pointcontrast.recordings.quaternions import is_unit_quaternion, rotation_from_quaternion
 from pointcontrast.recordings.text_files import read_text
 
 _NUM_COLUMNS = 8
@@ -46,13 +47,11 @@ class Trajectory:
     Attributes:
         times: (K,) float64 seconds, K >= 1, in the order of the file.
         poses: (K, 4, 4) float64 rigid transforms, as recorded.
-        rows: (K,) int64 lines of the file, from 1.
         left_out: Reasons why other rows cannot be used.
     """
 
     times: NDArray[np.float64]
     poses: NDArray[np.float64]
-    rows: NDArray[np.int64]
     left_out: tuple[str, ...]
 
 
@@ -95,30 +94,34 @@ def read_trajectory(path: Path) -> Trajectory:
     Raises:
         InputError: Unreadable, or no row can be used.
     """
-    rows, times, poses = [], [], []
+    rows: list[int] = []
+    numbers: list[list[float]] = []
     left_out: list[str] = []
     for line, words in _rows(path):
-        where = f"{path}: line {line}"
-        numbers = [_number(word) for word in words]
-        if len(words) != _NUM_COLUMNS or not np.isfinite(numbers).all():
+        row = [_number(word) for word in words]
+        if len(row) != _NUM_COLUMNS or not all(map(math.isfinite, row)):
             kind = f"{len(words)} columns" if len(words) != _NUM_COLUMNS else "words, NaN or inf"
             left_out.append(
-                f"{where} has {kind}, not the {_NUM_COLUMNS} numbers of a time, a translation and "
-                "a quaternion (t x y z qx qy qz qw)"
+                f"{path}: line {line} has {kind}, not the {_NUM_COLUMNS} numbers of a time, a "
+                "translation and a quaternion (t x y z qx qy qz qw)"
             )
-            continue
+        else:
+            rows.append(line)
+            numbers.append(row)
+    table = np.array(numbers, dtype=np.float64).reshape(-1, _NUM_COLUMNS)
+    unit = is_unit_quaternion(table[:, 4:])
+    for index in np.flatnonzero(~unit):
         try:
-            poses.append(pose_from_quaternion(numbers[1:4], numbers[4:], where))
+            rotation_from_quaternion(table[index, 4:], f"{path}: line {rows[index]}")
         except InputError as error:
             left_out.append(str(error))
-            continue
-        times.append(numbers[0])
-        rows.append(line)
-    if not rows:
+    if not unit.any():
         raise InputError(left_out[0] if left_out else f"{path} holds no pose")
-    return Trajectory(
-        _seconds(np.array(times)), np.stack(poses), np.array(rows, np.int64), tuple(left_out)
-    )
+    table = table[unit]
+    poses = np.tile(np.eye(4), (len(table), 1, 1))
+    poses[:, :3, :3] = rotation_from_quaternion(table[:, 4:], str(path))
+    poses[:, :3, 3] = table[:, 1:4]
+    return Trajectory(_seconds(table[:, 0]), poses, tuple(left_out))
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:

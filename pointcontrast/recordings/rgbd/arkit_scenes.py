@@ -196,6 +196,8 @@ def _read_pincam(path: Path | None, depth: Path) -> tuple[NDArray[np.float64], t
         if len(numbers) != 6 or not np.isfinite(numbers).all():
             raise InputError(f"{path} holds {len(numbers)} numbers, not width height fx fy cx cy")
         width, height, fx, fy, cx, cy = numbers
+        if not (1 <= width < 1e5 and 1 <= height < 1e5):
+            raise InputError(f"{path} states images of {width:g} x {height:g} pixels")
         matrix = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], dtype=np.float64)
         return check_intrinsics(matrix, str(path)), (int(width), int(height))
     except InputError as error:

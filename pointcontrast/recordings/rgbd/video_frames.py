@@ -43,12 +43,15 @@ class VideoFrames:
         self._frames: Iterator[Any] = iter(())
         self._next = 0
         self._container: Any = None
+        self._end: tuple[int, str] | None = None  # the first frame that cannot be read, and why
         try:
             self._restart()
         except FrameError as error:
             raise InputError(str(error)) from None
         context = self._container.streams.video[0].codec_context
         self.size = (int(context.width), int(context.height))
+        if min(self.size) < 1:
+            raise InputError(f"{path} is damaged: it states no size of its frames; copy it again")
 
     def read(self, number: int) -> NDArray[np.uint8]:
         """Decode one frame; it is fast for the next ones after the last that was read.
@@ -62,47 +65,54 @@ class VideoFrames:
         Raises:
             FrameError: The video ends before it, or is damaged.
         """
+        if self._end is not None and number >= self._end[0]:
+            raise FrameError(f"{self._end[1]}; frame {number} is needed")
         if self._container is None or number < self._next:
             self._restart()
         frame = None
         while self._next <= number:
             try:
                 frame = next(self._frames, None)
-            except (OSError, ValueError, EOFError) as error:  # FFmpeg's errors derive from these
+                problem = f"{self.path} has {self._next} frames"
+            except _errors() as error:
+                frame = None
+                problem = (
+                    f"{self.path} is damaged from frame {self._next} on ({_reason(error)}): copy "
+                    "it again, or write it anew (ffmpeg -i OLD NEW.mp4)"
+                )
+            if frame is None:  # remembered: finding it again would take as long for every frame
+                self._end = (self._next, problem)
                 self._close()
-                raise FrameError(
-                    f"{self.path} is damaged: frame {number} cannot be decoded ({_reason(error)})"
-                ) from None
-            if frame is None:
-                ended = self._next
-                self._close()
-                raise FrameError(f"{self.path} has {ended} frames, but frame {number} is needed")
+                raise FrameError(f"{problem}; frame {number} is needed")
             self._next += 1
         assert frame is not None
-        if frame.is_corrupt:  # FFmpeg fills in what it cannot decode
+        if frame.is_corrupt or (frame.width, frame.height) != self.size:
             raise FrameError(f"{self.path} is damaged: frame {number} cannot be decoded in full")
         return np.ascontiguousarray(frame.to_ndarray(format="rgb24"))
 
     def __getstate__(self) -> dict[str, Any]:
         # A decoder cannot be sent to another process; it opens its own.
-        return {"path": self.path, "size": self.size}
+        return {"path": self.path, "size": self.size, "_end": self._end}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _frames=iter(()), _next=0, _container=None)
 
     def _restart(self) -> None:
-        av = require("av", "av", str(self.path))
+        av = _library(self.path)
         self._close()
         if not self.path.is_file():
             raise FrameError(f"{self.path} does not exist")
         try:
             container = av.open(str(self.path))
             stream = container.streams.video[0]
-        except (OSError, ValueError, EOFError, IndexError) as error:
+            if stream.codec_context is None:
+                raise ValueError("its codec is unknown")
+        except (*_errors(), IndexError) as error:
             raise FrameError(
                 f"{self.path} is not a video, or damaged or cut short ({_reason(error)}); copy it "
                 "again"
             ) from None
+        stream.codec_context.options = {"err_detect": "explode"}  # do not fill in what is damaged
         self._container = container
         self._frames = iter(container.decode(stream))
         self._next = 0
@@ -111,6 +121,17 @@ class VideoFrames:
         if self._container is not None:
             self._container.close()
         self._container, self._frames, self._next = None, iter(()), 0
+
+
+def _library(path: Path) -> Any:
+    return require("av", "av", str(path))
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    """What PyAV raises: FFmpeg's errors, and those of its own checks."""
+    import av.error  # present: a video is open
+
+    return av.error.FFmpegError, OSError, ValueError, EOFError
 
 
 def _reason(error: Exception) -> str:

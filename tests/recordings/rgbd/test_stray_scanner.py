@@ -138,7 +138,7 @@ def test_stray_video_that_ends_early(frames, tmp_path):
     )
     sequence = open_sequence(folder)
     sequence.read(1)
-    with pytest.raises(FrameError, match="has 2 frames, but frame 2 is needed"):
+    with pytest.raises(FrameError, match="has 2 frames; frame 2 is needed"):
         sequence.read(2)
     sequence.read(0)
 
@@ -151,3 +151,23 @@ def test_stray_without_video_has_no_colour(frames, tmp_path):
     assert sequence.read(0).color is None
     np.testing.assert_allclose(sequence.read(0).intrinsics, frames[0].intrinsics)
     assert any("no colour" in note for note in sequence.notes)
+
+
+def test_stray_video_damaged_in_the_middle(frames, tmp_path):
+    folder = write_stray_scanner(tmp_path / "scene", walking_frames(12))
+    data = bytearray((folder / "rgb.mp4").read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 40] = bytes(40)
+    (folder / "rgb.mp4").write_bytes(bytes(data))
+    sequence = open_sequence(folder)
+    told = []
+    for index in range(len(sequence)):
+        try:
+            np.testing.assert_array_equal(
+                sequence.read(index).color, walking_frames(12)[index].color
+            )
+        except FrameError as error:
+            told.append(str(error))
+    assert 0 < len(told) < 12
+    assert all("rgb.mp4 is damaged from frame" in each for each in told)
+    assert sequence.read(0).color is not None
