@@ -86,9 +86,8 @@ class CategoryFiles:
     def unlisted(self) -> list[Path]:
         """Return the files of the folder that are in no list, sorted."""
         folder = self.folder / "points" if self.labels_apart else self.folder
-        return sorted(
-            path for path in folder.iterdir() if path.is_file() and path.stem not in self.listed
-        )
+        used = {path for shape_id in self.listed for path in self.paths(shape_id)}
+        return sorted(path for path in folder.iterdir() if path.is_file() and path not in used)
 
 
 def is_shape_file(path: Path) -> bool:

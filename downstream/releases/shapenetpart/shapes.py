@@ -43,7 +43,8 @@ def convert_category(category: Category, output: Path) -> ConvertedShapeSet:
     """
     files = category.files
     paths = [path for shape_id in files.listed for path in files.paths(shape_id)]
-    settings = {"recipe": _RECIPE, "files": source_fingerprint(paths)}
+    whole = [path for path in paths if not path.is_dir()]  # a folder fails its shape alone
+    settings = {"recipe": _RECIPE, "files": source_fingerprint(whole)}
     if category.category_names != CATEGORY_NAMES:
         settings["parts"] = list(category.parts.numbers)
     info = ShapeSetInfo(

@@ -195,6 +195,8 @@ def _lines(path: Path) -> list[str]:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; run the MATLAB script again") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not text ({error}); run the MATLAB script again") from None
     return [line for line in text.splitlines() if line.strip()]
