@@ -47,7 +47,27 @@ _SIGNS = (
         "Matterport3D; give each scan as depth/, images/, poses.txt and K.txt, with --depth-scale "
         "4000 --axes opengl",
     ),
+    *(
+        _Sign(
+            pattern,
+            "a recording in Record3D's own format, whose depth is compressed with LZFSE; open it "
+            "in Record3D, export it as EXR + JPG sequence, and give that folder",
+        )
+        for pattern in ("*.r3d", "rgbd/*.depth")
+    ),
     _Sign("*.tfrecord", "TFRecord files (Waymo); export its sweeps as sweeps/ with poses.txt"),
+    *(
+        _Sign(
+            name,
+            "depth images without poses; give these as poses.txt (one row per frame), pose/ (one "
+            "file per frame), trajectory.log or transforms.json",
+        )
+        for name in ("depth", "depths")
+    ),
+    *(
+        _Sign(f"*.{suffix}", "an archive; unpack it, and give the folder")
+        for suffix in ("zip", "7z", "tar", "tgz", "tar.gz")
+    ),
     _Sign("*.mp4", f"a video without depth; {_METRIC}"),
     _Sign("*.mov", f"a video without depth; {_METRIC}"),
     *(

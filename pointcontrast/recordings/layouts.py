@@ -27,7 +27,7 @@ from pointcontrast.recordings.rgbd.image_folder import ImageFolderSequence
 from pointcontrast.recordings.rgbd.intrinsics import check_intrinsics
 from pointcontrast.recordings.rgbd.open3d_trajectory import Open3DSequence
 from pointcontrast.recordings.rgbd.polycam import PolycamSequence
-from pointcontrast.recordings.rgbd.record3d import Record3DFile, Record3DSequence
+from pointcontrast.recordings.rgbd.record3d import Record3DSequence
 from pointcontrast.recordings.rgbd.replica import ReplicaSequence
 from pointcontrast.recordings.rgbd.scannet_frames import ScanNetFramesSequence
 from pointcontrast.recordings.rgbd.scannet_pp import ScanNetPPSequence
@@ -53,7 +53,6 @@ LAYOUTS: tuple[type[Layout], ...] = (
     Open3DSequence,
     PolycamSequence,
     Record3DSequence,
-    Record3DFile,
     KittiSequence,
     SweepFolderSequence,
     E57Sequence,

@@ -141,6 +141,12 @@ def all_formats(folder: Path) -> None:
     output_of([*map(str, command)], folder)
 
 
+def looks_at_all(folder: Path) -> Sequence[object]:
+    for name, write in FORMATS.items():
+        write(folder / "recordings" / name, walking_frames())
+    return [PREPARE, "recordings", "--dry-run"]
+
+
 def verifies_all(folder: Path) -> Sequence[object]:
     all_formats(folder)
     return [PREPARE, "verify", "prepared"]
@@ -388,11 +394,6 @@ def _without_low_confidence(folder: Path, said: str) -> None:
         np.testing.assert_allclose(view.points, kept, rtol=0, atol=2e-3)
 
 
-def _write_r3d(folder: Path) -> None:
-    folder.mkdir()
-    (folder / "scan.r3d").write_bytes(b"PK\x03\x04")
-
-
 OTHERS = [
     right("replica", "replica", lambda f: write_replica(f, walking_frames())),
     refused(
@@ -442,7 +443,7 @@ OTHERS = [
         "has no depth/", "LiDAR",
     ),
     right("record3d", "record3d", lambda f: write_record3d(f, walking_frames())),
-    refused("record3d-own-format", "N", _write_r3d, "LZFSE", "export it as EXR + JPG sequence"),
+    Row(name="every-format-looked-at", kind="formats", make=looks_at_all, says=tuple(FORMATS)),
     Row(name="every-format-verified", kind="formats", make=verifies_all,
         says=(f"{len(FORMATS)} scenes, {5 * len(FORMATS)} views", "nothing broken")),
     Row(name="every-format-trained", kind="formats", make=trains_all, check=trained),

@@ -44,6 +44,14 @@ ROWS = [
         ["Matterport3D", "--depth-scale 4000 --axes opengl"],
     ),
     _row("waymo-records", ["training/segment-1.tfrecord"], ["TFRecord files (Waymo)"]),
+    _row("record3d-own-format", ["scan.r3d"], ["LZFSE", "export it as EXR + JPG sequence"]),
+    _row("record3d-unpacked", ["metadata", "rgbd/0.depth", "rgbd/0.jpg"], ["LZFSE"]),
+    _row("an-archive", ["scan.zip"], ["an archive; unpack it"]),
+    _row(
+        "depth-without-poses",
+        ["depth/0.png", "color/0.jpg"],
+        ["depth images without poses", "poses.txt"],
+    ),
     _row("video-without-depth", ["walk.MP4"], ["a video without depth", "transforms.json"]),
     _row("images-without-depth", ["photos/IMG_0001.JPG"], ["images without depth and poses"]),
 ]

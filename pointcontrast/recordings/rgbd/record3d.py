@@ -1,4 +1,4 @@
-"""Record3D: the folder of its export "EXR + JPG sequence"; its own ``.r3d`` files are refused.
+"""Record3D: the folder of its export "EXR + JPG sequence"; not its own ``.r3d`` files.
 
 ``rgb/0.jpg``, ``depth/0.exr`` (float metres) and ``metadata.json``: ``poses``, a row ``qx qy qz qw
 tx ty tz`` per frame, which maps the camera to the world, with OpenGL's axes; ``K``, the pinhole
@@ -29,8 +29,7 @@ from pointcontrast.recordings.rgbd.depth_images import DEPTH_SUFFIXES
 from pointcontrast.recordings.rgbd.image_listing import images_in
 from pointcontrast.recordings.rgbd.intrinsics import check_intrinsics
 from pointcontrast.recordings.rgbd.posed_images import ImageFrame, ImageRecording, PosedImages
-from pointcontrast.recordings.sequence import FrameError, Layout
-from pointcontrast.types import Frame
+from pointcontrast.recordings.sequence import FrameError
 
 _METADATA = "metadata.json"
 _HALF = 0.5  # of a pixel: this project's centre of the top left pixel is at (0, 0)
@@ -90,38 +89,6 @@ class Record3DSequence(PosedImages):
             axes="opengl",
             texts=(path,),
         )
-
-
-class Record3DFile(Layout):
-    """A ``.r3d`` file, which is refused with what to do."""
-
-    layout = "record3d_file"
-    description = "Record3D's .r3d (refused: export it as EXR + JPG sequence)"
-    is_file = True
-
-    @staticmethod
-    def recognises(folder: Path) -> bool:
-        """Check whether ``folder`` is a file of Record3D's own format."""
-        return folder.suffix.lower() == ".r3d"
-
-    def __init__(self, folder: Path, options: RecordingOptions | None = None) -> None:
-        """Refuse the file.
-
-        Raises:
-            InputError: Always.
-        """
-        raise InputError(
-            f"{folder} is in Record3D's own format, whose depth is compressed with LZFSE; open the "
-            "recording in Record3D, export it as EXR + JPG sequence, and give that folder"
-        )
-
-    def read(self, index: int) -> Frame:
-        """Never called: such a file cannot be opened."""
-        raise AssertionError
-
-    def files(self) -> list[Path]:
-        """Never called: such a file cannot be opened."""
-        raise AssertionError
 
 
 def _read(folder: Path) -> dict[str, Any]:
