@@ -286,11 +286,13 @@ def _sample(
     depth: NDArray[np.float32], seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Draw measured pixels: (N, 3) homogeneous coordinates and (N,) depths."""
-    rows, columns = np.nonzero((depth > 0) & (depth < np.inf))
-    chosen = np.random.default_rng(seed).choice(len(rows), min(len(rows), _POINTS), replace=False)
-    rows, columns = rows[chosen], columns[chosen]
+    # Most pixels are measured: a few draws more than points are wanted find enough.
+    drawn = np.random.default_rng(seed).integers(0, depth.size, 4 * _POINTS)
+    values = depth.ravel()[drawn]
+    chosen = np.flatnonzero((values > 0) & (values < np.inf))[:_POINTS]
+    rows, columns = np.divmod(drawn[chosen], depth.shape[1])
     pixels = np.stack([columns, rows, np.ones_like(rows)], axis=1).astype(np.float64)
-    return pixels, depth[rows, columns].astype(np.float64)
+    return pixels, values[chosen].astype(np.float64)
 
 
 def _turn(a: Frame, b: Frame) -> float:
