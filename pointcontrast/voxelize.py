@@ -154,9 +154,14 @@ def voxel_box(
     Raises:
         InputError: A bound is not finite, or so far that voxels cannot be numbered.
     """
-    lower, upper = (np.floor(bound / bound.dtype.type(voxel_size)) for bound in (low, high))
-    if not np.isfinite(lower).all() or not np.isfinite(upper).all():
+    if not np.isfinite(low).all() or not np.isfinite(high).all():
         raise InputError("points hold NaN or infinity; drop such points first")
+    with np.errstate(over="ignore"):
+        lower, upper = (np.floor(bound / bound.dtype.type(voxel_size)) for bound in (low, high))
+    if not np.isfinite(lower).all() or not np.isfinite(upper).all():
+        raise InputError(
+            f"a point is {np.abs([low, high]).max():.3g} m from the origin; look for an outlier"
+        )
     extent = (upper - lower + 1).astype(np.float64)
     bits = np.log2(extent).sum() + _index_bits(num_points)
     if bits >= 62 or np.abs([lower, upper]).max() >= 2**31:

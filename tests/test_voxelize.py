@@ -51,6 +51,7 @@ def test_no_point_and_one_point() -> None:
         (np.array([[0, 0, np.nan]], np.float32), 0.1, "NaN"),
         (np.array([[0, 0, 0], [np.inf, 0, 0]], np.float32), 0.1, "NaN or infinity"),
         (np.array([[0, 0, 0], [1e9, 1e9, 1e9]], np.float32), 0.01, "outlier"),
+        (np.array([[0, 0, 0], [0, 0, 1e38]], np.float32), 0.01, r"1e\+38 m from the origin"),
     ],
 )
 def test_bad_input_is_named(points: np.ndarray, voxel_size: float, said: str) -> None:

@@ -46,13 +46,11 @@ class SceneBenchmark(Benchmark):
         """Read one scene, rotated upright."""
         folder = self.root / name
         scene = read_labelled_scene(folder, check_values=False)
+        arrays = {"coord": scene.coord}  # checked at every read: a loss fails on them later
         if scene.semantic is not None:
             self.check_classes(scene.class_names, folder)
-            check_ranges(
-                {"semantic": scene.semantic},
-                len(self.class_names),
-                lambda name: str(folder / f"{name}.npy"),
-            )
+            arrays["semantic"] = scene.semantic
+        check_ranges(arrays, len(self.class_names), lambda array: str(folder / f"{array}.npy"))
         return upright_cloud(scene, name)
 
     def check_classes(self, class_names: tuple[str, ...], folder: Path) -> None:

@@ -96,4 +96,5 @@ def _read_image(path: Path, *, as_rgb: bool = False) -> NDArray[Any]:
     except InputError:
         raise
     except (OSError, ValueError, SyntaxError) as error:
-        raise InputError(f"{path} is damaged ({error}); unpack SUNRGBD.zip again") from None
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} is damaged ({reason}); unpack SUNRGBD.zip again") from None

@@ -178,4 +178,5 @@ def _load(path: Path) -> NDArray[Any] | dict[str, NDArray[Any]]:
         zipfile.BadZipFile,
         zlib.error,
     ) as error:
-        raise InputError(f"{path} is damaged ({error}); {_AGAIN}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} is damaged ({reason}); {_AGAIN}") from None
