@@ -22,7 +22,11 @@ from pointcontrast.preparation.workers import add_worker_options, workers_from
 from pointcontrast.scenes.pairs import PAIRS_FILE
 
 _EXAMINED = 8  # recordings that --dry-run examines
-_METAVARS = {"up": ("X", "Y", "Z"), "intrinsics": ("FX", "FY", "CX", "CY")}
+_METAVARS = {
+    "up": ("X", "Y", "Z"),
+    "intrinsics": ("FX", "FY", "CX", "CY"),
+    "topics": ("SWEEPS", "POSES"),
+}
 _EPILOG = (
     "To check a prepared folder: prepare_pairs.py verify ROOT (see verify --help). To resume a run "
     "that was stopped, run the same command again: finished scenes are recognised."

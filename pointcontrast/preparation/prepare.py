@@ -303,5 +303,6 @@ def _options(settings: Settings) -> RecordingOptions:
         poses=settings.poses,
         axes=settings.axes,
         floats_per_point=settings.floats_per_point,
+        topics=settings.topics,
         unit=settings.unit,
     )

@@ -76,6 +76,8 @@ class Settings:
             left-handed).
         floats_per_point: Numbers per point of sweeps in .bin files, in place of what their numbers
             tell: 4 for KITTI, 5 for nuScenes.
+        topics: Topics of the sweeps and of their poses in a bag of ROS that has several; /tf for
+            the poses takes the tree of frames.
         unit: Metres per unit of the coordinates of a mesh or point cloud: 0.001 for millimetres.
         self_check: Check on a few frames that the views fit together as they are read.
     """
@@ -93,6 +95,7 @@ class Settings:
     poses: PoseDirection | None = None
     axes: CameraAxes | None = None
     floats_per_point: int | None = None
+    topics: tuple[str, str] | None = None
     unit: float | None = None
     self_check: bool = True
 
@@ -261,7 +264,7 @@ def _scene_settings(sequence: PosedSequence, settings: Settings) -> dict[str, An
     """Return all that determines the content of a scene's folder, except its pair list."""
     # An option that is not given is no setting: folders made before it existed stay finished.
     # The check changes nothing in the folder.
-    stated = ("depth_scale", "poses", "axes", "floats_per_point", "unit")
+    stated = ("depth_scale", "poses", "axes", "floats_per_point", "topics", "unit")
     wanted = {k: v for k, v in asdict(settings).items() if v is not None or k not in stated}
     del wanted["overlap_threshold"]
     del wanted["self_check"]

@@ -26,6 +26,8 @@ class RecordingOptions:
             z backward) or "unity" (x right, y up, z forward in a left-handed world).
         floats_per_point: Numbers per point of sweeps in ``.bin`` files: 4 for KITTI, 5 for
             nuScenes.
+        topics: Topics of the sweeps and of their poses in a bag of ROS; "/tf" for the poses takes
+            the tree of frames.
         unit: Metres per unit of the coordinates of a mesh or point cloud: 0.001 for millimetres.
     """
 
@@ -34,4 +36,5 @@ class RecordingOptions:
     poses: PoseDirection | None = None
     axes: CameraAxes | None = None
     floats_per_point: int | None = None
+    topics: tuple[str, str] | None = None
     unit: float | None = None

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.binary_records import KITTI_FORM, common_form
 from pointcontrast.recordings.frame_order import order_by_number
-from pointcontrast.recordings.lidar.sweep_axes import AXES
+from pointcontrast.recordings.lidar.sweep_axes import stated_pose
 from pointcontrast.recordings.lidar.sweep_check import check_sweeps
 from pointcontrast.recordings.lidar.sweep_files import SUFFIXES, read_sweep_file, sweep_name
 from pointcontrast.recordings.options import RecordingOptions
@@ -42,7 +42,7 @@ class PosedSweeps(Layout):
         self.name = folder.name
         self.folder = folder
         self._options = options or RecordingOptions()
-        _refuse_senseless(folder, self._options)
+        refuse_senseless(folder, self._options)
         self._sweeps = self._list_sweeps()
         self.frame_ids = tuple(self._sweeps)
         binary = [path for path in self._sweeps.values() if path.suffix.lower() == ".bin"]
@@ -72,7 +72,7 @@ class PosedSweeps(Layout):
         Raises:
             FrameError: It has no usable pose.
         """
-        return self._stated(self._recorded_pose(index))
+        return stated_pose(self._recorded_pose(index), self._options)
 
     def check_conventions(self) -> None:
         """Check that neighbouring sweeps fit together; about twenty are read."""
@@ -94,17 +94,9 @@ class PosedSweeps(Layout):
             FrameError: It has no usable pose.
         """
 
-    def _stated(self, pose: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Apply the user's statements to a recorded pose."""
-        if self._options.poses == "inverse":
-            pose = np.asarray(np.linalg.inv(pose), dtype=np.float64)
-        if self._options.axes is None:
-            return pose
-        camera_from_lidar = AXES[self._options.axes]
-        return camera_from_lidar.T @ pose @ camera_from_lidar
 
-
-def _refuse_senseless(folder: Path, options: RecordingOptions) -> None:
+def refuse_senseless(folder: Path, options: RecordingOptions) -> None:
+    """Refuse statements about cameras and units, which have no meaning for sweeps."""
     for option, value, reason in (
         ("intrinsics", options.intrinsics, "a pinhole camera has intrinsics"),
         ("depth-scale", options.depth_scale, "depth images have one"),

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations, product
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -299,7 +299,7 @@ def _partner(source: PosesAndSweeps, start: int, count: int) -> int | None:
     return None if best is None else best[1]
 
 
-def _angle(transform: NDArray[np.float64]) -> float:
+def _angle(transform: NDArray[np.floating[Any]]) -> float:
     return float(np.arccos(np.clip((np.trace(transform[:3, :3]) - 1) / 2, -1, 1)))
 
 

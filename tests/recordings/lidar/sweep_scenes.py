@@ -112,11 +112,11 @@ def turned(poses: Poses) -> Poses:
     """Those of a vehicle with x forward, where the LiDAR has y forward (nuScenes)."""
     quarter = np.eye(4)
     quarter[:3, :3] = rotation_about([0, 0, 1], np.pi / 2)
-    return [pose @ quarter for pose in poses]
+    return [np.asarray(pose @ quarter) for pose in poses]
 
 
 def inverted(poses: Poses) -> Poses:
-    return [np.asarray(np.linalg.inv(pose)) for pose in poses]
+    return [np.array(np.linalg.inv(pose), dtype=np.float64) for pose in poses]
 
 
 def by_columns(poses: Poses) -> Poses:
