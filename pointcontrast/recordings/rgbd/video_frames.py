@@ -1,8 +1,10 @@
 """Frames of a video by their number, decoded by PyAV.
 
 Most frames of a video are stored as differences from others, so they are decoded one after
-another. Asking for frames in ascending order decodes each once; asking for an earlier one starts
-again. Seeking is not used: it goes to a key frame by time, and phones write uneven times.
+another from a key frame on. Asking for frames in ascending order decodes each once. For a frame
+before the last one, or far behind it, decoding starts at the key frame before it: all packets are
+listed once, so that a frame is known by its time, not by a guess from the frame rate (phones write
+uneven times).
 
 PyAV does not turn frames by the rotation that a phone writes into the file, so that they have the
 sides of the sensor, as depth images have.
@@ -20,6 +22,8 @@ from numpy.typing import NDArray
 from pointcontrast.errors import InputError
 from pointcontrast.optional_packages import require
 from pointcontrast.recordings.sequence import FrameError
+
+_FAR = 90  # frames: decoding up to here is not slower than listing and seeking
 
 
 class VideoFrames:
@@ -43,6 +47,7 @@ class VideoFrames:
         self._frames: Iterator[Any] = iter(())
         self._next = 0
         self._container: Any = None
+        self._times: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
         self._end: tuple[int, str] | None = None  # the first frame that cannot be read, and why
         try:
             self._restart()
@@ -69,7 +74,7 @@ class VideoFrames:
             raise FrameError(f"{self._end[1]}; frame {number} is needed")
         if self._container is None or number < self._next:
             self._restart()
-        frame = None
+        frame = self._sought(number) if number > self._next + _FAR else None
         while self._next <= number:
             try:
                 frame = next(self._frames, None)
@@ -95,7 +100,47 @@ class VideoFrames:
         return {"path": self.path, "size": self.size, "_end": self._end}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _frames=iter(()), _next=0, _container=None)
+        self.__dict__.update(state, _frames=iter(()), _next=0, _container=None, _times=None)
+
+    def _sought(self, number: int) -> Any:
+        """Decode a frame from the key frame before it; None if it must be decoded in order."""
+        times, keys = self._listed_times()
+        if number >= len(times):
+            return None
+        key = keys[np.searchsorted(keys, times[number], side="right") - 1]
+        if key > times[number] or np.searchsorted(times, key) <= self._next:
+            return None
+        stream = self._container.streams.video[0]
+        try:
+            self._container.seek(int(key), stream=stream, backward=True)
+            self._frames = iter(self._container.decode(stream))
+            for frame in self._frames:
+                if frame.pts == times[number]:
+                    self._next = number + 1
+                    return frame
+                if frame.pts is None or frame.pts > times[number]:
+                    break
+        except _errors():
+            pass
+        self._restart()  # decoding in order finds out what is wrong
+        return None
+
+    def _listed_times(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the times of all frames and of the key frames; none if they are not certain."""
+        if self._times is None:
+            none = np.empty(0, np.int64)
+            self._times = none, none
+            try:
+                packets = _packets(self.path)
+            except _errors():
+                return self._times
+            known = [(pts, is_key) for pts, is_key in packets if pts is not None]
+            if len(known) == len(packets):
+                times = np.array(sorted(pts for pts, _ in known), np.int64)
+                keys = np.array(sorted(pts for pts, is_key in known if is_key), np.int64)
+                if len(keys) and (np.diff(times) > 0).all() and keys[0] == times[0]:
+                    self._times = times, keys
+        return self._times
 
     def _restart(self) -> None:
         av = _library(self.path)
@@ -121,6 +166,13 @@ class VideoFrames:
         if self._container is not None:
             self._container.close()
         self._container, self._frames, self._next = None, iter(()), 0
+
+
+def _packets(path: Path) -> list[tuple[int | None, bool]]:
+    """Return the time of each frame, in the order of the file, and whether it is a key frame."""
+    with _library(path).open(str(path)) as container:
+        packets = container.demux(container.streams.video[0])
+        return [(p.pts, p.is_keyframe) for p in packets if p.size and not p.is_discard]
 
 
 def _library(path: Path) -> Any:
