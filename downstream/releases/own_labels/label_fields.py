@@ -17,11 +17,13 @@ from pointcontrast.errors import InputError
 
 LABEL_NAMES = ("label", "labels", "class", "classes", "class_id", "classification", "semantic",
                "semantics", "semantic_label", "semantic_labels", "sem_label", "sem_labels",
-               "semantic_gt", "gt", "ground_truth", "category", "segmentation")  # fmt: skip
+               "semantic_gt", "semantic_id", "semantic_class", "sem_class", "sem", "label_id",
+               "gt", "ground_truth", "category", "segmentation")  # fmt: skip
 """Names of columns that hold labels, in lower case."""
 
 INSTANCE_NAMES = ("instance", "instances", "instance_id", "instance_ids", "instance_label",
-                  "instance_labels", "ins", "ins_label", "object_id", "instance_gt")  # fmt: skip
+                  "instance_labels", "ins", "ins_label", "ins_class", "object_id",
+                  "instance_gt")  # fmt: skip
 """Names of columns that hold numbers of objects, in lower case."""
 
 _MOST_LABELS = 1024

@@ -169,7 +169,7 @@ def _empty_boxes(
     scan: OwnScan, boxes: NDArray[np.float64], points: NDArray[np.float64]
 ) -> list[str]:
     """A note on boxes without points; all of them without are in another frame or unit."""
-    empty = [row for row, box in enumerate(boxes) if not _holds_point(box, points)]
+    empty = [row for row, box in enumerate(boxes) if not holds_point(box, points)]
     if len(empty) == len(boxes):
         raise InputError(
             f"{scan.boxes}: no box holds a point of {scan.path.name}; give boxes in the frame and "
@@ -181,7 +181,7 @@ def _empty_boxes(
     return [f"{len(empty)} of {len(boxes)} boxes hold no point: {numbers}"]
 
 
-def _holds_point(box: NDArray[np.float64], points: NDArray[np.float64]) -> bool:
+def holds_point(box: NDArray[np.float64], points: NDArray[np.float64]) -> bool:
     """Whether an upright box, z up, holds a point."""
     reach = np.linalg.norm(box[3:6]) / 2
     near = points[(np.abs(points - box[:3]) <= reach).all(axis=1)] - box[:3]
