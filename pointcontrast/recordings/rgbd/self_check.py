@@ -44,9 +44,10 @@ _CLEARLY_BETTER = 0.08
 
 _ON_SURFACE = "of the points that a second view sees lie on its surface"
 
-UNITS_PER_METRE = (1000.0, 5000.0, 6553.5, 4000.0, 256.0, 100.0, 10000.0, 1.0)
+UNITS_PER_METRE = (1000.0, 5000.0, 6553.5, 4000.0, 8000.0, 256.0, 100.0, 10000.0, 1.0)
 """Units of published depth images: millimetres, TUM RGB-D, Replica, Matterport3D and Redwood scans
-of 0.25 mm, KITTI's depth completion, centimetres, 0.1 mm and metres."""
+of 0.25 mm, SUN3D and SUN RGB-D (whose millimetres are rotated by three bits), KITTI's depth
+completion, centimetres, 0.1 mm and metres."""
 
 
 @dataclass(frozen=True)
