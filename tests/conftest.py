@@ -38,6 +38,7 @@ LONG = (
     "downstream/releases/s3dis/test_generated_release.py",
     "downstream/releases/scannet/test_generated_release.py",
     "preparation/test_prepare.py", "preparation/test_verify.py", "recordings/reconstruction",
+    "recordings/rgbd/test_real_frames_in_tables.py",
     "scenes/test_store_of_real_frames.py", "scenes/test_view_store.py", "test_pretrain_plain.py",
 )  # fmt: skip
 """Folders and files with tests that take seconds: they train, start processes or render rooms.
