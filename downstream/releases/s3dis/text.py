@@ -95,10 +95,11 @@ def read_points(
     columns = _read_quickly(data)
     notes: tuple[str, ...] = ()
     kind: type[np.number] = np.uint8
-    if columns is not None and _has_fractional_colors(columns):
-        kind = np.float32
-    elif columns is None or not _valid_rows(columns).all():
-        columns, notes = _read_line_by_line(path, data)
+    if columns is None or not _valid_rows(columns).all():
+        if columns is not None and _has_fractional_colors(columns):
+            kind = np.float32
+        else:
+            columns, notes = _read_line_by_line(path, data)
     coord = np.empty((len(columns[0]), 3), np.float32)
     color = np.empty((len(columns[0]), 3), kind)
     places = columns[:3] if unit == 1 else [column * unit for column in columns[:3]]
