@@ -27,7 +27,7 @@ from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.pose_rows import read_rows
 from pointcontrast.recordings.rgbd.depth_images import depth_size
 from pointcontrast.recordings.rgbd.image_listing import depth_and_color, depth_folder
-from pointcontrast.recordings.rgbd.intrinsics import (
+from pointcontrast.recordings.rgbd.intrinsics_file import (
     INTRINSICS_FILES,
     Intrinsics,
     find_intrinsics,

@@ -20,7 +20,7 @@ from pointcontrast.recordings.frame_order import numeric_order
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.pose_file import PoseFile
 from pointcontrast.recordings.rgbd.depth_images import depth_size
-from pointcontrast.recordings.rgbd.intrinsics import (
+from pointcontrast.recordings.rgbd.intrinsics_file import (
     INTRINSICS_FILES,
     Intrinsics,
     find_intrinsics,

@@ -29,9 +29,9 @@ from pointcontrast.recordings.rgbd.color_registration import ColorLookup
 from pointcontrast.recordings.rgbd.depth_images import depth_size
 from pointcontrast.recordings.rgbd.image_files import decoding, open_image
 from pointcontrast.recordings.rgbd.image_listing import depth_and_color, depth_folder, images_in
-from pointcontrast.recordings.rgbd.intrinsics import (
+from pointcontrast.recordings.rgbd.intrinsics import check_center
+from pointcontrast.recordings.rgbd.intrinsics_file import (
     INTRINSICS_FILES,
-    check_center,
     find_intrinsics,
     read_intrinsics,
 )

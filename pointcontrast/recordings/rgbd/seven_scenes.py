@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.options import RecordingOptions
-from pointcontrast.recordings.rgbd.intrinsics import INTRINSICS_FILES, find_intrinsics
+from pointcontrast.recordings.rgbd.intrinsics_file import INTRINSICS_FILES, find_intrinsics
 from pointcontrast.recordings.rgbd.posed_images import (
     MILLIMETRES,
     ImageFrame,

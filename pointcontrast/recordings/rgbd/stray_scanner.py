@@ -30,7 +30,7 @@ from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.quaternions import pose_from_quaternion
 from pointcontrast.recordings.rgbd.confidence import without_confidence
 from pointcontrast.recordings.rgbd.depth_images import DEPTH_SUFFIXES
-from pointcontrast.recordings.rgbd.intrinsics import read_intrinsics
+from pointcontrast.recordings.rgbd.intrinsics_file import read_intrinsics
 from pointcontrast.recordings.rgbd.posed_images import ImageFrame, ImageRecording, PosedImages
 from pointcontrast.recordings.rgbd.video_frames import VideoFrames
 from pointcontrast.recordings.sequence import FrameError

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
-from pointcontrast.recordings.rgbd.intrinsics import Intrinsics, find_intrinsics
+from pointcontrast.recordings.rgbd.intrinsics_file import Intrinsics, find_intrinsics
 from pointcontrast.recordings.rgbd.lens_distortion import LensDistortion
 
 INTRINSICS_FILES = (
