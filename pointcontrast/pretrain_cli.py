@@ -17,9 +17,8 @@ from pointcontrast.runs.cli import RunCLI
 from pointcontrast.runs.folder import read_metrics
 from pointcontrast.runs.report import draw_curves, format_scores
 from pointcontrast.weights.backbone_file import save_backbone
-from pointcontrast.weights.backbone_header import read_backbone_header
 from pointcontrast.weights.model_card import card_path
-from pointcontrast.weights.safetensors_file import BACKBONE, read_safetensors
+from pointcontrast.weights.safetensors_file import BACKBONE
 
 CURVES, FEATURES = "curves.png", "features.png"
 """Pictures in a run's folder."""
@@ -85,16 +84,12 @@ class PretrainCLI(RunCLI):
         return 0
 
     def has_results(self) -> bool:
-        """Return whether backbone, card and pictures of the last step exist."""
+        """Return whether backbone, card and pictures exist."""
         backbone = self.folder / BACKBONE
         drawn = [self.folder / CURVES] if self.config.picture else []
         if drawn and isinstance(self.datamodule.reader, StoredPairs):
             drawn.append(self.folder / FEATURES)
-        if not all(path.exists() for path in (backbone, card_path(backbone), *drawn)):
-            return False
-        _, header = read_safetensors(backbone)
-        provenance = read_backbone_header(backbone, header).provenance
-        return provenance.get("step") == self.resume_step
+        return all(path.exists() for path in (backbone, card_path(backbone), *drawn))
 
     def _validate(self, when: str) -> None:
         self.say(f"scoring held-out pairs {when}")

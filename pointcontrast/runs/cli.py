@@ -18,7 +18,7 @@ from pointcontrast import __version__
 from pointcontrast.command_help import with_home
 from pointcontrast.data.loading import samples_per_rank
 from pointcontrast.errors import InputError, RunFailed
-from pointcontrast.files import atomic_file, leftover_of, remove, write_json
+from pointcontrast.files import atomic_file, leftover_of, read_json, remove, write_json
 from pointcontrast.runs.architecture import (
     check_same_architecture,
     check_same_weights,
@@ -46,6 +46,7 @@ from pointcontrast.runs.last_checkpoint import DurableCheckpointIO, LastCheckpoi
 from pointcontrast.runs.precision import check_precision
 from pointcontrast.runs.quiet import quiet
 from pointcontrast.runs.rank_agreement import prepare_and_agree, tell_of_failure
+from pointcontrast.runs.run_arguments import TRAINER_DEFAULTS, add_run_arguments
 from pointcontrast.runs.settings_of_run import RunSettings
 from pointcontrast.runs.slurm import requeue, requeue_signal, slurm_environment
 from pointcontrast.runs.stop_signals import StopSignals
@@ -53,18 +54,11 @@ from pointcontrast.runs.stop_signals import StopSignals
 INTERRUPTED = 128
 """Exit status of a run that a signal ended, less the signal's number."""
 
+FINISHED = "finished_step"
+"""Key in ``run.json`` for the steps after which the run came to its end."""
+
 RESUME = "resume with the same command and --ckpt_path last"
 START_AGAIN = "nothing was trained yet: give the same command again"
-
-TRAINER_DEFAULTS: dict[str, Any] = {
-    "max_steps": 60_000,  # as the released launch scripts of pretraining and of segmentation
-    "max_epochs": -1,
-    "check_val_every_n_epoch": None,  # validation counts steps, not epochs
-    "num_sanity_val_steps": 0,  # the network is scored before training anyway
-    "log_every_n_steps": 10,
-    "use_distributed_sampler": False,  # SampleStream gives each rank its part
-    "enable_model_summary": False,
-}
 
 
 class RunCLI(LightningCLI, ABC):
@@ -110,44 +104,7 @@ class RunCLI(LightningCLI, ABC):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the arguments of the run as a whole, and link values that must agree."""
-        parser.add_argument(
-            "--name",
-            type=str,
-            default=self.default_name,
-            help="name of the experiment: runs/<name>/<time>",
-        )
-        parser.add_argument(
-            "--run_dir", type=str | None, default=None, help="folder to write to instead"
-        )
-        parser.add_argument(
-            "--ckpt_path",
-            type=str | None,
-            default=None,
-            help="checkpoint to resume from; `last` is the newest whole one of this name, `auto` "
-            "the same, or a new run where there is none",
-        )
-        parser.add_argument(
-            "--allow_changed",
-            "--allow-changed",
-            type=str,
-            nargs="+",
-            default=[],
-            metavar="KEY",
-            help="settings that may differ from those of the checkpoint that the run resumes from",
-        )
-        parser.add_argument(
-            "--checkpoint_every",
-            type=int,
-            default=250,
-            help="steps between checkpoints (the authors' pretraining: 250); another is written "
-            "before each validation",
-        )
-        parser.add_argument(
-            "--reproduce",
-            type=str | None,
-            default=None,
-            help="bad_batch_step_*.pt of a run, to compute its loss again without training",
-        )
+        add_run_arguments(parser, self.default_name)
         parser.link_arguments("seed_everything", "data.seed", compute_fn=_seed)
         parser.link_arguments("seed_everything", "model.seed", compute_fn=_seed)
 
@@ -178,7 +135,7 @@ class RunCLI(LightningCLI, ABC):
             self.resumed = facts = read_facts(self.resume_from)
             self.resume_step = facts.step
             check_same_architecture(self.resume_from, facts.architecture, self.architecture)
-        elif self.config.allow_changed:
+        elif self.config.allow_changed and self.config.ckpt_path is None:
             raise InputError(
                 "--allow-changed is for a run that goes on; give --ckpt_path, or leave it out"
             )
@@ -243,6 +200,7 @@ class RunCLI(LightningCLI, ABC):
             self.say(f"note: {note}")
         if self.resume_from is not None and self._is_done():
             return 0
+        self.model.takes_new_settings = not self.settings.is_same
         self.last_checkpoint.facts = facts_entry(
             self.architecture, self.settings.values, self.settings.changes
         )
@@ -253,7 +211,16 @@ class RunCLI(LightningCLI, ABC):
             self._describe()
         if self.resume_from is not None:
             self.say(f"resuming from {self.resume_from}")
-        return self.train()
+        status = self.train()
+        if status == 0 and self.trainer.is_global_zero:
+            self._note_end()
+        return status
+
+    def _note_end(self) -> None:
+        """Write the steps of the finished run to ``run.json``."""
+        path = self.folder / RUN
+        told = read_json(path) if path.exists() else {}
+        write_json(path, {**told, FINISHED: self.trainer.global_step})
 
     def _is_done(self) -> bool:
         """Return whether a resumed run has nothing left to do, and say so."""
@@ -266,7 +233,9 @@ class RunCLI(LightningCLI, ABC):
                 f"trainer.max_steps {most}"
             )
             return True
-        if self.has_results():
+        path = self.folder / RUN
+        finished = read_json(path).get(FINISHED) if path.exists() else None
+        if finished == most and self.has_results():
             self.say(
                 f"nothing to do: the {most} steps of the run in {self.folder} are done; for more, "
                 "give a larger trainer.max_steps"

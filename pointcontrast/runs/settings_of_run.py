@@ -23,75 +23,17 @@ from pointcontrast.errors import InputError
 from pointcontrast.runs.architecture import flat
 from pointcontrast.runs.checkpoints import CheckpointFacts
 from pointcontrast.runs.folder import CONFIG
-
-FREE = (
-    # where a run is and what is printed of it
-    "name",
-    "run_dir",
-    "ckpt_path",
-    "reproduce",
-    "picture",
-    "allow_changed",
-    "checkpoint_every",
-    "trainer.default_root_dir",
-    "trainer.enable_autolog_hparams",
-    "trainer.enable_checkpointing",
-    "trainer.enable_model_summary",
-    "trainer.enable_progress_bar",
-    "trainer.log_every_n_steps",
-    "trainer.logger",
-    "trainer.profiler",
-    # the machine: samples per step of all processes are compared instead
-    "trainer.accelerator",
-    "trainer.devices",
-    "trainer.num_nodes",
-    "trainer.plugins",
-    "trainer.strategy",
-    "trainer.benchmark",
-    "trainer.detect_anomaly",
-    "trainer.deterministic",
-    "trainer.inference_mode",
-    "trainer.max_time",
-    "data.num_workers",
-    # how often a network is scored; its weights do not depend on it
-    "trainer.check_val_every_n_epoch",
-    "trainer.num_sanity_val_steps",
-    "trainer.val_check_interval",
-    # copies of seed_everything, and what only the start of a run reads
-    "data.seed",
-    "model.seed",
-    "model.accept_differences",
+from pointcontrast.runs.setting_keys import (
+    BATCH_SIZES,
+    CHOOSING,
+    CONTENTS,
+    FREE,
+    FREE_ARGUMENTS,
+    MAX_STEPS,
+    MEANING,
+    PATHS,
+    SAMPLES,
 )
-"""Settings that may change from one start of a run to the next: the weights do not depend on them
-(a key stands for all keys below it)."""
-
-FREE_ARGUMENTS = ("engine", "checkpoint_activations", "chunk_size")
-"""Arguments of networks and losses that decide how, not what, is computed."""
-
-MAX_STEPS = "trainer.max_steps"
-SAMPLES = "data.samples_per_step"
-"""Samples per step of all processes, recorded in addition to the configuration."""
-BATCH_SIZES = ("data.batch_size", "data.total_batch_size")
-CONTENTS = "data.contents"
-"""Prefix of the digests of what the data hold."""
-MEANING = "data.task"
-"""Prefix of what the network's outputs mean (classes and their order, coding of boxes). It can not
-change within a run."""
-CHOOSING = (
-    "data.root",
-    "data.pairs",
-    "data.source",
-    "data.benchmark",
-    "data.holdout",
-    "data.holdout_fraction",
-    "data.num_validation_pairs",
-    "data.scene_list",
-    "data.point_list",
-    "data.box_list",
-)
-"""Settings that decide the contents of the data."""
-PATHS = ("root", "weights", "scene_list", "point_list", "box_list", "validation_list", "test_list")
-"""Last parts of keys whose values are places: two names of one place are equal."""
 
 _SHOWN = 60
 _GIVEN = "given"
@@ -220,6 +162,11 @@ class RunSettings:
         kept = {change.key: change for change in (*self._accepted, *found)}
         self._accepted = list(kept.values())
         self.changes = [*self._facts.changes, *(asdict(change) for change in self._accepted)]
+
+    @property
+    def is_same(self) -> bool:
+        """Whether the run goes on as it was, with the same length."""
+        return not self._accepted and not self.notes
 
     def all_notes(self) -> list[str]:
         """Return what the user must know of the changes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any, ClassVar
 
@@ -32,7 +32,11 @@ class TrainedModule(pl.LightningModule, ABC):
     samples: ClassVar[str]
     seed: int
     schedule: Schedule
+    takes_new_settings: bool = False
+    """Whether a resumed run takes the optimiser's settings from the configuration. Lightning
+    restores those of the checkpoint."""
     _step_end: float | None = None
+    _hyperparameters: Sequence[dict[str, Any]] = ()
 
     @abstractmethod
     def loss_of(self, batch: Any, key: tuple[int, ...]) -> LossOutput:
@@ -62,11 +66,26 @@ class TrainedModule(pl.LightningModule, ABC):
         num_steps = self.trainer.max_steps
         if num_steps < 1:  # a trainer that counts epochs
             num_steps = int(min(self.trainer.estimated_stepping_batches, sys.maxsize))
+        self._hyperparameters = [
+            {name: value for name, value in group.items() if name != "params"}
+            for group in optimizer.param_groups
+        ]
         scheduler = LambdaLR(optimizer, lambda step: self.schedule.factor(step, num_steps))
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
+
+    def on_train_start(self) -> None:
+        """Replace the restored hyperparameters where the run goes on under other settings."""
+        if not self.takes_new_settings:
+            return
+        (optimizer,) = self.trainer.optimizers
+        scheduler: Any = self.trainer.lr_scheduler_configs[0].scheduler
+        scheduler.base_lrs = [given["lr"] for given in self._hyperparameters]
+        factor = self.schedule.factor(self.global_step, self.trainer.max_steps)
+        for group, given in zip(optimizer.param_groups, self._hyperparameters, strict=True):
+            group.update(given, initial_lr=given["lr"], lr=given["lr"] * factor)
 
     def log_step(self, output: LossOutput, num_samples: int) -> None:
         """Log the loss, its terms, the learning rate and the samples per second of all ranks."""

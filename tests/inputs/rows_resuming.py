@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as parquet
+import pytest
 import torch
 from safetensors import safe_open
 
 from pointcontrast.labelled_scene import LabelledScene, read_labelled_scene, write_labelled_scene
 from pointcontrast.runs.checkpoints import FACTS, read_facts
+from pointcontrast.runs.folder import read_metrics
 from tests.inputs.makers_runs import (
     FINETUNE_SMALL,
     PRETRAIN_SMALL,
@@ -131,6 +133,17 @@ def _card_tells(folder: Path, said: str) -> None:
     assert change == {"key": "data.voxel_size", "was": 0.2, "now": 0.25, "step": 2}
 
 
+def _the_new_rate_is_taken(folder: Path, said: str) -> None:
+    """In the third of 50 steps of warm-up, the rate is 3 / 50 of the new one."""
+    rates = {
+        line["step"]: line["train/learning_rate"]
+        for line in read_metrics(folder / "pretrained")
+        if "train/learning_rate" in line
+    }
+    assert rates[1] == pytest.approx(0.002 * 2 / 50)
+    assert rates[2] == pytest.approx(0.5 * 3 / 50)
+
+
 def _three_steps(folder: Path, said: str) -> None:
     facts = read_facts(folder / "pretrained" / "last.ckpt")
     assert facts.step == 3
@@ -242,6 +255,28 @@ ROWS = [
         ),
         says=("changed after step 2: data.voxel_size was 0.2, is 0.25",),
         check=_card_tells,
+    ),
+    Row(
+        name="resume-under-another-learning-rate-allowed",
+        kind="L",
+        make=lambda folder: _pretrain(
+            folder, MORE, "--model.optimizer.init_args.lr=0.5", "--allow-changed",
+            "model.optimizer",
+        ),
+        says=("changed after step 2: model.optimizer.init_args.lr was 0.002, is 0.5",),
+        check=_the_new_rate_is_taken,
+        source="Lightning-AI/pytorch-lightning issue 12118",
+    ),
+    Row(
+        name="allow-changed-without-a-checkpoint",
+        kind="L",
+        make=lambda folder: [
+            *PRETRAIN_SMALL, "--data.root", prepared_scenes(), "--run_dir", "new",
+            "--allow-changed", "data.root",
+        ],
+        status=2,
+        says=("--allow-changed is for a run that goes on; give --ckpt_path",),
+        absent=("new",),
     ),
     Row(
         name="resume-with-what-does-not-matter-changed",

@@ -14,6 +14,7 @@ import yaml
 
 from pointcontrast.data.module import PairDataModule
 from pointcontrast.pretrain_cli import main
+from pointcontrast.runs.checkpoints import read_facts
 from pointcontrast.runs.folder import read_metrics
 from tests.helpers.gloo import by_hand, ended, start
 from tests.helpers.repository import REPOSITORY
@@ -97,6 +98,22 @@ def test_two_nodes_started_apart_share_a_folder(config: Path, tmp_path: Path) ->
     assert "safetensors" not in said[1]
     (folder,) = (tmp_path / "runs" / "small").iterdir()
     assert len([m for m in read_metrics(folder) if "train/loss" in m]) == 2
+
+
+def test_the_batch_of_a_resumed_run_is_that_of_all_processes(config: Path, tmp_path: Path) -> None:
+    """One process's run goes on with two only where both together have its batch."""
+    run = ["--config", str(config), "--run_dir", str(tmp_path / "run"),
+           "--data.holdout_fraction=0"]  # fmt: skip
+    assert main([*run, "--trainer.max_steps=2"]) == 0
+    more = [TOOL, *run, "--trainer.max_steps=3", "--ckpt_path=last", "--trainer.devices=1",
+            "--trainer.num_nodes=2"]  # fmt: skip
+    for said in refused(by_hand([more, more], tmp_path)):
+        assert "data.samples_per_step 2, here 4" in said
+    halves = [*more, "--data.batch_size=1"]
+    processes = by_hand([halves, halves], tmp_path)
+    said = ended(processes)
+    assert [process.returncode for process in processes] == [0, 0], said
+    assert read_facts(tmp_path / "run" / "last.ckpt").changes == []
 
 
 def refused(processes: list) -> list[str]:
