@@ -27,6 +27,10 @@ class ShapeNetPart(ShapeBenchmark):
         """Names of the parts."""
         return next(iter(self.sets.values())).part_names
 
+    def has_truth(self, name: str) -> bool:
+        """Whether the set that holds a shape has the parts of its points."""
+        return self.sets[self._place(name)[0]].part is not None
+
     @cached_property
     def task(self) -> PartSegmentation:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Segmentation into parts."""

@@ -11,6 +11,7 @@ import numpy as np
 from downstream.benchmarks.benchmark import Benchmark, Split
 from downstream.benchmarks.cloud_preparation import CloudPreparation, unit_sphere
 from downstream.benchmarks.labelled_scenes import Z
+from downstream.shapes.checks import META
 from downstream.shapes.shape_set import (
     Shape,
     ShapeSet,
@@ -19,7 +20,9 @@ from downstream.shapes.shape_set import (
 )
 from downstream.shapes.splits import read_splits
 from downstream.types import LabelledCloud
+from pointcontrast.data.loading import summary
 from pointcontrast.errors import InputError
+from pointcontrast.files import read_json
 from pointcontrast.geometry import rotation_between
 from pointcontrast.labelled_scene import UP_AXES
 
@@ -56,7 +59,7 @@ class ShapeBenchmark(Benchmark):
 
     def __getstate__(self) -> dict[str, Any]:
         """State for worker processes, which map the files themselves."""
-        return {k: v for k, v in self.__dict__.items() if k not in ("sets", "_places")}
+        return {k: v for k, v in self.__dict__.items() if k not in ("sets", "_places", "_digests")}
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -70,9 +73,27 @@ class ShapeBenchmark(Benchmark):
             raise InputError(f"{self.root} has no shape in the {split} split")
         return chosen
 
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        """Digest of each set's checksums and of its categories and parts."""
+        return {
+            folder.name: summary([meta["files"], meta["category_names"], meta["part_names"]])
+            for folder in find_shape_sets(self.root)
+            for meta in [read_json(folder / META)]
+        }
+
+    def digest(self, name: str) -> str:
+        """Digest of the set that holds a shape."""
+        return self._digests[self._place(name)[0]]
+
     def category(self, name: str) -> int:
         """Category of a shape, a row of the category names."""
-        return self.sets[self._places[name][0]].category
+        return self.sets[self._place(name)[0]].category
+
+    def _place(self, name: str) -> tuple[str, int]:
+        if name not in self._places:
+            raise InputError(f"{self.root} holds no shape {name!r}; convert the release again")
+        return self._places[name]
 
     def shape(self, name: str) -> tuple[Shape, ShapeSet]:
         """Read a shape, and the set that it is from.
@@ -80,9 +101,7 @@ class ShapeBenchmark(Benchmark):
         Raises:
             InputError: no set holds the shape.
         """
-        if name not in self._places:
-            raise InputError(f"{self.root} holds no shape {name!r}; convert the release again")
-        folder, index = self._places[name]
+        folder, index = self._place(name)
         return self.sets[folder].shape(index), self.sets[folder]
 
     def read(self, name: str, rng: np.random.Generator | None = None) -> LabelledCloud:
