@@ -55,6 +55,10 @@ _SIGNS = (
         )
         for pattern in ("*.r3d", "rgbd/*.depth")
     ),
+    _Sign(
+        "sample_data.json",
+        "nuScenes; write its sweeps as folders first: python datasets/nuscenes.py sweeps",
+    ),
     _Sign("*.tfrecord", "TFRecord files (Waymo); export its sweeps as sweeps/ with poses.txt"),
     *(
         _Sign(

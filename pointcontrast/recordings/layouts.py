@@ -19,6 +19,7 @@ from pointcontrast.geometry import unit_vector
 from pointcontrast.recordings.known_unread import advice_on
 from pointcontrast.recordings.lidar.e57_scans import E57Sequence
 from pointcontrast.recordings.lidar.kitti import KittiSequence
+from pointcontrast.recordings.lidar.kitti360 import Kitti360Sequence
 from pointcontrast.recordings.lidar.ros_log import RosLogFile, RosLogFolder
 from pointcontrast.recordings.lidar.sweep_folder import SweepFolderSequence
 from pointcontrast.recordings.options import RecordingOptions
@@ -55,6 +56,7 @@ LAYOUTS: tuple[type[Layout], ...] = (
     PolycamSequence,
     Record3DSequence,
     KittiSequence,
+    Kitti360Sequence,
     SweepFolderSequence,
     RosLogFolder,
     RosLogFile,
