@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from downstream.benchmarks.benchmark import Benchmark, Split
 from downstream.benchmarks.cloud_preparation import floor_height
@@ -46,7 +47,8 @@ class SceneBenchmark(Benchmark):
         """Read one scene, rotated upright."""
         folder = self.root / name
         scene = read_labelled_scene(folder, check_values=False)
-        arrays = {"coord": scene.coord}  # checked at every read: a loss fails on them later
+        # checked at every read: what comes after fails on them without a name
+        arrays: dict[str, NDArray[Any]] = {"coord": scene.coord}
         if scene.semantic is not None:
             self.check_classes(scene.class_names, folder)
             arrays["semantic"] = scene.semantic

@@ -30,12 +30,13 @@ from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]  # this file is also run as a script
 PRELOADED = (
-    "pytorch_lightning.cli", "tensorboard", "pointcontrast.pretrain_cli",
+    "pytorch_lightning.cli", "torch.utils.tensorboard", "pointcontrast.pretrain_cli",
     "downstream.finetune_cli", "downstream.predict_cli", "downstream.evaluate_cli",
     "pointcontrast.prepare_cli", "pointcontrast.dry_run", "pointcontrast.features_cli",
     "pointcontrast.preparation.conversion_cli", "pointcontrast.recordings.layouts",
-    "scipy.spatial", "scipy.spatial.transform", "open3d", "dask", "pyarrow.parquet", "plyfile",
-    "PIL.PngImagePlugin", "PIL.JpegImagePlugin", "PIL.TiffImagePlugin",
+    "scipy.spatial", "scipy.spatial.transform", "open3d", "dask.system", "pyarrow.parquet",
+    "plyfile", "PIL.PngImagePlugin", "PIL.JpegImagePlugin", "PIL.TiffImagePlugin",
+    "matplotlib.backends.backend_agg",
 )  # fmt: skip
 
 

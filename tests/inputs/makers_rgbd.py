@@ -17,8 +17,13 @@ from pointcontrast.types import Frame
 from tests.helpers import small_scenes
 from tests.helpers.small_sens import write_small
 
-PREPARE_SMALL = ("--overlap-voxel-size", "0.2", "--storage-grid", "0")
-"""Options of ``tools/prepare_pairs.py`` under which so coarse frames overlap as they should."""
+PREPARE_SMALL = (
+    "--overlap-voxel-size", "0.2", "--storage-grid", "0", "--num-workers", "1",
+)  # fmt: skip
+"""Options of ``tools/prepare_pairs.py`` under which so coarse frames overlap as they should.
+
+Several scenes are prepared in one process, because workers take seconds to start.
+"""
 
 
 def box_room_frames(count: int = 5, step: float = 0.25) -> list[Frame]:
