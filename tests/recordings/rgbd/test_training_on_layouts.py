@@ -18,22 +18,14 @@ from tests.inputs.makers_rgbd import (
 )
 from tests.inputs.makers_runs import PRETRAIN_SMALL
 from tests.inputs.row import PREPARE
+from tests.inputs.rows_rgbd_formats import FORMATS
 from tests.recordings.rgbd.writers import tables
-from tests.recordings.rgbd.writers.open3d_trajectory import write_open3d
-from tests.recordings.rgbd.writers.polycam import write_polycam
-from tests.recordings.rgbd.writers.replica import write_replica
-from tests.recordings.rgbd.writers.scannet_frames import write_scannet_frames
-from tests.recordings.rgbd.writers.transforms_json import write_transforms
 
 WRITERS = {
     "seven_scenes": write_seven_scenes,
     "image_folder": write_image_folder,
     "sens": write_sens_folder,
-    "transforms_json": write_transforms,
-    "scannet_frames": write_scannet_frames,
-    "replica": write_replica,
-    "open3d_trajectory": write_open3d,
-    "polycam": write_polycam,
+    **FORMATS,
     **tables.WRITERS,
 }
 
