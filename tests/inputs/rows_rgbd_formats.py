@@ -543,6 +543,18 @@ def _unpadded(folder: Path) -> None:
             path.rename(path.with_name(f"{index + 8}.png"))
 
 
+def _other_names(folder: Path) -> None:
+    for index, path in enumerate(sorted((folder / "images").iterdir())):
+        path.rename(path.with_name(f"{1700 + 33 * index}.png"))
+
+
+def _pictures(folder: Path) -> None:
+    """Depth as floats, and a picture of each to look at."""
+    for path, frame in zip(sorted((folder / "depth").iterdir()), walking_frames(), strict=True):
+        np.save(path.with_suffix(".npy"), frame.depth)
+        Image.fromarray((frame.depth * 50).astype(np.uint8)).save(path)
+
+
 def _leftovers(folder: Path) -> None:
     for name in ("images", "depth"):
         (folder / name / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0")
@@ -625,6 +637,12 @@ IMAGES = [
         "unpadded-names-with-rows-of-poses", "I", _unpadded,
         says=("in the order of their numbers (8, 9, 10, ...)",),
     ),
+    refused(
+        "colours-of-other-names", "J", written(write_image_folder, _other_names),
+        "images: none of its 5 images has the name or the number of a depth image (1700.png, "
+        "00000.png)",
+    ),
+    right("pictures-beside-float-depth", "I", written(write_image_folder, _pictures)),
     right("leftovers-of-file-managers", "E", written(write_image_folder, _leftovers)),
     right("copies-of-images", "E", written(write_image_folder, _copies)),
     right("colours-with-transparency", "J",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from pointcontrast.errors import InputError
 from pointcontrast.recordings.frame_order import numeric_order
 from pointcontrast.recordings.rgbd.color_images import COLOR_SUFFIXES
 from pointcontrast.recordings.rgbd.depth_images import DEPTH_SUFFIXES
@@ -27,7 +28,7 @@ def images_in(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
 
     Left out are hidden files, files with other suffixes, such as ``Thumbs.db``, and copies beside
     their originals, such as ``0001 (1).png`` and ``0001 - Copy.png``. Of several files of one name,
-    the suffix that comes first in ``suffixes`` is taken.
+    one is taken (:func:`preferred`).
     """
     found: dict[str, Path] = {}
     for path in folder.iterdir():
@@ -35,15 +36,20 @@ def images_in(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
             continue
         if not path.is_file():
             continue
-        other = found.get(path.stem)
-        if other is None or _rank(path, suffixes) < _rank(other, suffixes):
-            found[path.stem] = path
+        found[path.stem] = preferred(path, found.get(path.stem))
     originals = (name for name in found if _COPY.sub("", name) not in found.keys() - {name})
     return {name: found[name] for name in sorted(originals, key=numeric_order)}
 
 
-def _rank(path: Path, suffixes: Sequence[str]) -> tuple[int, str]:
-    return suffixes.index(path.suffix.lower()), path.name
+def preferred(path: Path, other: Path | None) -> Path:
+    """Return the better of two images of one frame: floats before PNG, which may be a picture."""
+    return path if other is None else min(path, other, key=_rank)
+
+
+def _rank(path: Path) -> tuple[int, str]:
+    suffix = path.suffix.lower()
+    known = DEPTH_SUFFIXES.index(suffix) if suffix in DEPTH_SUFFIXES else len(DEPTH_SUFFIXES)
+    return known, path.name
 
 
 def depth_and_color(folder: Path) -> tuple[dict[str, Path], dict[str, Path], tuple[str, ...]]:
@@ -56,6 +62,9 @@ def depth_and_color(folder: Path) -> tuple[dict[str, Path], dict[str, Path], tup
     Returns:
         Depth images by frame, colour images by frame (empty if there are none), each in numeric
         order, and notes on what was taken.
+
+    Raises:
+        InputError: No colour image belongs to a depth image.
     """
     found = depth_folder(folder)
     depths = {} if found is None else images_in(found, DEPTH_SUFFIXES)
@@ -71,6 +80,13 @@ def depth_and_color(folder: Path) -> tuple[dict[str, Path], dict[str, Path], tup
         notes = (f"{folder}: colours are taken from {filled[0]}/, not from {others}",)
     if not depths.keys() & colors.keys():
         colors = _by_number(depths, colors)
+    if not depths.keys() & colors.keys():
+        one, other = (next(iter(images.values())).name for images in (colors, depths))
+        raise InputError(
+            f"{there[filled[0]]}: none of its {len(colors)} images has the name or the number of "
+            f"a depth image ({one}, {other}); "
+            "give each the name of its depth image, or move the folder away to go without colours"
+        )
     return depths, colors, notes
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.options import RecordingOptions
+from pointcontrast.recordings.rgbd.image_listing import preferred
 from pointcontrast.recordings.rgbd.intrinsics_file import INTRINSICS_FILES, find_intrinsics
 from pointcontrast.recordings.rgbd.posed_images import (
     MILLIMETRES,
@@ -50,7 +51,8 @@ class SevenScenesSequence(PosedImages):
             match = _FILE.fullmatch(path.name)
             if match:
                 kind = match[3].partition(".")[0].lower()
-                found.setdefault((int(match[2]), match[1]), {})[kind] = path
+                files = found.setdefault((int(match[2]), match[1]), {})
+                files[kind] = preferred(path, files.get(kind))
         if not any("depth" in files for files in found.values()):
             raise InputError(f"{folder} holds frames but no frame-NNNNNN.depth.png")
         intrinsics_file, intrinsics = find_intrinsics(folder, options.intrinsics, _INTRINSICS_FILES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 import shutil
 from collections.abc import Callable
@@ -19,17 +18,13 @@ from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.rgbd.sens_writer import SensFrame, write_sens
 from pointcontrast.scenes.view_store import ViewStore
 from pointcontrast.types import Frame
-from tests.helpers.fork_server import output_of
 from tests.inputs.makers_rgbd import (
-    PREPARE_SMALL,
     millimetres,
     walking_frames,
     write_image_folder,
     write_sens_folder,
     write_seven_scenes,
 )
-from tests.inputs.makers_runs import PRETRAIN_SMALL
-from tests.inputs.row import PREPARE
 from tests.recordings.rgbd.writers.open3d_trajectory import write_open3d
 from tests.recordings.rgbd.writers.polycam import write_polycam
 from tests.recordings.rgbd.writers.record3d import write_record3d
@@ -198,21 +193,3 @@ def test_an_option_takes_the_place_of_what_the_folder_says(layout, tmp_path):
     stated = _frame(open_sequence(folder, options).read(0))
     np.testing.assert_array_equal(stated.intrinsics, larger)
     np.testing.assert_allclose(stated.depth, plain.depth / 2, rtol=1e-6)
-
-
-@pytest.mark.slow
-def test_a_hundred_steps_on_every_format(tmp_path):
-    """Each format is prepared, verified and trained on; equal views give equal losses."""
-    losses: dict[str, list[object]] = {}
-    for layout, write in WRITERS.items():
-        write(tmp_path / layout / "scene", walking_frames())
-        prepared, run = f"{layout}_prepared", tmp_path / f"{layout}_run"
-        output_of([PREPARE, layout, "--output", prepared, *PREPARE_SMALL], tmp_path)
-        output_of([PREPARE, "verify", prepared], tmp_path)
-        words = [*PRETRAIN_SMALL, "--data.root", prepared, "--run_dir", run]
-        output_of([*words, "--trainer.max_steps", "100"], tmp_path)
-        lines = (run / "metrics.jsonl").read_text().splitlines()
-        losses[layout] = [json.loads(line).get("train/loss") for line in lines]
-        assert len(losses[layout]) >= 100
-    for layout in set(WRITERS) - {"record3d"}:
-        assert losses[layout] == losses["seven_scenes"], layout
