@@ -9,7 +9,7 @@ tenFpsDataLoader.py):
 * ``lowres_wide``: colour of the same size and view.
 * ``lowres_wide.traj``: rows of a time, a rotation vector (axis times angle, radians) and a
   translation (metres) that take the world to the camera: ``poses="inverse"``. The camera has x
-  right, y down, z forward; the world has z up (the heading of the dataset's boxes is about z).
+  right, y down, z forward; the world has z up (apple/ARKitScenes, issue 81).
 * ``lowres_wide_intrinsics/VIDEO_TIME.pincam``: width, height, fx, fy, cx, cy of one frame.
 
 Apple's loader takes the pose of the same millisecond, else one at most 5 ms away, and intrinsics at

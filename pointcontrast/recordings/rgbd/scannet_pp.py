@@ -6,7 +6,8 @@
 iphone/arkit_pcl.py):
 
 * ``aligned_pose``: 4 x 4, camera to world in the frame of the laser scan, metres, x right, y down,
-  z forward. Where a file has only ``pose``, ARKit's own, that is taken.
+  z forward; the world has z up (scannetpp/scannetpp, issue 25). In a file that has only ``pose``,
+  ARKit's own, that is taken, with y up.
 * ``intrinsic``: 3 x 3 of the colour image, scaled to the depth image, which shows the same view.
 
 Frames of the file that were not extracted, in colour and in depth, are left out and counted.
@@ -71,9 +72,12 @@ class ScanNetPPSequence(PosedImages):
             )
         if not colors:
             notes += (f"{folder / 'rgb'} is absent or empty: frames have no colour",)
+        aligned = any(isinstance(e, dict) and "aligned_pose" in e for e in content.values())
+        self.up = np.array([0.0, 0.0, 1.0] if aligned else [0.0, 1.0, 0.0])
+        key = "aligned_pose" if aligned else "pose"
         given = options.intrinsics
         frames = tuple(
-            _frame(name, content[name], depths[name], colors.get(name), f"{path}: {name}", given)
+            _frame(name, content[name], key, (depths[name], colors.get(name)), path, given)
             for name in used
         )
         return ImageRecording(
@@ -94,28 +98,27 @@ def _frames_folder(folder: Path) -> Path:
 def _frame(
     name: str,
     entry: Any,
-    depth: Path,
-    color: Path | None,
-    where: str,
+    key: str,
+    images: tuple[Path, Path | None],
+    path: Path,
     given: NDArray[np.float64] | None,
 ) -> ImageFrame:
+    where = f"{path}: {name}: {key}"
     matrix: NDArray[np.float64] | None = None
     try:
         if not isinstance(entry, dict):
-            raise FrameError(f"{where} is not an object")
-        key = "aligned_pose" if "aligned_pose" in entry else "pose"
-        where = f"{where}: {key}"
+            raise FrameError(f"{path}: {name} is not an object")
         pose = _numbers(entry.get(key), (4, 4), where)
         if given is None:
-            matrix = _numbers(entry.get("intrinsic"), (3, 3), f"{where}: intrinsic")
-            matrix = check_intrinsics(matrix, f"{where}: intrinsic")
+            place = f"{path}: {name}: intrinsic"
+            matrix = check_intrinsics(_numbers(entry.get("intrinsic"), (3, 3), place), place)
     except InputError as error:
         pose = error if isinstance(error, FrameError) else FrameError(str(error))
         matrix = None
     return ImageFrame(
         frame_id=name,
-        depth=depth,
-        color=color,
+        depth=images[0],
+        color=images[1],
         pose=pose,
         pose_place=where,
         intrinsics=matrix,

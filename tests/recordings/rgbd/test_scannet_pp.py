@@ -77,3 +77,16 @@ def test_scannet_pp_scene_is_one_scene_though_meshes_lie_beside_its_frames(frame
     (tmp_path / "data" / "02455b3d20" / "scans" / "mesh_aligned_0.05.ply").write_bytes(b"ply\n")
     assert find_sequences(tmp_path) == [tmp_path / "data" / "02455b3d20"]
     assert len(open_sequence(tmp_path / "data" / "02455b3d20")) == 4
+
+
+def test_scannet_pp_poses_of_two_worlds_are_not_mixed(frames, tmp_path):
+    folder = write_scannet_pp(tmp_path / "scene", frames)
+    path = folder / "pose_intrinsic_imu.json"
+    content = json.loads(path.read_text())
+    del content["frame_000001"]["aligned_pose"]
+    path.write_text(json.dumps(content))
+    sequence = open_sequence(folder)
+    np.testing.assert_array_equal(sequence.up, [0, 0, 1])
+    with pytest.raises(FrameError, match="frame_000001: aligned_pose is not a 4 x 4"):
+        sequence.read(1)
+    sequence.read(2)
