@@ -44,6 +44,7 @@ def _pairs(arguments: argparse.Namespace) -> int:
     scans = [scan for scan in find_scans(arguments.release, ids) if scan_file(scan, SENS).exists()]
     if not scans:
         raise InputError(f"no scan of {arguments.release} has a {SENS} file; see `downloads`")
+    print_lines(names_left_out(arguments.release))
     print_missing(len(scans), len(ids), f"scans of {arguments.split}")
     # where an option is repeated, argparse takes the last
     defaults = ["--output", str(arguments.output), "--frame-skip", str(_FRAME_SKIP)]

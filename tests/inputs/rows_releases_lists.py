@@ -97,9 +97,7 @@ POINTS: dict[str, Any] = {
     "numpy-integers": [np.int64(7), np.int64(2), np.int64(300)],
     "small-numpy-integers": [np.int32(7), np.uint8(2), np.int16(300)],
     "an-array": np.array([7, 2, 300]),
-    "a-tensor": torch.tensor([7, 2, 300]),
     "a-list": [7, 2, 300],
-    "a-tuple": (7, 2, 300),
 }
 BOXES: dict[str, Any] = {
     "lists": ([4, 0], [7, 3]),
@@ -127,10 +125,6 @@ ROWS = [
             source="facebookresearch/ContrastiveSceneContexts issue 26",
         )
         for name, value in BOXES.items()
-    ),
-    Row(
-        name="point-list-of-fractions", kind="B", make=shown({"scene0000_00": [0.5]}), status=2,
-        says=("'scene0000_00' has no list of integers",),
     ),
     Row(
         name="point-list-with-code", kind="G", make=shown({"scene0000_00": Path("x")}), status=2,

@@ -99,35 +99,15 @@ def as_many_points(folder: Path, _: str) -> None:
     assert len(first) == len(second)
 
 
-def cut(path: Path) -> None:
-    path.write_text(path.read_text()[:-9])
-
-
 DAMAGES: dict[str, tuple[Change, str]] = {
-    "cut-line": (lambda room: cut(room / "Annotations/floor_1.txt"), "floor_1.txt, line "),
-    "empty-annotation": (
-        lambda room: (room / "Annotations/floor_1.txt").write_text(""), "floor_1.txt is empty",
-    ),
-    "binary-annotation": (
-        lambda room: (room / "Annotations/floor_1.txt").write_bytes(b"\x89PNG\r\n\x1a\n" * 50),
-        "floor_1.txt, line 1",
-    ),
     "no-annotations": (lambda room: shutil.rmtree(room / "Annotations"), "has no annotations"),
-    "annotations-is-a-file": (
-        lambda room: (shutil.rmtree(room / "Annotations"), (room / "Annotations").touch()),
-        "has no annotations",
-    ),
-    "unknown-class": (
-        lambda room: (room / "Annotations/floor_1.txt").rename(room / "Annotations/lava_1.txt"),
-        "lava_1.txt: the name has no known class",
+    "arrays-of-pointcept": (
+        lambda room: (shutil.rmtree(room / "Annotations"), np.save(room / "coord.npy", UTM)),
+        "has arrays and no Annotations",
     ),
     "folder-as-annotation": (
         lambda room: (room / "Annotations/chair_1.txt").mkdir(), "chair_1.txt: Is a directory",
     ),
-    "words-for-numbers": (
-        rewritten(lambda row: ["x", *row[1:]], "%s %g %g %d %d %d"), "line 1",
-    ),
-    "commas": (rewritten(lambda row: row, "%.3f,%.3f,%.3f,%d,%d,%d"), "line 1"),
 }  # fmt: skip
 """Damage of one room of three: what is done, and what the one line says."""
 
@@ -177,11 +157,6 @@ ROWS = [
     Row(
         name="s3dis-colours-of-0-to-1", kind="B", make=changed(bright),
         says=("colours are 0..1",), check=as_the_others,
-    ),
-    Row(
-        name="s3dis-colours-as-floats", kind="B",
-        make=changed(rewritten(lambda row: row, "%.3f %.3f %.3f %.1f %.1f %.1f")),
-        check=as_the_others,
     ),
     Row(
         name="s3dis-in-millimetres", kind="B", make=changed(scaled(1000, "%d %d %d")), status=1,

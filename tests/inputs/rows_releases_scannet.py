@@ -186,22 +186,6 @@ def other_frames(folder: Path, said: str) -> None:
 
 BROKEN: dict[str, tuple[Change, str]] = {
     "cut-mesh": (lambda scan: half(of(scan, "_vh_clean_2.ply")), "is not a whole PLY file"),
-    "empty-mesh": (lambda scan: of(scan, "_vh_clean_2.ply").write_text(""), "not a whole PLY file"),
-    "no-mesh": (lambda scan: of(scan, "_vh_clean_2.ply").unlink(), "does not exist; download it"),
-    "cut-labels": (lambda scan: half(of(scan, "_vh_clean_2.labels.ply")), "not a whole PLY file"),
-    "cut-segments": (
-        lambda scan: half(of(scan, "_vh_clean_2.0.010000.segs.json")), "is not valid JSON",
-    ),
-    "no-segments": (
-        lambda scan: of(scan, "_vh_clean_2.0.010000.segs.json").unlink(), "does not exist",
-    ),
-    "aggregation-of-a-list": (
-        lambda scan: of(scan, ".aggregation.json").write_text("[]"), "no list 'segGroups'",
-    ),
-    "no-info": (lambda scan: of(scan, ".txt").unlink(), "scene0000_00.txt does not exist"),
-    "cut-alignment": (
-        lambda scan: of(scan, ".txt").write_text("axisAlignment = 1 0 0\n"), "has 3 numbers, not",
-    ),
     "no-labels": (
         lambda scan: [
             of(scan, ending).unlink() for ending in
@@ -277,11 +261,6 @@ ROWS = [
     Row(
         name="scannet-georeferenced", kind="A", make=scans(moved(1.0, (450_000, 5_200_000, 300))),
         check=lambda folder, _: _at_utm(folder),
-    ),
-    Row(
-        name="scannet-label-map-with-a-byte-order-mark", kind="N",
-        make=scans(lambda scan: _with_mark(scan.parents[1] / "scannetv2-labels.combined.tsv")),
-        check=as_the_others,
     ),
     Row(
         name="synthia-colours-of-0-to-1", kind="B", make=frames(other_color(1 / 255, "f4")),
@@ -363,7 +342,3 @@ def _at_utm(folder: Path) -> None:
     np.testing.assert_allclose(
         first.boxes[:, :3] + first.origin - shift, second.boxes[:, :3], atol=1e-3
     )
-
-
-def _with_mark(path: Path) -> None:
-    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())

@@ -87,13 +87,13 @@ def record(**changes: object) -> Change:
     return change
 
 
-def picture(edit: Callable[[Image.Image], Image.Image], **options: object) -> Change:
+def picture(edit: Callable[[Image.Image], Image.Image], quality: int = 75) -> Change:
     """Save the picture of the first image again, in another form."""
 
     def change(raw: Path) -> None:
         path = sorted(raw.rglob("000000.jpg"))[0]
         with Image.open(path) as image:
-            edit(image).save(path, **options)
+            edit(image).save(path, quality=quality)
 
     return change
 
@@ -147,13 +147,6 @@ BROKEN: dict[str, tuple[Change, str]] = {
     ),
     "cut-points": (
         lambda raw: (raw / "depth/000001.mat").write_bytes(b"MATLAB 5.0"), "is damaged or no .mat",
-    ),
-    "no-array": (
-        lambda raw: savemat(raw / "depth/000001.mat", {"other": [1]}), "holds no N x 6 array",
-    ),
-    "five-columns": (
-        lambda raw: savemat(raw / "depth/000001.mat", {"instance": image_points(1)[:, :5]}),
-        "holds no N x 6 array",
     ),
     "millimetres": (
         lambda raw: savemat(

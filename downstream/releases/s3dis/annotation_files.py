@@ -37,6 +37,11 @@ def find_annotations(room: Path) -> tuple[dict[Path, AnnotationName], list[str]]
             named.setdefault(name.proper, []).append((path, name))
         elif not is_of_the_system(path):
             notes.append(f"{path.name} is left out: its name is not <class>_<number>.txt")
+    if not named and (room / "coord.npy").exists():
+        raise InputError(
+            f"{room} has arrays and no {ANNOTATIONS}: rooms that another program prepared "
+            "(Pointcept) are not read; give the release as text"
+        )
     if not named:
         raise InputError(
             f"{room} has no annotations: {folder} must have files such as chair_1.txt; copy the "

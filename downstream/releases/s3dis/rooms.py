@@ -68,6 +68,11 @@ def find_rooms(release: Path, areas: Collection[int] = AREAS) -> list[Path]:
         for room in (release / f"Area_{area}").iterdir()
         if _is_room(room)
     ]
+    if not rooms and next(release.glob("Area_*/*.pth"), None):
+        raise InputError(
+            f"{release} holds rooms as .pth, which another program prepared (Pointcept) and which "
+            "are not read; give the release as text"
+        )
     if not rooms:
         raise InputError(
             f"{release} holds no room; it must have folders Area_1/office_1/{ANNOTATIONS} and so on"
