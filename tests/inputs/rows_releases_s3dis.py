@@ -94,11 +94,6 @@ bright = rewritten(
 )
 
 
-def as_many_points(folder: Path, _: str) -> None:
-    first, second = (made(folder, f"Area_1/{room}") for room in ROOMS[:2])
-    assert len(first) == len(second)
-
-
 DAMAGES: dict[str, tuple[Change, str]] = {
     "no-annotations": (lambda room: shutil.rmtree(room / "Annotations"), "has no annotations"),
     "arrays-of-pointcept": (
@@ -181,9 +176,5 @@ ROWS = [
     ),
     Row(
         name="s3dis-georeferenced", kind="A", make=changed(georeferenced), check=at_utm,
-    ),
-    Row(
-        name="s3dis-georeferenced-on-a-grid", kind="A", make=changed(georeferenced, "--grid", 0.01),
-        check=as_many_points,
     ),
 ]  # fmt: skip
