@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pointcontrast.errors import InputError
 from pointcontrast.preparation.prepare import prepare
 from pointcontrast.preparation.prepare_scene import Settings
 from pointcontrast.recordings.layouts import LAYOUTS, open_sequence
@@ -193,3 +195,23 @@ def test_an_option_takes_the_place_of_what_the_folder_says(layout, tmp_path):
     stated = _frame(open_sequence(folder, options).read(0))
     np.testing.assert_array_equal(stated.intrinsics, larger)
     np.testing.assert_allclose(stated.depth, plain.depth / 2, rtol=1e-6)
+
+
+def test_a_layout_states_the_up_direction_of_its_recorder(tmp_path):
+    """ARKit's worlds have y up, ScanNet's z; nobody knows of the others."""
+    frames = walking_frames(2)
+    opened = {
+        name: open_sequence(write(tmp_path / name, frames)) for name, write in WRITERS.items()
+    }
+    ups = {name: sequence.up for name, sequence in opened.items()}
+    scannet = open_sequence(write_scannet_frames(tmp_path / "scene0000_00" / "frames", frames)).up
+    stated = {name: list(up) for name, up in ups.items() if up is not None}
+    assert stated == {"polycam": [0, 1, 0], "record3d": [0, 1, 0]}
+    np.testing.assert_array_equal(scannet, [0, 0, 1])
+
+
+def test_a_missing_package_is_one_line_with_its_installation(tmp_path, monkeypatch):
+    folder = write_record3d(tmp_path / "scene", walking_frames(2))
+    monkeypatch.setitem(sys.modules, "OpenEXR", None)
+    with pytest.raises(InputError, match=r'0\.exr needs OpenEXR: pip install "OpenEXR>=3\.3"$'):
+        open_sequence(folder)

@@ -1,4 +1,7 @@
-"""Polycam's raw export."""
+"""Polycam's raw export.
+
+The world is that of the frames, whose z axis points up; in a real export it is y.
+"""
 
 from __future__ import annotations
 

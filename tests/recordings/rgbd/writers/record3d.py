@@ -1,4 +1,7 @@
-"""Record3D's export "EXR + JPG sequence"."""
+"""Record3D's export "EXR + JPG sequence".
+
+The world is that of the frames, whose z axis points up; in a real export it is y.
+"""
 
 from __future__ import annotations
 
