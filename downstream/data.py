@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from downstream.augmentation.recipes import Augmentation, SceneAugmentation
 from downstream.benchmarks import Benchmark, DetectionBenchmark, Split
 from downstream.benchmarks.labelled_scenes import SceneBenchmark
+from downstream.cloud_scale import doubt_of_scale
 from downstream.label_lists.boxes import BoxList, keep_boxes, read_box_list
 from downstream.label_lists.points import PointList, keep_annotated, read_point_list
 from downstream.label_lists.scenes import choose_scenes, read_scene_list
@@ -185,6 +186,8 @@ class FinetuneDataModule(StreamedDataModule[CloudDataset, LabelledBatch | None])
         names = self._with_truth("train", list(names))
         validation = self._with_truth("validation", self.benchmark.names("validation"))
         self._note_small_data(len(names))
+        doubt = doubt_of_scale(self.benchmark.read(names[0]), self.network_input.voxel_size)
+        self.notes += [doubt] if doubt is not None else []
         return (
             self._dataset(names, training=True, annotated=annotated, boxed=boxed),
             self._dataset(validation, training=False),

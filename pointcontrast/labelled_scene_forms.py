@@ -14,11 +14,7 @@ from numpy.typing import NDArray
 
 from pointcontrast.colors import as_uint8_colors
 from pointcontrast.errors import InputError
-from pointcontrast.origins import check_resolution, take_origin_off
-
-FINEST_VOXEL = 0.02
-"""Voxel size in metres that the coordinates of every scene must resolve: that of the finest recipes
-(``configs/``)."""
+from pointcontrast.origins import FINEST_VOXEL, check_resolution, take_origin_off
 
 _LABELS = ("semantic", "instance")
 

@@ -20,6 +20,9 @@ from pointcontrast.errors import InputError
 FARTHEST = 1000.0
 """Metres from zero up to which coordinates keep the origin zero; float32 resolves 0.06 mm there."""
 
+FINEST_VOXEL = 0.02
+"""Voxel size in metres that the points of every scene must resolve: that of the finest recipes."""
+
 _SHARE_OF_VOXEL = 0.1
 _FEW = 100  # points
 _LARGEST_FLOAT32 = float(np.finfo(np.float32).max) / 2

@@ -23,8 +23,8 @@ labelled_scene_forms labelled_scene retrieval recordings scenes
 synthetic data preparation sparse backbones losses weights runs feature_network pictures
 scan_commands features_cli dry_run prepare_cli pretrain pretrain_cli doctor
 downstream types boxes label_lists augmentation samples shapes metrics heads tasks
-releases benchmarks label_lists.candidates label_lists.making data initialization network
-older_files network_file detector predictor predictions predict predict_cli evaluate
+releases benchmarks label_lists.candidates label_lists.making cloud_scale data initialization
+network older_files network_file detector predictor predictions predict predict_cli evaluate
 evaluate_cli seeds finetune finetune_cli
 """
 """Modules and packages: each imports only those before it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,13 @@ def _finetuned(folder: Path) -> Sequence[object]:
     return [*FINETUNE_SMALL, "--data.benchmark.init_args.root", "out", "--run_dir", "run"]
 
 
+def _centimetres(folder: Path) -> Sequence[object]:
+    for path in sorted(labelled_rooms().iterdir()):
+        scene = read_labelled_scene(path)
+        write_labelled_scene(folder / "cm" / path.name, replace(scene, coord=scene.coord * 100))
+    return [*FINETUNE_SMALL, "--data.benchmark.init_args.root", "cm", "--run_dir", "run"]
+
+
 def _check_run(folder: Path, _: str) -> None:
     assert (folder / "run" / "best.safetensors").is_file()
 
@@ -173,4 +181,6 @@ ROWS = [
     Row(name="finetune-scenes-that-lost-digits", kind="A", make=_old_scene, status=2,
         says=("room_1: x reaches 450129", "where float32 steps by 0.031 m",)),
     Row(name="finetune-own-scans-utm", kind="A", make=_finetuned, check=_check_run),
+    Row(name="finetune-centimetres", kind="B", make=_centimetres,
+        says=("room_1 has points 17 m apart, 85 voxels of 0.2 m", "Are its coordinates in metres")),
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from pointcontrast.data.network_input import FeatureName
 from pointcontrast.data.pair_readers.pair_reader import PairReader
 from pointcontrast.errors import InputError
 from pointcontrast.labelled_scene import find_labelled_scenes, read_labelled_scene
+from pointcontrast.origins import FINEST_VOXEL, check_resolution
 from pointcontrast.recordings.reconstruction.crops import draw_balls
 from pointcontrast.recordings.reconstruction.scan import Scan
 from pointcontrast.recordings.reconstruction.simulated_camera import DepthCamera, visible_rows
@@ -132,12 +133,14 @@ def open_scan(folder: Path) -> Scan:
     """Open a labelled scene as a scan and keep it; its points stay in the file, memory-mapped.
 
     Raises:
-        InputError: The scene is missing or damaged, or has NaN points; the message names the file.
+        InputError: The scene is missing or damaged, or its points are NaN or were float32 far from
+            zero; the message names the file.
     """
     scene = read_labelled_scene(folder, check_values=False)  # not again at each step
     # plain arrays slice faster than memmaps
     colors = None if scene.color is None else scene.color.view(np.ndarray)
     normals = None if scene.normal is None else scene.normal.view(np.ndarray)
+    check_resolution(scene.coord, FINEST_VOXEL, str(folder / "coord.npy"))
     cloud = PointCloud(scene.coord.view(np.ndarray), colors, normals)
     try:
         return Scan.of(cloud, scene.up)

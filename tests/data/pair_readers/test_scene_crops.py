@@ -109,3 +109,12 @@ def test_bad_scenes_are_named(scenes: Path, tmp_path: Path) -> None:
     pair = SceneCrops().list_pairs(root, ())[0]
     with pytest.raises(InputError, match=r"room_0000/coord\.npy: .*NaN"):
         SceneCrops().read(root, pair, (), np.random.default_rng(0))
+
+
+def test_points_that_were_float32_far_from_zero_are_named(scenes: Path, tmp_path: Path) -> None:
+    """As an older program wrote them; what is written today has an origin."""
+    shutil.copytree(next(scenes.glob("room_*")), tmp_path / "a")
+    coord = np.load(tmp_path / "a" / "coord.npy")
+    np.save(tmp_path / "a" / "coord.npy", coord + np.float32(450_123))
+    with pytest.raises(InputError, match=r"a/coord\.npy: x reaches 4501\d+\.?\d* m, where float32"):
+        draw(SceneCrops(), tmp_path, 0, features=())
