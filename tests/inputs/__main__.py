@@ -34,14 +34,14 @@ def main() -> None:
     shown = [row for row in rows if arguments.kind in (None, row.kind)]
     for row in sorted(shown, key=lambda row: row.kind):
         expected = "; ".join(row.says) or "the right value"
-        line = f"{row.kind:<12}{row.name:<48}{row.status:>3}  {expected}"
+        line = f"{row.kind:<18}{row.name:<48}{row.status:>3}  {expected}"
         print(f"{line}  [{row.source}]" if row.source else line)
         if arguments.commands:
             print(f"{'':<12}{_command(row)}")
     print()
     for kind, count in rows_per_kind(rows).items():
-        print(f"{kind:<12}{count:>4}  {KINDS.get(kind, '')}")
-    print(f"{'together':<12}{len(rows):>4}")
+        print(f"{kind:<18}{count:>4}  {KINDS.get(kind, '')}")
+    print(f"{'together':<18}{len(rows):>4}")
 
 
 if __name__ == "__main__":

@@ -288,4 +288,33 @@ def _full_rows() -> list[Row]:
     return [row(tool) for tool in sizes]
 
 
-ROWS = [*_home_rows(), *_home_inputs(), *_closed_rows(), *_terminal_rows(), *_full_rows()]
+def _interrupted_rows() -> list[Row]:
+    """Ctrl-C while a folder is half-written: one word, and nothing of it stays."""
+
+    def prepare(folder: Path) -> Command:
+        makers_rgbd.write_seven_scenes(folder / "raw", makers_rgbd.box_room_frames(40, 0.15))
+        words = [PREPARE, "raw", "--output", "made", *makers_rgbd.PREPARE_SMALL]
+        return [UNDER, "--interrupt-at", "made/.raw.*.partial", *words]
+
+    def rooms(folder: Path) -> Command:
+        return [UNDER, "--interrupt-at", "made/.*.partial", *_rooms(folder, "made")]
+
+    return [
+        Row(name=f"interrupted-{name}", kind="N", make=make, status=130, says=("interrupted",),
+            check=lambda folder, _: _holds_nothing(folder / "made"))
+        for name, make in (("prepare", prepare), ("synthetic-rooms", rooms))
+    ]  # fmt: skip
+
+
+def _holds_nothing(folder: Path) -> None:
+    assert not list(folder.iterdir())
+
+
+ROWS = [
+    *_home_rows(),
+    *_home_inputs(),
+    *_closed_rows(),
+    *_terminal_rows(),
+    *_full_rows(),
+    *_interrupted_rows(),
+]

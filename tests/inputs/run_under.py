@@ -4,19 +4,22 @@
 ``--closed-output``          what reads the output has gone, as in ``COMMAND | head -1``
 ``--encoding NAME``          a terminal of this encoding
 ``--largest-file BYTES``     no file may grow beyond this: writing then fails as on a full disk
-``--full-output``            the output is ``/dev/full``
-``--user``                   a user without the rights of root
+``--interrupt-at PATTERN``   Ctrl-C as soon as a file or folder fits, such as ``out/.*.partial``
 
 The script and its arguments follow.
 """
 
 from __future__ import annotations
 
+import glob
 import io
 import os
 import resource
 import runpy
+import signal
 import sys
+import threading
+import time
 from pathlib import Path
 
 
@@ -35,6 +38,12 @@ def _encoding(name: str) -> None:
     )  # fmt: skip
 
 
+def _interrupt_at(pattern: str) -> None:
+    while not glob.glob(pattern):
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
 def main(words: list[str]) -> None:
     """Set the conditions, and become the command."""
     while words[0].startswith("--"):
@@ -48,10 +57,8 @@ def main(words: list[str]) -> None:
         elif what == "--largest-file":
             size = int(words.pop(0))
             resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-        elif what == "--full-output":
-            os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
-        elif what == "--user":
-            os.setuid(65534)
+        elif what == "--interrupt-at":
+            threading.Thread(target=_interrupt_at, args=(words.pop(0),), daemon=True).start()
         else:
             raise SystemExit(f"run_under.py: {what} is unknown")
     sys.argv = words

@@ -8,7 +8,7 @@ import pytest
 
 from tests.inputs.outcome import run_on_input
 from tests.inputs.row import Row
-from tests.inputs.table import all_rows
+from tests.inputs.table import KINDS, all_rows, rows_per_kind
 
 ROWS = all_rows()
 
@@ -23,6 +23,14 @@ def test_input(row: Row, tmp_path: Path) -> None:
         row.check(tmp_path, outcome.said)
     for name in row.absent:
         assert not (tmp_path / name).exists(), f"{name} was left behind"
+
+
+def test_every_kind_has_rows() -> None:
+    few = {
+        kind: count for kind, count in rows_per_kind(ROWS).items() if kind in KINDS and count < 5
+    }
+    assert not few
+    assert len(ROWS) >= 250
 
 
 def test_rows_are_well_formed() -> None:
