@@ -24,14 +24,11 @@ from pointcontrast.recordings.lidar.point_cloud_message import read_point_cloud_
 from pointcontrast.recordings.lidar.posed_sweeps import refuse_senseless
 from pointcontrast.recordings.lidar.ros_messages import (
     CLOUD,
-    ODOMETRY,
-    POSE,
-    POSE_WITH_COVARIANCE,
-    TRANSFORMS,
     header_of,
     pose_of_message,
     read_transforms,
 )
+from pointcontrast.recordings.lidar.ros_topics import TREE, choose_topics
 from pointcontrast.recordings.lidar.sweep_axes import stated_pose
 from pointcontrast.recordings.lidar.sweep_check import check_sweeps
 from pointcontrast.recordings.options import RecordingOptions
@@ -64,7 +61,12 @@ class RosLog(Layout):
         self._options = options or RecordingOptions()
         refuse_senseless(folder, self._options)
         with self._opened() as reader:
-            clouds, poses = self._choose_topics(reader)
+            clouds, poses = choose_topics(reader, folder, self._options.topics)
+            if self._options.topics is None:
+                self.notes += (
+                    f"{folder}: sweeps are those of {clouds}, poses those of {poses or TREE}; "
+                    "--topics SWEEPS POSES states others",
+                )
             self._cloud_topic = clouds
             stamps, frames, self._log_times = self._sweep_headers(reader, clouds)
             self._poses = self._sweep_poses(reader, poses, np.array(stamps), frames[0])
@@ -135,57 +137,6 @@ class RosLog(Layout):
             reason = " ".join(str(error).split())
             raise InputError(f"{self.folder} is damaged or no bag of ROS ({reason})") from None
         return _Closing(reader)
-
-    def _choose_topics(self, reader: Any) -> tuple[str, str | None]:
-        """Return the topic of the sweeps and that of their poses; None takes the tree of frames."""
-        counts = {c.topic: (c.msgtype, 0) for c in reader.connections}
-        for each in reader.connections:
-            counts[each.topic] = (each.msgtype, counts[each.topic][1] + each.msgcount)
-        clouds = [topic for topic, (kind, n) in counts.items() if kind == CLOUD and n]
-        poses = [
-            topic
-            for topic, (kind, n) in counts.items()
-            if kind in (ODOMETRY, POSE, POSE_WITH_COVARIANCE) and n
-        ]
-        has_tree = any(kind in TRANSFORMS and n for kind, n in counts.values())
-        stated = self._options.topics
-        if stated is not None:
-            cloud, pose = stated
-            if cloud not in clouds:
-                raise InputError(
-                    f"{self.folder} has no point clouds on {cloud}; it has them on "
-                    f"{', '.join(sorted(clouds)) or 'no topic'}"
-                )
-            if pose not in poses and not (pose == "/tf" and has_tree):
-                known = [*sorted(poses), *(["/tf"] if has_tree else [])]
-                raise InputError(
-                    f"{self.folder} has no poses on {pose}; it has them on "
-                    f"{', '.join(known) or 'no topic'}"
-                )
-            return cloud, None if pose == "/tf" else pose
-        if not clouds:
-            kinds = sorted({f"{topic} ({kind})" for topic, (kind, _) in counts.items()})
-            raise InputError(
-                f"{self.folder} has no topic of sensor_msgs/PointCloud2; it has "
-                f"{', '.join(kinds) or 'no message'}"
-            )
-        if not poses and not has_tree:
-            raise InputError(
-                f"{self.folder} has no poses: no topic of nav_msgs/Odometry, "
-                "geometry_msgs/PoseStamped or tf2_msgs/TFMessage; record one, or run an odometry "
-                "such as KISS-ICP and give its sweeps and poses as a folder"
-            )
-        if len(clouds) > 1 or len(poses) > 1:
-            both = [*sorted(poses), *(["/tf"] if has_tree else [])]
-            raise InputError(
-                f"{self.folder} has point clouds on {', '.join(sorted(clouds))} and poses on "
-                f"{', '.join(both)}; choose by --topics SWEEPS POSES"
-            )
-        self.notes += (
-            f"{self.folder}: sweeps are those of {clouds[0]}, poses those of "
-            f"{poses[0] if poses else '/tf'}; --topics SWEEPS POSES states others",
-        )
-        return clouds[0], poses[0] if poses else None
 
     def _sweep_headers(self, reader: Any, topic: str) -> tuple[list[float], list[str], list[int]]:
         """Return the times, frames and log times of all sweeps, by time."""

@@ -16,48 +16,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations, product
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.lidar.sweep_axes import AXES
+from pointcontrast.recordings.lidar.sweep_pairs import (
+    LEAST_MOVE,
+    LEAST_TURN,
+    PosesAndSweeps,
+    SweepPair,
+    angle_of,
+    read_pairs,
+)
 from pointcontrast.recordings.lidar.sweep_registration import register
-from pointcontrast.recordings.lidar.sweep_surfaces import Surfaces, surfaces_of
 from pointcontrast.recordings.options import RecordingOptions
-from pointcontrast.recordings.sequence import FrameError, PosedSequence
-from pointcontrast.types import Sweep
+from pointcontrast.recordings.sequence import PosedSequence
 
-_PAIRS = 10
-_POINTS = 400  # per pair
-_MOVE, _TURN = 1.0, np.deg2rad(5.0)  # metres and radians between the sweeps of a pair, at least
-_LEAST_MOVE, _LEAST_TURN = 0.2, np.deg2rad(2.0)  # where the recording has no larger ones
-_REACH = 30  # sweeps between the two of a pair, at most
 _TIMES_MORE = 3.0  # points won over points lost, for another convention to be the right one
 _CLEARLY_MORE = 0.05  # of all points
 _DISTINCT = 0.03  # of two conventions
 _REGISTERED = 5  # pairs that are registered without their poses
 _FITS = 0.5  # share of the points on a surface after that
 _RIGHT = 0.3  # share of the points on a surface, for a convention to be the right one
-
-
-class PosesAndSweeps(Protocol):
-    """A recording of sweeps whose poses can be read without the sweeps."""
-
-    def pose(self, index: int) -> NDArray[np.float64]:
-        """Return the (4, 4) pose of a sweep, world from sensor; raise FrameError without one."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class _Pair:
-    """Two sweeps; planes of the second are looked for among those of the first."""
-
-    first: Surfaces
-    second: Surfaces
-    first_pose: NDArray[np.float64]
-    second_pose: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,12 +56,7 @@ class _Reading:
     axes: NDArray[np.float64]
     transposed: bool = False
 
-    @property
-    def is_claim(self) -> bool:
-        """Whether it is the claimed convention."""
-        return not self.inverse and not self.transposed and np.array_equal(self.axes, np.eye(3))
-
-    def first_from_second(self, pair: _Pair) -> NDArray[np.float64]:
+    def first_from_second(self, pair: SweepPair) -> NDArray[np.float64]:
         """Return the (4, 4) transform between the sensors under this convention."""
         first, second = pair.first_pose, pair.second_pose
         if self.transposed:
@@ -116,7 +93,7 @@ def check_sweeps(
         InputError: The sweeps fit together under another convention, which is named with the
             option that states it, or at places that no convention gives.
     """
-    pairs = list(_read_pairs(sequence, source))
+    pairs = list(read_pairs(sequence, source))
     if not pairs:
         return None
     claim, others = _readings()
@@ -141,7 +118,7 @@ def check_sweeps(
 
 
 def _refuse_if_they_fit_elsewhere(
-    sequence: PosedSequence, pairs: Sequence[_Pair], held: Sequence[NDArray[np.bool_]]
+    sequence: PosedSequence, pairs: Sequence[SweepPair], held: Sequence[NDArray[np.bool_]]
 ) -> None:
     """Refuse a recording whose sweeps fit together at places that no convention gives."""
     moves: list[float] = []
@@ -155,11 +132,11 @@ def _refuse_if_they_fit_elsewhere(
             continue
         between = np.asarray(np.linalg.solve(motion, claim))
         moves.append(float(np.linalg.norm(between[:3, 3])))
-        turns.append(_angle(between))
+        turns.append(angle_of(between))
         supports.append(support)
     if len(moves) < max(3, 0.7 * min(_REGISTERED, len(pairs))):
         return
-    if np.median(moves) > 2 * _LEAST_MOVE or np.median(turns) > 2 * _LEAST_TURN:
+    if np.median(moves) > 2 * LEAST_MOVE or np.median(turns) > 2 * LEAST_TURN:
         raise InputError(
             f"{sequence.folder}: its sweeps do not fit together at their poses, by any convention: "
             f"{_share(held):.0%} of the points lie on a surface of the next sweep, and "
@@ -188,7 +165,7 @@ def _right_angled_turns() -> Iterator[NDArray[np.float64]]:
             yield turn
 
 
-def _held(pairs: Sequence[_Pair], reading: _Reading) -> list[NDArray[np.bool_]]:
+def _held(pairs: Sequence[SweepPair], reading: _Reading) -> list[NDArray[np.bool_]]:
     return [pair.first.hold(pair.second, reading.first_from_second(pair)) for pair in pairs]
 
 
@@ -247,60 +224,6 @@ def _axis_names(reading: _Reading) -> str:
         axis = int(np.argmax(np.abs(row)))
         names.append(("" if row[axis] > 0 else "-") + "xyz"[axis])
     return ", ".join(names)
-
-
-def _read_pairs(sequence: PosedSequence, source: PosesAndSweeps) -> Iterator[_Pair]:
-    """Read pairs of neighbouring sweeps between which the sensor has moved."""
-    count = len(sequence)
-    surfaces: dict[int, Surfaces | None] = {}
-
-    def read(index: int) -> Surfaces | None:
-        if index not in surfaces:
-            try:
-                sweep = sequence.read_geometry(index)
-                surfaces[index] = (
-                    surfaces_of(sweep.cloud.points) if isinstance(sweep, Sweep) else None
-                )
-            except FrameError:
-                surfaces[index] = None
-        return surfaces[index]
-
-    for start in np.unique(np.linspace(0, max(0, count - 2), _PAIRS).astype(int)):
-        partner = _partner(source, int(start), count)
-        if partner is None:
-            continue
-        first, second = read(int(start)), read(partner)
-        if first is not None and second is not None:
-            yield _Pair(
-                first, second.sample(_POINTS), source.pose(int(start)), source.pose(partner)
-            )
-
-
-def _partner(source: PosesAndSweeps, start: int, count: int) -> int | None:
-    """Return the next sweep after ``start`` from a clearly other place, or the farthest."""
-    best: tuple[float, int] | None = None
-    try:
-        first = source.pose(start)
-    except FrameError:
-        return None
-    for index in range(start + 1, min(count, start + 1 + _REACH)):
-        try:
-            second = source.pose(index)
-        except FrameError:
-            continue
-        between = np.asarray(np.linalg.solve(first, second))
-        move = float(np.linalg.norm(between[:3, 3]))
-        turn = _angle(between)
-        if move >= _MOVE or turn >= _TURN:
-            return index
-        way = max(move / _LEAST_MOVE, turn / _LEAST_TURN)
-        if way >= 1 and (best is None or way > best[0]):
-            best = way, index
-    return None if best is None else best[1]
-
-
-def _angle(transform: NDArray[np.floating[Any]]) -> float:
-    return float(np.arccos(np.clip((np.trace(transform[:3, :3]) - 1) / 2, -1, 1)))
 
 
 def _with_transposed(pose: NDArray[np.float64]) -> NDArray[np.float64]:
