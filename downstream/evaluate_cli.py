@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
                 split,
                 partial=arguments.partial_submission,
             )
-        _say_unlabelled(benchmark, split)
+        _say_unlabelled(benchmark, split, "predicted" if writer else "left out")
         evaluation = evaluate_network(
             finetuned,
             benchmark,
@@ -69,13 +69,13 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _say_unlabelled(benchmark: Benchmark, split: Split) -> None:
+def _say_unlabelled(benchmark: Benchmark, split: Split, fate: str) -> None:
     names = benchmark.names(split)
     lacking = sum(not benchmark.has_truth(name) for name in names)
     if lacking:
         print(
             f"{lacking} of the {len(names)} clouds of the {split} split have no "
-            f"{benchmark.truth}: they are predicted, not scored"
+            f"{benchmark.truth}: they are {fate}, not scored"
         )
 
 
