@@ -47,6 +47,13 @@ def _changed_box(column: int, value: float) -> Callable[[], np.ndarray]:
     return make
 
 
+def _no_sizes() -> np.ndarray:
+    """A box of which only the centre, the heading and the class were written."""
+    boxes = table_box()
+    boxes[:, 3:6] = 0
+    return boxes
+
+
 def _labels(value: float, dtype: type) -> Callable[[], np.ndarray]:
     return lambda: np.full(len(room(0.26)), value, dtype)
 
@@ -137,9 +144,9 @@ ROWS = [
     Row(
         name="boxes-without-sizes",
         kind="G",
-        make=_written("boxes", lambda: table_box() * [1, 1, 1, 0, 0, 0, 1, 1], boxes=True),
+        make=_written("boxes", _no_sizes, boxes=True),
         status=2,
-        says=("room_1/boxes.npy",),
+        says=("room_1/boxes.npy holds boxes whose sizes are all 0",),
     ),
     Row(
         name="scenes-without-colours",
