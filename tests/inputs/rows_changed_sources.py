@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -69,7 +70,7 @@ def _scan(folder: Path) -> None:
 
 def _recolour(folder: Path) -> Path:
     path = folder / "room.ply"
-    ply = PlyData.read(str(path), mmap=False)
+    ply = PlyData.read(io.BytesIO(path.read_bytes()))  # not a map of the file to write
     ply["vertex"]["red"][:] = 17
     ply.write(str(path))
     return path
