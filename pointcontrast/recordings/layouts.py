@@ -36,6 +36,7 @@ from pointcontrast.recordings.rgbd.scannet_pp import ScanNetPPSequence
 from pointcontrast.recordings.rgbd.sens import SensSequence
 from pointcontrast.recordings.rgbd.seven_scenes import SevenScenesSequence
 from pointcontrast.recordings.rgbd.stray_scanner import StrayScannerSequence
+from pointcontrast.recordings.rgbd.sun3d import Sun3dSequence
 from pointcontrast.recordings.rgbd.transforms_json import TransformsSequence
 from pointcontrast.recordings.rgbd.tum import TumSequence
 from pointcontrast.recordings.sequence import Layout, MergedSequence, PosedSequence
@@ -55,6 +56,7 @@ LAYOUTS: tuple[type[Layout], ...] = (
     Open3DSequence,
     PolycamSequence,
     Record3DSequence,
+    Sun3dSequence,
     KittiSequence,
     Kitti360Sequence,
     SweepFolderSequence,

@@ -30,6 +30,7 @@ from tests.recordings.rgbd.writers.polycam import write_polycam
 from tests.recordings.rgbd.writers.record3d import write_record3d
 from tests.recordings.rgbd.writers.replica import write_replica
 from tests.recordings.rgbd.writers.scannet_frames import write_scannet_frames
+from tests.recordings.rgbd.writers.sun3d import write_sun3d
 from tests.recordings.rgbd.writers.transforms_json import write_transforms
 
 Write = Callable[[Path], object]
@@ -44,6 +45,7 @@ FORMATS: dict[str, Callable[[Path, list[Frame]], Path]] = {
     "open3d_trajectory": write_open3d,
     "polycam": write_polycam,
     "record3d": write_record3d,
+    "sun3d": write_sun3d,
 }
 
 
@@ -443,6 +445,12 @@ OTHERS = [
         "has no depth/", "LiDAR",
     ),
     right("record3d", "record3d", lambda f: write_record3d(f, walking_frames())),
+    right("sun3d", "sun3d", lambda f: write_sun3d(f, walking_frames())),
+    refused(
+        "sun3d-of-other-poses", "D",
+        written(write_sun3d, lambda f: np.savetxt(f / "extrinsics" / "3.txt", np.eye(4)[:3])),
+        "3.txt has 3 rows for 5 images",
+    ),
     Row(name="every-format-looked-at", kind="formats", make=looks_at_all, says=tuple(FORMATS)),
     Row(name="every-format-verified", kind="formats", make=verifies_all,
         says=(f"{len(FORMATS)} scenes, {5 * len(FORMATS)} views", "nothing broken")),
