@@ -167,6 +167,7 @@ def _serve() -> dict[str, Any] | None:
                 requests.close()
                 os.close(answers)
                 return request
+            ended.pop(answer, None)  # of a process that had this number before
         os.write(answers, (json.dumps(answer) + "\n").encode())
     return None
 
