@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import tokenize
+import warnings
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +23,7 @@ from pointcontrast.recordings.file_formats import read_columns
 _DAMAGE = (
     *(ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, MemoryError),
     *(SyntaxError, tokenize.TokenError, plyfile.PlyParseError),
+    *(zipfile.BadZipFile, zlib.error, NotImplementedError),
 )
 
 
@@ -124,7 +128,10 @@ def read_point_file(path: Path, max_points: int | None = None) -> StoredPoints:
             of an unknown form, or in a format whose package is not installed.
     """
     try:
-        columns = read_columns(path, max_points)
+        # NumPy warns of texts without a row, refused below, and of numbers beyond all sense
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore", UserWarning)
+            columns = read_columns(path, max_points)
     except InputError:
         raise
     except FileNotFoundError:
@@ -136,7 +143,8 @@ def read_point_file(path: Path, max_points: int | None = None) -> StoredPoints:
         raise InputError(f"{path} is damaged or cut short ({reason}); export it again") from None
     if not len(columns.points):
         raise InputError(f"{path} holds no points; is it damaged? Export it again")
-    points = np.ascontiguousarray(columns.points, dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # bits that are no number, in damaged files
+        points = np.ascontiguousarray(columns.points, dtype=np.float64)
     normals, faces = columns.normals, columns.faces
     return StoredPoints(
         points,

@@ -43,7 +43,7 @@ def read_npy(path: Path) -> Columns:
 
 def read_npz(path: Path) -> Columns:
     """Read arrays named points, colors, normals and faces; others of N values become fields."""
-    with np.load(path, allow_pickle=False) as archive:
+    with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     low = {name.lower(): name for name in reversed(arrays)}
 

@@ -57,7 +57,8 @@ def valued_columns(columns: Sequence[NDArray[Any]], *, intensity_first: bool = F
 
 
 def _are_normals(triple: NDArray[Any]) -> bool:
-    lengths = np.linalg.norm(triple.astype(np.float64), axis=1)
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(triple.astype(np.float64), axis=1)
     known = lengths[np.isfinite(lengths) & (lengths > 0)]  # 0 and NaN: no direction
     return bool(len(known) * 2 > len(lengths) and (np.abs(known - 1) < _UNIT).all())
 
@@ -79,4 +80,4 @@ def _as_16_bits(triple: NDArray[Any]) -> NDArray[Any]:
     """Whole numbers of 16 bits as uint16, the dtype by which colours of 0..65535 are told."""
     with np.errstate(invalid="ignore"):
         high = np.nanmax(triple)
-    return np.nan_to_num(triple).astype(np.uint16) if high > 255 else triple
+    return np.nan_to_num(triple, posinf=0).astype(np.uint16) if high > 255 else triple

@@ -8,7 +8,9 @@ unit of length, which is a foot in parts of the world.
 
 from __future__ import annotations
 
+import os
 import re
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from pointcontrast.recordings.file_formats.columns import Columns
 from pointcontrast.recordings.file_formats.thinning import kept_rows, thinning_note
 
 _CHUNK = 1_000_000  # points
+_HEADER, _SHORTEST_HEADER, _RECORD = 375, 227, 54  # bytes: of LAS 1.4, of 1.0, of an empty VLR
 _COLORS = ("red", "green", "blue")
 _FIELDS = ("intensity", "classification", "return_number", "number_of_returns", "user_data",
            "point_source_id", "withheld")  # fmt: skip
@@ -41,13 +44,15 @@ def read_las(path: Path, max_points: int | None = None) -> Columns:
         extra dimensions of one number. ``unit`` is that of the coordinate system.
     """
     laspy = require("laspy", "laspy[lazrs]", f"{path}: reading LAS and LAZ")
-    path.open("rb").close()  # a missing or unreadable file is an OSError here
+    _check_header(path)
     try:
         with laspy.open(path) as reader:
             return _read(path, reader, max_points)
     except InputError:
         raise
-    except Exception as error:  # laspy and its decompressors raise errors of many kinds
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException as error:  # laspy raises errors of many kinds, its decompressor panics
         if "LazBackend" in str(error):
             require("lazrs", "laspy[lazrs]", f"{path}: reading LAZ")
         reason = " ".join(str(error).split())
@@ -90,6 +95,54 @@ def _read(path: Path, reader: Any, max_points: int | None) -> Columns:
         places, color = places[keep], None if color is None else color[keep]
         found = {name: values[keep] for name, values in found.items()}
     return Columns(points=places, colors=color, fields=found, unit=_unit(header), notes=notes)
+
+
+def _check_header(path: Path) -> None:
+    """Refuse what is no LAS, and counts beyond the size of the file, which laspy would loop over.
+
+    Raises:
+        InputError: The signature is another, or the file is shorter than its header says.
+        OSError: The file is absent or unreadable.
+    """
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        header = file.read(_HEADER)
+    if header[:4] != b"LASF" or len(header) < _SHORTEST_HEADER:
+        raise InputError(f"{path} is damaged or cut short, or no LAS file; export it again")
+    start, num_records = struct.unpack_from("<2I", header, 96)
+    kind, length, count = struct.unpack_from("<BHI", header, 104)
+    if header[24:26] >= b"\x01\x04" and len(header) == _HEADER:  # version 1.4
+        count = max(count, struct.unpack_from("<Q", header, 247)[0])
+        extended, num_extended = struct.unpack_from("<QI", header, 235)
+        num_records += num_extended if extended + 60 * num_extended <= size else size
+    packed = bool(kind & 0x80)  # LAZ
+    promised = start + (0 if packed else count * length)
+    whole = promised <= size and _RECORD * num_records <= size
+    if not whole or (packed and not _has_chunks(path, start, size)):
+        found = max(0, size - start) // max(1, length)
+        raise InputError(
+            f"{path} is damaged or cut short (its header promises {count} points"
+            + ("" if packed else f", {found} can be read")
+            + "); export it again"
+        )
+
+
+def _has_chunks(path: Path, start: int, size: int) -> bool:
+    """Whether the table of chunks of a LAZ lies in the file; its decompressor relies on it.
+
+    Its place stands before the points, or at the end of the file where it is -1 there; it begins
+    with a version and the number of chunks.
+    """
+    with open(path, "rb") as file:
+        for place, origin in ((start, os.SEEK_SET), (-8, os.SEEK_END)):
+            file.seek(place, origin)
+            table = int.from_bytes(file.read(8), "little", signed=True)
+            if table != -1:
+                break
+        if not start + 8 <= table <= size - 8:
+            return False
+        file.seek(table + 4)
+        return int.from_bytes(file.read(4), "little") <= size
 
 
 def _unit(header: Any) -> float | None:

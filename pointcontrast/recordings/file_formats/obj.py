@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.file_formats.columns import Columns
 from pointcontrast.recordings.file_formats.polygons import fan_triangles
+from pointcontrast.recordings.file_formats.text_numbers import columns_of_rows
 from pointcontrast.recordings.file_formats.text_table import decoded
 
 _AFTER_SLASH = re.compile(r"/\S*")
@@ -33,12 +34,12 @@ def read_obj(path: Path) -> Columns:
     for line in text.splitlines():
         keyword, _, rest = line.strip().partition(" ") if "\t" not in line else _by_tab(line)
         if keyword == "v":
-            vertices.append(rest)
+            vertices.append(rest.strip())
         elif keyword in ("f", "fo"):
-            faces.append(rest)
+            faces.append(rest.strip())
             known.append(len(vertices))
         elif keyword == "vn":
-            normals.append(rest)
+            normals.append(rest.strip())
         elif keyword and not keyword.startswith("#"):
             keywords.add(keyword)
     if not faces and vertices and (keywords & {"vt", "usemtl", "mtllib", "s"} or text[-1] != "\n"):
@@ -69,6 +70,9 @@ def _numbers(path: Path, rows: list[str]) -> tuple[NDArray[np.float64], bool]:
     """The numbers of some rows, as many as the shortest has; whether others have more."""
     if not rows:
         return np.empty((0, 3)), False
+    fast = columns_of_rows("\n".join(rows).encode(), len(rows[0].split()))
+    if fast is not None and len(fast) >= 3:
+        return np.stack(fast, axis=1), False
     words = [row.partition("#")[0].split() for row in rows]
     widths = {len(each) for each in words}
     width = min(widths)
@@ -86,10 +90,14 @@ def _numbers(path: Path, rows: list[str]) -> tuple[NDArray[np.float64], bool]:
     return table, len(widths) > 1
 
 
-def _triangles(
-    path: Path, faces: list[str], known: list[int], num_vertices: int
-) -> NDArray[np.int64] | None:
-    corners = [_AFTER_SLASH.sub("", face.partition("#")[0]).split() for face in faces]
+def _corners(path: Path, faces: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The places that the faces name, one after the other, and their number in each face."""
+    rows = _AFTER_SLASH.sub("", "\n".join(faces))
+    width = len(rows.partition("\n")[0].split())
+    fast = columns_of_rows(rows.encode(), width, whole=True)
+    if fast is not None and width >= 3:
+        return np.stack(fast, axis=1).ravel(), np.full(len(faces), width)
+    corners = [row.partition("#")[0].split() for row in rows.split("\n")]
     counts = np.array([len(each) for each in corners])
     if counts.min() < 3:
         wrong = faces[int(counts.argmin())].strip()
@@ -97,9 +105,15 @@ def _triangles(
             f"{path} is damaged or cut short (a face has the corners {wrong!r}); export it again"
         )
     try:
-        places = np.array([int(word) for each in corners for word in each], np.int64)
+        return np.array([int(word) for each in corners for word in each], np.int64), counts
     except ValueError as error:
         raise InputError(f"{path} is damaged ({error}); export it again") from None
+
+
+def _triangles(
+    path: Path, faces: list[str], known: list[int], num_vertices: int
+) -> NDArray[np.int64] | None:
+    places, counts = _corners(path, faces)
     negative = places < 0
     rows: NDArray[Any] = np.where(negative, places + np.repeat(known, counts), places - 1)
     wrong = (places == 0) | (rows < 0) | (rows >= num_vertices)

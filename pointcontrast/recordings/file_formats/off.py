@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.file_formats.columns import Columns
 from pointcontrast.recordings.file_formats.polygons import fan_triangles
+from pointcontrast.recordings.file_formats.text_numbers import columns_of_rows
 from pointcontrast.recordings.file_formats.text_table import decoded
 
 
@@ -53,6 +54,9 @@ def read_off(path: Path) -> Columns:
 def _numbers(path: Path, rows: list[str]) -> NDArray[np.float64]:
     if not rows:
         return np.empty((0, 3))
+    fast = columns_of_rows("\n".join(rows).encode(), len(rows[0].split()))
+    if fast is not None and len(fast) >= 3:
+        return np.stack(fast, axis=1)
     words = [row.split() for row in rows]
     width = min(map(len, words))
     if width < 3:
@@ -61,6 +65,10 @@ def _numbers(path: Path, rows: list[str]) -> NDArray[np.float64]:
 
 
 def _triangles(path: Path, rows: list[str]) -> NDArray[Any] | None:
+    width = len(rows[0].split())
+    fast = columns_of_rows("\n".join(rows).encode(), width, whole=True)
+    if fast is not None and width == 4 and (fast[0] == 3).all():
+        return np.stack(fast[1:], axis=1)
     corners: list[int] = []
     counts: list[int] = []
     for row in rows:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
+from pointcontrast.recordings.file_formats.text_numbers import columns_of_rows
 
 _COMMENT = ("#", "//", "%", ";", "!", '"#')
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)?([eE][+-]?\d+)?")
@@ -59,6 +60,15 @@ def read_text_table(path: Path) -> TextTable:
     text = decoded(path.read_bytes())
     layout = _layout_of(path, text)
     body = text[layout.start :].replace('"', "")
+    fast = columns_of_rows(
+        body.encode(),
+        layout.width,
+        separator=layout.separator or ("\t" if "\t" in body[:4096] else " "),
+        decimal="," if layout.decimal_comma else ".",
+    )
+    if fast is not None:
+        _check_count(path, layout.count, len(fast[0]))
+        return TextTable(fast, _names(layout.header, len(fast)))
     if layout.decimal_comma:
         body = body.replace(",", ".")
     if "1.#" in body:
@@ -69,8 +79,7 @@ def read_text_table(path: Path) -> TextTable:
         count = layout.count
     except ValueError:  # words, comments, counts between the rows, a separator at the end
         columns, count = _read_by_lines(path, body, layout)
-    if count is not None and count != len(columns[0]):
-        raise InputError(_wrong_count(path, count, len(columns[0])))
+    _check_count(path, count, len(columns[0]))
     return TextTable(columns, _names(layout.header, len(columns)))
 
 
@@ -189,6 +198,11 @@ def _names(header: str | None, width: int) -> tuple[str, ...] | None:
         if len(names) == width and len(set(names)) == width:
             return None if any(map(_is_number, names)) else names
     return None
+
+
+def _check_count(path: Path, promised: int | None, found: int) -> None:
+    if promised is not None and promised != found:
+        raise InputError(_wrong_count(path, promised, found))
 
 
 def _wrong_count(path: Path, promised: int, found: int) -> str:
