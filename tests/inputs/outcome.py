@@ -34,7 +34,7 @@ def run_on_input(
     output = _output(words, folder)
     before = None if output is None else contents(folder, output)
     variables = {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})}
-    process = Forked(words, folder, variables)
+    process = Forked(words, folder, variables, finalize=False)
     process.wait(SECONDS)
     said, _ = process.communicate()
     assert process.returncode is not None
