@@ -16,7 +16,7 @@ TESTS = REPOSITORY / "tests"
 
 
 LONG = (
-    "speed", "runs", "synthetic",
+    "speed", "runs", "synthetic", "inputs",
     "data/pair_readers/test_three_sources.py", "data/test_worker_processes.py",
     "downstream/metrics/test_detection.py", "downstream/releases/scannet/test_command.py",
     "downstream/releases/scannet/test_pairs_at_scale.py",
