@@ -199,4 +199,16 @@ def sunrgbd(folder: Path) -> Path:
     return raw
 
 
+def sunrgbd_arrays(folder: Path) -> Path:
+    """The same images as VoteNet's prepared arrays; return the folder."""
+    for image in IMAGES:
+        split = "train" if image == "005051" else "val"
+        part = folder / "raw" / f"sunrgbd_pc_bbox_votes_50k_v1_{split}"
+        part.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(part / f"{image}_pc.npz", pc=image_points(int(image)))
+        np.save(part / f"{image}_bbox.npy", [[0.5, 2.5, 0.5, 1, 0.5, 0.5, 0, 0]])
+        np.savez_compressed(part / f"{image}_votes.npz", point_votes=np.zeros((1200, 10)))
+    return folder / "raw"
+
+
 CONVERT_SUNRGBD = converts("sunrgbd.py", "scenes", "--max-points", 0)

@@ -21,6 +21,7 @@ from tests.inputs.makers_releases import (
     made,
     made_names,
     sunrgbd,
+    sunrgbd_arrays,
 )
 from tests.inputs.makers_runs import shared_folder
 from tests.inputs.row import Row
@@ -44,13 +45,7 @@ def arrays(change: Change) -> Callable[[Path], Sequence[object]]:
     """The same images as VoteNet's prepared arrays; a function changes the folder."""
 
     def make(folder: Path) -> Sequence[object]:
-        for image in IMAGES:
-            split = "train" if image == "005051" else "val"
-            part = folder / "raw" / f"sunrgbd_pc_bbox_votes_50k_v1_{split}"
-            part.mkdir(parents=True, exist_ok=True)
-            np.savez_compressed(part / f"{image}_pc.npz", pc=image_points(int(image)))
-            np.save(part / f"{image}_bbox.npy", [[0.5, 2.5, 0.5, 1, 0.5, 0.5, 0, 0]])
-            np.savez_compressed(part / f"{image}_votes.npz", point_votes=np.zeros((1200, 10)))
+        sunrgbd_arrays(folder)
         change(folder / "raw")
         return CONVERT_SUNRGBD
 

@@ -14,7 +14,7 @@ import torch
 
 from pointcontrast.types import Frame
 from tests.helpers.small_backbones import trained_like
-from tests.inputs import makers_rgbd, makers_runs, makers_scans
+from tests.inputs import makers_releases, makers_rgbd, makers_runs, makers_scans
 from tests.inputs.row import CONVERT_WEIGHTS, DATASETS, EVALUATE, FEATURES, PREDICT, PREPARE
 from tests.inputs.rows_rgbd_formats import FORMATS
 from tests.recordings.lidar.test_sweep_folder import write_kitti, write_own
@@ -99,6 +99,18 @@ def _scannet(folder: Path) -> None:
 
 def _sunrgbd(folder: Path) -> None:
     write_sunrgbd_release(folder, 1, 1, size=(48, 36))
+
+
+def _moved_up(write: Callable[[Path], object]) -> Callable[[Path], object]:
+    """A maker of rows, whose release is below ``raw``."""
+
+    def make(folder: Path) -> None:
+        write(folder)
+        for path in sorted((folder / "raw").iterdir()):
+            path.rename(folder / path.name)
+        (folder / "raw").rmdir()
+
+    return make
 
 
 def _shapenetpart(folder: Path) -> None:
@@ -215,6 +227,8 @@ INPUTS: dict[str, Callable[[], ValidInput]] = {
     "s3dis": _release("s3dis", "rooms", _s3dis),
     "scannet": _release("scannet", "scenes", _scannet),
     "sunrgbd": _release("sunrgbd", "scenes", _sunrgbd),
+    "sunrgbd-matlab": _release("sunrgbd", "scenes", _moved_up(makers_releases.sunrgbd)),
+    "sunrgbd-arrays": _release("sunrgbd", "scenes", _moved_up(makers_releases.sunrgbd_arrays)),
     "shapenetpart": _release("shapenetpart", "shapes", _shapenetpart),
     "shapenet": _release("shapenet", "shapes", _shapenet, "--num-points", 64),
     "synthia4d": _release("synthia4d", "frames", _synthia4d),
