@@ -128,6 +128,18 @@ class _Scene:
             waiting += [(child, matrix, depth + 1) for child in reversed(children)]
 
 
+def buffer_files(path: Path) -> list[Path]:
+    """Return the files next to a ``.gltf`` that hold its arrays; none where it is damaged."""
+    try:
+        buffers = json.loads(path.read_bytes())["buffers"]
+        places = [
+            each["uri"] for each in buffers if not each.get("uri", "data:").startswith("data:")
+        ]
+        return [file for place in places if (file := path.parent / unquote(place)).is_file()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+
+
 def read_gltf(path: Path) -> Columns:
     """Read the triangles of a glTF file, or its points if it has no triangle."""
     try:

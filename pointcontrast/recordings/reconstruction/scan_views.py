@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.file_formats import format_of
 from pointcontrast.recordings.file_formats.e57 import num_scans
+from pointcontrast.recordings.file_formats.gltf import buffer_files
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.reconstruction.scan import Scan
 from pointcontrast.recordings.reconstruction.scan_files import (
@@ -139,8 +140,9 @@ class ScanFileSequence(Layout):
         return Sweep(self.frame_ids[index], cloud, pose, is_camera=True)
 
     def files(self) -> list[Path]:
-        """Return the one file."""
-        return [self.folder]
+        """Return the one file, and those that a glTF keeps its arrays in."""
+        more = buffer_files(self.folder) if self.folder.suffix.lower() == ".gltf" else []
+        return [self.folder, *more]
 
 
 def _in_camera(cloud: PointCloud, world_from_camera: NDArray[np.float64]) -> PointCloud:

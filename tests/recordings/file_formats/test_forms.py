@@ -207,3 +207,27 @@ def test_las_in_many_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for step, limit in ((1, None), (3, 1100)):
         stored = read_point_file(tmp_path / "a.laz", limit)
         np.testing.assert_allclose(stored.points, POINTS[::step], atol=1e-4)
+
+
+def test_a_gltf_changes_with_the_file_of_its_arrays(tmp_path: Path) -> None:
+    import base64
+    import json
+
+    from pointcontrast.recordings.layouts import open_sequence
+    from tests.inputs.makers_point_files import gltf
+
+    path = tmp_path / "room.gltf"
+    gltf()(path)
+    value = json.loads(path.read_text())
+    data = base64.b64decode(value["buffers"][0]["uri"].partition(",")[2])
+    value["buffers"][0]["uri"] = "the%20room.bin"
+    path.write_text(json.dumps(value))
+    (tmp_path / "the room.bin").write_bytes(data)
+    assert open_sequence(path).files() == [path, tmp_path / "the room.bin"]
+    before = open_sequence(path).fingerprint()
+    assert len(read_point_file(path).points) == 16
+    (tmp_path / "the room.bin").write_bytes(data[::-1])
+    assert open_sequence(path).fingerprint() != before
+    (tmp_path / "the room.bin").unlink()
+    with pytest.raises(InputError, match=r"room\.gltf needs .*the room\.bin, which does not exist"):
+        read_point_file(path)
