@@ -141,11 +141,14 @@ class LabelledScenes(SceneBenchmark):
         self.validation_list = validation_list
         self.test_list = test_list
         self._folders: list[str] | None = None
+        self._given_classes: tuple[str, ...] = ()
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Classes of the first scene that names some, which is read once."""
         first = self._first_named()
+        if first is None and self._given_classes:
+            return self._given_classes
         if first is None:
             raise InputError(
                 f"none of the {len(self._all())} scenes in {self.root} has class names; label "
@@ -164,7 +167,7 @@ class LabelledScenes(SceneBenchmark):
     def take_classes(self, class_names: Sequence[str]) -> None:
         """Take the classes of a network where no scene names any."""
         if self._first_named() is None:
-            self.__dict__["class_names"] = tuple(class_names)  # where cached_property keeps it
+            self._given_classes = tuple(class_names)
 
     def names(self, split: Split) -> list[str]:
         """List the scenes of a split.
