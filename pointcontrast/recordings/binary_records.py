@@ -38,6 +38,7 @@ WIDTHS = {"float32": (3, 4, 5, 6, 7, 8), "float64": (3, 4, 5, 6)}
 """Numbers per point that are tried, by type."""
 _BLOCK_STEP = 840  # 3, 4, 5, 6, 7 and 8 divide it: a record begins at each multiple
 _BLOCK, _NUM_BLOCKS = 2 * _BLOCK_STEP, 24  # numbers that the size is proven from
+_FEW_BLOCKS = 4  # where the form of the other files is known: four milliseconds per sweep
 _LARGEST, _SMALLEST = 1e7, 1e-9  # of a coordinate that is not 0, metres; UTM is within
 
 
@@ -95,7 +96,7 @@ def record_form(path: Path, form: RecordForm | None = None, width: int | None = 
     for dtype, widths in WIDTHS.items():
         if size % np.dtype(dtype).itemsize:
             continue
-        numbers = _sample(path, dtype, size)
+        numbers = _sample(path, dtype, size, _NUM_BLOCKS if form is None else _FEW_BLOCKS)
         likely = _likely_widths(numbers.values, widths) if width is None else [width]
         sound = [RecordForm(each, dtype) for each in likely if _makes_places(numbers, each)]
         fitting += [each for each in sound if numbers.total % each.width == 0]
@@ -188,12 +189,12 @@ class _Numbers:
     total: int
 
 
-def _sample(path: Path, dtype: str, size: int) -> _Numbers:
+def _sample(path: Path, dtype: str, size: int, num_blocks: int) -> _Numbers:
     kind = np.dtype(dtype).newbyteorder("<")
     total = size // kind.itemsize
-    if total <= _BLOCK * _NUM_BLOCKS:
+    if total <= _BLOCK * num_blocks:
         return _Numbers(np.fromfile(path, dtype=kind), total)
-    starts = np.linspace(0, total - _BLOCK, _NUM_BLOCKS).astype(np.int64) // _BLOCK_STEP
+    starts = np.linspace(0, total - _BLOCK, num_blocks).astype(np.int64) // _BLOCK_STEP
     blocks = [
         np.fromfile(path, dtype=kind, count=_BLOCK, offset=int(start) * _BLOCK_STEP * kind.itemsize)
         for start in starts

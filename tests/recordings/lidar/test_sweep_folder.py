@@ -210,7 +210,7 @@ BAD_FOLDERS = {
     ),
     "two formats": (_double, r"000000\.ply are the same sweep in two formats"),
     "no sweep": (lambda f: [sweep_file(f, 0).unlink() for _ in range(3)], "holds no sweep"),
-    "poses not text": (lambda f: pose_file(f).write_bytes(b"\xff\xfe\x80"), "cannot be read"),
+    "poses not text": (lambda f: pose_file(f).write_bytes(b"\xff\xfe\x80"), "is not text"),
 }
 
 
