@@ -42,6 +42,13 @@ def _far_point(folder: Path) -> None:
     np.save(folder / "room.npy", points)
 
 
+def _enormous_focal_length(folder: Path) -> None:
+    path = folder / "scene" / "camera-intrinsics.txt"
+    matrix = np.loadtxt(path)
+    matrix[1, 1] = 1e300
+    np.savetxt(path, matrix)
+
+
 def _label_beyond(scene: str, label: int) -> Callable[[Path], None]:
     def damage(folder: Path) -> None:
         path = folder / scene / "semantic.npy"
@@ -81,6 +88,9 @@ def _splits_are_whole(folder: Path, _: str) -> None:
 ROWS = [
     Row(name="point-beyond-all-measure", kind="B", make=_damaged("cloud.npy", _far_point),
         status=2, says=("error: input/room.npy: ", "7.66e+37 m", "look for an outlier")),
+    Row(name="focal-length-beyond-all-measure", kind="B",
+        make=_damaged("seven-scenes", _enormous_focal_length), status=1,
+        says=("error: ", "camera-intrinsics.txt is not a pinhole matrix", "1e+300")),
     Row(name="picture-is-a-folder", kind="D", make=_damaged("sunrgbd", _folder_for("0*.jpg")),
         status=1, says=("error: 000001: ", ".jpg: Is a directory", "1 scenes")),
     Row(name="labels-are-a-folder", kind="D",

@@ -49,6 +49,10 @@ def scaled_intrinsics(
     return scaled
 
 
+_LARGEST = 1e6
+"""Pixels; beyond the focal length of any camera, and within what float32 computes with."""
+
+
 def check_intrinsics(matrix: NDArray[np.float64], where: str) -> NDArray[np.float64]:
     """Return ``matrix`` if it is a (3, 3) pinhole matrix.
 
@@ -56,6 +60,7 @@ def check_intrinsics(matrix: NDArray[np.float64], where: str) -> NDArray[np.floa
         InputError: It is not; the message starts with ``where``.
     """
     good = np.isfinite(matrix).all() and matrix[0, 0] > 0 and matrix[1, 1] > 0
+    good = good and np.abs(matrix).max() < _LARGEST
     if not (good and np.allclose(matrix[2], (0, 0, 1)) and abs(matrix[1, 0]) < 1e-9):
         raise InputError(
             f"{where} is not a pinhole matrix (fx 0 cx / 0 fy cy / 0 0 1 with positive fx and "
