@@ -24,21 +24,21 @@ from pointcontrast.recordings.lidar.ros_log import RosLogFile, RosLogFolder
 from pointcontrast.recordings.lidar.sweep_folder import SweepFolderSequence
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.reconstruction.scan_views import ScanFileSequence
-from pointcontrast.recordings.rgbd.arkit_scenes import ArkitScenesSequence
-from pointcontrast.recordings.rgbd.image_folder import ImageFolderSequence
-from pointcontrast.recordings.rgbd.intrinsics import check_intrinsics
-from pointcontrast.recordings.rgbd.open3d_trajectory import Open3DSequence
-from pointcontrast.recordings.rgbd.polycam import PolycamSequence
-from pointcontrast.recordings.rgbd.record3d import Record3DSequence
-from pointcontrast.recordings.rgbd.replica import ReplicaSequence
-from pointcontrast.recordings.rgbd.scannet_frames import ScanNetFramesSequence
-from pointcontrast.recordings.rgbd.scannet_pp import ScanNetPPSequence
-from pointcontrast.recordings.rgbd.sens import SensSequence
-from pointcontrast.recordings.rgbd.seven_scenes import SevenScenesSequence
-from pointcontrast.recordings.rgbd.stray_scanner import StrayScannerSequence
-from pointcontrast.recordings.rgbd.sun3d import Sun3dSequence
-from pointcontrast.recordings.rgbd.transforms_json import TransformsSequence
-from pointcontrast.recordings.rgbd.tum import TumSequence
+from pointcontrast.recordings.rgbd.images.intrinsics import check_intrinsics
+from pointcontrast.recordings.rgbd.layouts.arkit_scenes import ArkitScenesSequence
+from pointcontrast.recordings.rgbd.layouts.image_folder import ImageFolderSequence
+from pointcontrast.recordings.rgbd.layouts.open3d_trajectory import Open3DSequence
+from pointcontrast.recordings.rgbd.layouts.polycam import PolycamSequence
+from pointcontrast.recordings.rgbd.layouts.record3d import Record3DSequence
+from pointcontrast.recordings.rgbd.layouts.replica import ReplicaSequence
+from pointcontrast.recordings.rgbd.layouts.scannet_frames import ScanNetFramesSequence
+from pointcontrast.recordings.rgbd.layouts.scannet_pp import ScanNetPPSequence
+from pointcontrast.recordings.rgbd.layouts.seven_scenes import SevenScenesSequence
+from pointcontrast.recordings.rgbd.layouts.stray_scanner import StrayScannerSequence
+from pointcontrast.recordings.rgbd.layouts.sun3d import Sun3dSequence
+from pointcontrast.recordings.rgbd.layouts.transforms_json import TransformsSequence
+from pointcontrast.recordings.rgbd.layouts.tum import TumSequence
+from pointcontrast.recordings.rgbd.sens.sequence import SensSequence
 from pointcontrast.recordings.sequence import Layout, MergedSequence, PosedSequence
 from pointcontrast.recordings.text_files import read_matrix
 

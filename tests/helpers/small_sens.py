@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pointcontrast.recordings.rgbd.sens_writer import SensFrame, write_sens
+from pointcontrast.recordings.rgbd.sens.writer import SensFrame, write_sens
 from tests.helpers.small_scenes import INTRINSICS, walk
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.geometry import pixel_rays
-from pointcontrast.recordings.rgbd.sens_writer import SensFrame
+from pointcontrast.recordings.rgbd.sens.writer import SensFrame
 from pointcontrast.types import Frame
 from tests.helpers import small_scenes
 from tests.helpers.small_sens import write_small

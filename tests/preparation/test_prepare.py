@@ -17,7 +17,7 @@ from pointcontrast.preparation.prepare_scene import Settings
 from pointcontrast.preparation.workers import Workers
 from pointcontrast.prepare_cli import main
 from pointcontrast.recordings.layouts import open_sequence
-from pointcontrast.recordings.rgbd.seven_scenes import SevenScenesSequence
+from pointcontrast.recordings.rgbd.layouts.seven_scenes import SevenScenesSequence
 from pointcontrast.scenes.pairs import read_pairs
 from pointcontrast.scenes.recorded_views import to_view
 from pointcontrast.scenes.view_store import ViewStore

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from pointcontrast.preparation.prepare import prepare
 from pointcontrast.preparation.workers import Workers
 from pointcontrast.recordings.layouts import find_sequences, open_sequence
-from pointcontrast.recordings.rgbd.sens_writer import SensFrame, write_sens
+from pointcontrast.recordings.rgbd.sens.writer import SensFrame, write_sens
 from pointcontrast.types import Frame
 from tools.speed.recorded_data import kitchen_or_room
 from tools.speed.timing import Figures

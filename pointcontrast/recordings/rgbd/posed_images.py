@@ -19,10 +19,10 @@ from pointcontrast.errors import InputError
 from pointcontrast.geometry import rigid_problem
 from pointcontrast.recordings.options import CameraAxes, PoseDirection, RecordingOptions
 from pointcontrast.recordings.pose_rows import checked_pose
-from pointcontrast.recordings.rgbd.color_images import read_color
-from pointcontrast.recordings.rgbd.depth_images import depth_size, read_depth
-from pointcontrast.recordings.rgbd.intrinsics import check_center, scaled_intrinsics
-from pointcontrast.recordings.rgbd.lens_distortion import LensDistortion, look_up
+from pointcontrast.recordings.rgbd.images.color_images import read_color
+from pointcontrast.recordings.rgbd.images.depth_images import depth_size, read_depth
+from pointcontrast.recordings.rgbd.images.intrinsics import check_center, scaled_intrinsics
+from pointcontrast.recordings.rgbd.images.lens_distortion import LensDistortion, look_up
 from pointcontrast.recordings.rgbd.pose_conventions import camera_to_world
 from pointcontrast.recordings.rgbd.self_check import check_views
 from pointcontrast.recordings.sequence import FrameError, Layout

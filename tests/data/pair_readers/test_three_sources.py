@@ -16,7 +16,7 @@ from pointcontrast.preparation.prepare import prepare
 from pointcontrast.preparation.prepare_scene import Settings
 from pointcontrast.pretrain_cli import main
 from pointcontrast.recordings.layouts import open_sequence
-from pointcontrast.recordings.rgbd.sens_writer import SensFrame, write_sens
+from pointcontrast.recordings.rgbd.sens.writer import SensFrame, write_sens
 from pointcontrast.runs.folder import read_metrics
 from pointcontrast.scenes.overlap import overlap_matrix
 from pointcontrast.scenes.pairs import choose_pairs

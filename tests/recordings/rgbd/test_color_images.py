@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from pointcontrast.recordings.rgbd.color_images import read_color
+from pointcontrast.recordings.rgbd.images.color_images import read_color
 from pointcontrast.recordings.sequence import FrameError
 
 RGB = np.random.default_rng(0).integers(0, 255, (3, 4, 3), dtype=np.uint8)

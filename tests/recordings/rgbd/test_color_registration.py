@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pointcontrast.geometry import rotation_about
-from pointcontrast.recordings.rgbd.color_registration import ColorLookup
+from pointcontrast.recordings.rgbd.images.color_registration import ColorLookup
 from tests.helpers.small_scenes import INTRINSICS, look, render
 
 COLOR = np.array([[61.0, 0, 33.2], [0, 59.0, 23.1], [0, 0, 1]])  # of 70 x 50 pixels

@@ -9,7 +9,11 @@ import pytest
 from PIL import Image
 
 from pointcontrast.errors import InputError
-from pointcontrast.recordings.rgbd.depth_images import depth_image_size, depth_size, read_depth
+from pointcontrast.recordings.rgbd.images.depth_images import (
+    depth_image_size,
+    depth_size,
+    read_depth,
+)
 from pointcontrast.recordings.sequence import FrameError
 
 MILLIMETRES = np.array([[0, 65535, 1234, 800], [5000, 4321, 1, 2500], [700, 900, 256, 513]])

@@ -7,8 +7,8 @@ import pytest
 
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import pixel_rays
-from pointcontrast.recordings.rgbd.intrinsics import scaled_intrinsics
-from pointcontrast.recordings.rgbd.intrinsics_file import read_intrinsics
+from pointcontrast.recordings.rgbd.images.intrinsics import scaled_intrinsics
+from pointcontrast.recordings.rgbd.images.intrinsics_file import read_intrinsics
 
 K = np.array([[585.0, 0.0, 320.5], [0.0, 586.0, 240.25], [0.0, 0.0, 1.0]])
 FOUR = np.eye(4)

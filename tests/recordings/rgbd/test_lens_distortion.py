@@ -8,7 +8,7 @@ import pytest
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import pixel_rays
 from pointcontrast.recordings.layouts import open_sequence
-from pointcontrast.recordings.rgbd.lens_distortion import LensDistortion, look_up
+from pointcontrast.recordings.rgbd.images.lens_distortion import LensDistortion, look_up
 from pointcontrast.types import Frame
 from tests.helpers import small_scenes
 from tests.recordings.rgbd.writers.transforms_json import write_transforms

@@ -17,7 +17,7 @@ from pointcontrast.preparation.prepare import prepare
 from pointcontrast.preparation.prepare_scene import Settings
 from pointcontrast.recordings.layouts import LAYOUTS, open_sequence
 from pointcontrast.recordings.options import RecordingOptions
-from pointcontrast.recordings.rgbd.sens_writer import SensFrame, write_sens
+from pointcontrast.recordings.rgbd.sens.writer import SensFrame, write_sens
 from pointcontrast.scenes.view_store import ViewStore
 from pointcontrast.types import Frame
 from tests.inputs.makers_rgbd import (

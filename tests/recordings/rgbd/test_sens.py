@@ -12,7 +12,7 @@ from pointcontrast.errors import InputError
 from pointcontrast.preparation.prepare import prepare
 from pointcontrast.recordings.layouts import find_sequences, open_sequence
 from pointcontrast.recordings.options import RecordingOptions
-from pointcontrast.recordings.rgbd.sens_writer import SensFrame, write_sens
+from pointcontrast.recordings.rgbd.sens.writer import SensFrame, write_sens
 from pointcontrast.recordings.sequence import FrameError
 from pointcontrast.scenes.recorded_views import to_view
 from tests.helpers.small_scenes import INTRINSICS, walk, write_seven_scenes

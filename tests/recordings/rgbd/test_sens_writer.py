@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pointcontrast.errors import InputError
-from pointcontrast.recordings.rgbd.sens_writer import SensFrame
+from pointcontrast.recordings.rgbd.sens.writer import SensFrame
 from tests.helpers.small_scenes import HEIGHT, INTRINSICS, WIDTH
 from tests.helpers.small_sens import plain_depth, plain_read, small_frames, write_small
 

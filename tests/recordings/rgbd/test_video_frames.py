@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pointcontrast.errors import InputError
-from pointcontrast.recordings.rgbd.video_frames import VideoFrames
+from pointcontrast.recordings.rgbd.images.video_frames import VideoFrames
 
 _COUNT = 300
 

@@ -177,7 +177,7 @@ def _write_stream(
     streams: list[np.random.Generator],
 ) -> None:
     """Write the ``.sens`` file of a walk through the room; the two cameras differ."""
-    from pointcontrast.recordings.rgbd.sens_writer import SensFrame, write_sens
+    from pointcontrast.recordings.rgbd.sens.writer import SensFrame, write_sens
 
     renderer = Renderer(room)
     walk_rng, sensor_rng = streams

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
-from pointcontrast.recordings.rgbd.image_files import decoded_pixels, open_image
-from pointcontrast.recordings.rgbd.open_exr import exr_size, read_exr
-from pointcontrast.recordings.rgbd.portable_graymap import graymap_size, read_graymap
+from pointcontrast.recordings.rgbd.images.image_files import decoded_pixels, open_image
+from pointcontrast.recordings.rgbd.images.open_exr import exr_size, read_exr
+from pointcontrast.recordings.rgbd.images.portable_graymap import graymap_size, read_graymap
 from pointcontrast.recordings.sequence import FrameError
 
 DEPTH_SUFFIXES = (".npy", ".exr", ".tiff", ".tif", ".pgm", ".png")

@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import rotation_about
 from pointcontrast.recordings.options import RecordingOptions
-from pointcontrast.recordings.rgbd.confidence import without_confidence
-from pointcontrast.recordings.rgbd.intrinsics import check_intrinsics
+from pointcontrast.recordings.rgbd.images.confidence import without_confidence
+from pointcontrast.recordings.rgbd.images.intrinsics import check_intrinsics
 from pointcontrast.recordings.rgbd.posed_images import ImageFrame, ImageRecording, PosedImages
 from pointcontrast.recordings.sequence import FrameError
 from pointcontrast.recordings.text_files import read_number_rows

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.options import RecordingOptions
-from pointcontrast.recordings.rgbd.depth_images import read_depth
-from pointcontrast.recordings.rgbd.intrinsics_file import find_intrinsics
+from pointcontrast.recordings.rgbd.images.depth_images import read_depth
+from pointcontrast.recordings.rgbd.images.intrinsics_file import find_intrinsics
 from pointcontrast.recordings.rgbd.posed_images import ImageFrame, ImageRecording, PosedImages
 from pointcontrast.recordings.text_files import read_number_rows
 from pointcontrast.recordings.time_association import associate

@@ -10,8 +10,8 @@ other with six digits. ScanNet's own ``scannet_frames_25k`` pads the numbers and
 ``intrinsics_depth.txt`` beside the folders.
 
 Colour is registered to depth as for the ``.sens`` file itself
-(``pointcontrast.recordings.rgbd.color_registration``), if the intrinsics of both cameras are there
-and belong to the images; otherwise it is taken as registered and resized.
+(``pointcontrast.recordings.rgbd.images.color_registration``), if the intrinsics of both cameras are
+there and belong to the images; otherwise it is taken as registered and resized.
 """
 
 from __future__ import annotations
@@ -25,12 +25,16 @@ from numpy.typing import NDArray
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.frame_order import numeric_order
 from pointcontrast.recordings.options import RecordingOptions
-from pointcontrast.recordings.rgbd.color_registration import ColorLookup
-from pointcontrast.recordings.rgbd.depth_images import depth_size
-from pointcontrast.recordings.rgbd.image_files import decoding, open_image
-from pointcontrast.recordings.rgbd.image_listing import depth_and_color, depth_folder, images_in
-from pointcontrast.recordings.rgbd.intrinsics import check_center
-from pointcontrast.recordings.rgbd.intrinsics_file import (
+from pointcontrast.recordings.rgbd.images.color_registration import ColorLookup
+from pointcontrast.recordings.rgbd.images.depth_images import depth_size
+from pointcontrast.recordings.rgbd.images.image_files import decoding, open_image
+from pointcontrast.recordings.rgbd.images.image_listing import (
+    depth_and_color,
+    depth_folder,
+    images_in,
+)
+from pointcontrast.recordings.rgbd.images.intrinsics import check_center
+from pointcontrast.recordings.rgbd.images.intrinsics_file import (
     INTRINSICS_FILES,
     find_intrinsics,
     read_intrinsics,
@@ -41,7 +45,7 @@ from pointcontrast.recordings.rgbd.posed_images import (
     ImageRecording,
     PosedImages,
 )
-from pointcontrast.recordings.rgbd.sens_images import reduced_rgb
+from pointcontrast.recordings.rgbd.sens.images import reduced_rgb
 from pointcontrast.recordings.sequence import FrameError
 from pointcontrast.recordings.text_files import read_matrix
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.frame_order import numeric_order
-from pointcontrast.recordings.rgbd.color_images import COLOR_SUFFIXES
-from pointcontrast.recordings.rgbd.depth_images import DEPTH_SUFFIXES
+from pointcontrast.recordings.rgbd.images.color_images import COLOR_SUFFIXES
+from pointcontrast.recordings.rgbd.images.depth_images import DEPTH_SUFFIXES
 
 DEPTH_FOLDERS = ("depth", "depths")
 COLOR_FOLDERS = ("images", "image", "color", "colour", "colors", "rgb")

@@ -34,8 +34,8 @@ from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.options import RecordingOptions
+from pointcontrast.recordings.rgbd.layouts.tum_intrinsics import BONN, ICL, camera_of, dataset_of
 from pointcontrast.recordings.rgbd.posed_images import ImageFrame, ImageRecording, PosedImages
-from pointcontrast.recordings.rgbd.tum_intrinsics import BONN, ICL, camera_of, dataset_of
 from pointcontrast.recordings.time_association import MAX_GAP, associate, poses_at
 from pointcontrast.recordings.time_tables import Trajectory, read_file_lists, read_trajectory
 

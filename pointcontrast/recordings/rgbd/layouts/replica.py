@@ -19,8 +19,8 @@ from pointcontrast.errors import InputError
 from pointcontrast.recordings.frame_order import numeric_order
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.pose_file import PoseFile
-from pointcontrast.recordings.rgbd.depth_images import depth_size
-from pointcontrast.recordings.rgbd.intrinsics_file import (
+from pointcontrast.recordings.rgbd.images.depth_images import depth_size
+from pointcontrast.recordings.rgbd.images.intrinsics_file import (
     INTRINSICS_FILES,
     Intrinsics,
     find_intrinsics,

@@ -20,8 +20,8 @@ from pointcontrast.errors import InputError
 from pointcontrast.recordings.frame_order import order_by_number
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.pose_file import PoseFile
-from pointcontrast.recordings.rgbd.image_listing import depth_and_color, depth_folder
-from pointcontrast.recordings.rgbd.intrinsics_file import INTRINSICS_FILES, find_intrinsics
+from pointcontrast.recordings.rgbd.images.image_listing import depth_and_color, depth_folder
+from pointcontrast.recordings.rgbd.images.intrinsics_file import INTRINSICS_FILES, find_intrinsics
 from pointcontrast.recordings.rgbd.posed_images import (
     MILLIMETRES,
     ImageFrame,

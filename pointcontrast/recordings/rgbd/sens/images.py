@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pointcontrast.recordings.rgbd.sens_format import SensHeader
+from pointcontrast.recordings.rgbd.sens.file_format import SensHeader
 from pointcontrast.recordings.sequence import FrameError
 
 _NO_MEASUREMENT = 65535  # as well as 0, which needs no special treatment

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from pointcontrast.recordings.rgbd.image_files import decoding, open_image
+from pointcontrast.recordings.rgbd.images.image_files import decoding, open_image
 from pointcontrast.recordings.sequence import FrameError
 
 COLOR_SUFFIXES = (".png", ".jpg", ".jpeg", ".ppm", ".bmp", ".tif", ".tiff", ".webp")

@@ -24,10 +24,10 @@ from pointcontrast.files import read_json
 from pointcontrast.recordings.frame_order import numeric_order
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.quaternions import rotation_from_quaternion
-from pointcontrast.recordings.rgbd.color_images import COLOR_SUFFIXES
-from pointcontrast.recordings.rgbd.depth_images import DEPTH_SUFFIXES
-from pointcontrast.recordings.rgbd.image_listing import images_in
-from pointcontrast.recordings.rgbd.intrinsics import check_intrinsics
+from pointcontrast.recordings.rgbd.images.color_images import COLOR_SUFFIXES
+from pointcontrast.recordings.rgbd.images.depth_images import DEPTH_SUFFIXES
+from pointcontrast.recordings.rgbd.images.image_listing import images_in
+from pointcontrast.recordings.rgbd.images.intrinsics import check_intrinsics
 from pointcontrast.recordings.rgbd.posed_images import ImageFrame, ImageRecording, PosedImages
 from pointcontrast.recordings.sequence import FrameError
 

@@ -28,11 +28,11 @@ from PIL import Image
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.quaternions import pose_from_quaternion
-from pointcontrast.recordings.rgbd.confidence import without_confidence
-from pointcontrast.recordings.rgbd.depth_images import DEPTH_SUFFIXES
-from pointcontrast.recordings.rgbd.intrinsics_file import read_intrinsics
+from pointcontrast.recordings.rgbd.images.confidence import without_confidence
+from pointcontrast.recordings.rgbd.images.depth_images import DEPTH_SUFFIXES
+from pointcontrast.recordings.rgbd.images.intrinsics_file import read_intrinsics
+from pointcontrast.recordings.rgbd.images.video_frames import VideoFrames
 from pointcontrast.recordings.rgbd.posed_images import ImageFrame, ImageRecording, PosedImages
-from pointcontrast.recordings.rgbd.video_frames import VideoFrames
 from pointcontrast.recordings.sequence import FrameError
 from pointcontrast.recordings.text_files import read_text
 

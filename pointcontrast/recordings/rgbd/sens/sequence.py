@@ -2,8 +2,8 @@
 
 The file is memory-mapped. Opening it reads its header, counting its frames reads their headers, and
 reading a frame touches only the bytes of that frame. Every 25th frame of a 1 GB scan on a network
-disk therefore transfers a 25th of it. ``pointcontrast.recordings.rgbd.sens_format`` describes the
-bytes.
+disk therefore transfers a 25th of it. ``pointcontrast.recordings.rgbd.sens.file_format`` describes
+the bytes.
 
 Deviations from the authors' preparation (``SensorData.py``, ``point_cloud_extractor.py``): nothing
 is exported to single images, and colour, which the authors leave out, is registered to the depth
@@ -25,18 +25,18 @@ from numpy.typing import NDArray
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import rigid_problem
 from pointcontrast.recordings.options import RecordingOptions
-from pointcontrast.recordings.rgbd.color_registration import ColorLookup
-from pointcontrast.recordings.rgbd.intrinsics import check_center
+from pointcontrast.recordings.rgbd.images.color_registration import ColorLookup
+from pointcontrast.recordings.rgbd.images.intrinsics import check_center
 from pointcontrast.recordings.rgbd.pose_conventions import camera_to_world
 from pointcontrast.recordings.rgbd.self_check import check_views
-from pointcontrast.recordings.rgbd.sens_format import (
+from pointcontrast.recordings.rgbd.sens.file_format import (
     FRAME_HEADER_BYTES,
     SensHeader,
     parse_frame_header,
     parse_header,
 )
-from pointcontrast.recordings.rgbd.sens_images import decode_color, decode_depth
-from pointcontrast.recordings.rgbd.sens_index import SensIndex, index_frames
+from pointcontrast.recordings.rgbd.sens.frame_index import SensIndex, index_frames
+from pointcontrast.recordings.rgbd.sens.images import decode_color, decode_depth
 from pointcontrast.recordings.sequence import FrameError, Layout
 from pointcontrast.types import Frame
 
@@ -120,8 +120,8 @@ class SensSequence(Layout):
         """Read one frame; see :meth:`~pointcontrast.recordings.sequence.PosedSequence.read`.
 
         Colour is registered to the depth image
-        (``pointcontrast.recordings.rgbd.color_registration``); it is None if the colour images of
-        the file are 0 x 0 pixels.
+        (``pointcontrast.recordings.rgbd.images.color_registration``); it is None if the colour
+        images of the file are 0 x 0 pixels.
         """
         return self._read(index, with_color=self._lookup is not None)
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from pointcontrast.errors import InputError
 from pointcontrast.files import atomic_file
-from pointcontrast.recordings.rgbd.sens_format import (
+from pointcontrast.recordings.rgbd.sens.file_format import (
     COUNT,
     SensFrameHeader,
     SensHeader,

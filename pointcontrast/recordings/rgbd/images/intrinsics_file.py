@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
 from pointcontrast.files import read_json
-from pointcontrast.recordings.rgbd.intrinsics import check_intrinsics
+from pointcontrast.recordings.rgbd.images.intrinsics import check_intrinsics
 from pointcontrast.recordings.text_files import read_number_rows, read_text
 
 INTRINSICS_FILES = (

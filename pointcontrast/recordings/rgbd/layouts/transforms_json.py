@@ -30,12 +30,12 @@ from pointcontrast.errors import InputError
 from pointcontrast.files import read_json
 from pointcontrast.recordings.frame_order import numeric_order
 from pointcontrast.recordings.options import RecordingOptions
-from pointcontrast.recordings.rgbd.color_images import COLOR_SUFFIXES
-from pointcontrast.recordings.rgbd.depth_images import DEPTH_SUFFIXES
-from pointcontrast.recordings.rgbd.image_files import open_image
-from pointcontrast.recordings.rgbd.image_listing import depth_folder
-from pointcontrast.recordings.rgbd.intrinsics import check_intrinsics
-from pointcontrast.recordings.rgbd.lens_distortion import LensDistortion
+from pointcontrast.recordings.rgbd.images.color_images import COLOR_SUFFIXES
+from pointcontrast.recordings.rgbd.images.depth_images import DEPTH_SUFFIXES
+from pointcontrast.recordings.rgbd.images.image_files import open_image
+from pointcontrast.recordings.rgbd.images.image_listing import depth_folder
+from pointcontrast.recordings.rgbd.images.intrinsics import check_intrinsics
+from pointcontrast.recordings.rgbd.images.lens_distortion import LensDistortion
 from pointcontrast.recordings.rgbd.posed_images import (
     MILLIMETRES,
     ImageFrame,

@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 from mmap import mmap
 
-from pointcontrast.recordings.rgbd.sens_format import (
+from pointcontrast.recordings.rgbd.sens.file_format import (
     COUNT,
     FRAME_HEADER_BYTES,
     IMU_RECORD_BYTES,

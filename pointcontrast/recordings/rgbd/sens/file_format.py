@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
 from pointcontrast.geometry import rigid_problem
-from pointcontrast.recordings.rgbd.intrinsics import check_intrinsics
+from pointcontrast.recordings.rgbd.images.intrinsics import check_intrinsics
 
 VERSION = 4
 COLOR_COMPRESSIONS = {-1: "unknown", 0: "raw", 1: "png", 2: "jpeg"}

@@ -25,9 +25,9 @@ from pointcontrast.files import read_json
 from pointcontrast.recordings.frame_order import numeric_order
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.pose_rows import read_rows
-from pointcontrast.recordings.rgbd.depth_images import depth_size
-from pointcontrast.recordings.rgbd.image_listing import depth_and_color, depth_folder
-from pointcontrast.recordings.rgbd.intrinsics_file import (
+from pointcontrast.recordings.rgbd.images.depth_images import depth_size
+from pointcontrast.recordings.rgbd.images.image_listing import depth_and_color, depth_folder
+from pointcontrast.recordings.rgbd.images.intrinsics_file import (
     INTRINSICS_FILES,
     Intrinsics,
     find_intrinsics,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pointcontrast.recordings.rgbd.image_files import decoded_pixels, open_image
+from pointcontrast.recordings.rgbd.images.image_files import decoded_pixels, open_image
 from pointcontrast.recordings.sequence import FrameError
 
 

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
-from pointcontrast.recordings.rgbd.intrinsics_file import Intrinsics, find_intrinsics
-from pointcontrast.recordings.rgbd.lens_distortion import LensDistortion
+from pointcontrast.recordings.rgbd.images.intrinsics_file import Intrinsics, find_intrinsics
+from pointcontrast.recordings.rgbd.images.lens_distortion import LensDistortion
 
 INTRINSICS_FILES = (
     *("camera.txt", "camera-intrinsics.txt", "calibration.txt", "intrinsics.txt", "K.txt"),

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from pointcontrast.errors import InputError
 from pointcontrast.recordings.options import RecordingOptions
-from pointcontrast.recordings.rgbd.image_listing import preferred
-from pointcontrast.recordings.rgbd.intrinsics_file import INTRINSICS_FILES, find_intrinsics
+from pointcontrast.recordings.rgbd.images.image_listing import preferred
+from pointcontrast.recordings.rgbd.images.intrinsics_file import INTRINSICS_FILES, find_intrinsics
 from pointcontrast.recordings.rgbd.posed_images import (
     MILLIMETRES,
     ImageFrame,

@@ -1,0 +1,1 @@
+"""Depth and colour images, intrinsics and lenses, in the forms of their recorders."""

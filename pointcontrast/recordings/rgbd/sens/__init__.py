@@ -1,0 +1,1 @@
+"""ScanNet's ``.sens`` files: a whole recording in one file, read in place and written."""
