@@ -87,7 +87,7 @@ def test_classes(finetune: Any, tmp_path: Path, level: str) -> None:
 @pytest.fixture
 def real_boxes(real_data: Path, tmp_path: Path) -> Path:
     """The four real images as scenes, all of them to train on and to validate."""
-    images, _ = find_images(real_data / "sunrgbd_trainval", "v1")
+    images, *_ = find_images(real_data / "sunrgbd_trainval", "v1")
     convert_images(images, tmp_path / "scenes", ImageSettings())
     names = (tmp_path / "scenes" / "validation.txt").read_text()
     (tmp_path / "scenes" / "train.txt").write_text(names)

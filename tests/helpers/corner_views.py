@@ -24,7 +24,7 @@ class CornerViews:
         pose[:3, :3] = [[1, 0, 0], [0, 0, 1], [0, -1, 0]]
         pose[:3, 3] = [0.5, -1.0, 0.5]
         up = np.array([0.0, 0.0, 1.0])
-        self.meta = SimpleNamespace(up=up, camera_pose=lambda _: pose)
+        self.meta = SimpleNamespace(up=up, origin=np.zeros(3), camera_pose=lambda _: pose)
         self.num_views = num_views
 
     def __len__(self) -> int:

@@ -337,7 +337,7 @@ def test_a_file_that_is_a_scene_gives_its_name_without_the_suffix(tmp_path, monk
     found[0].parent.mkdir()
     found[0].touch()
     monkeypatch.setattr(pointcontrast.preparation.prepare, "find_sequences", lambda given: found)
-    sources = pointcontrast.preparation.prepare._scene_sources([tmp_path / "raw"], merge=False)
+    sources = pointcontrast.preparation.prepare.scene_sources([tmp_path / "raw"], merge=False)
     assert sources == {"raw/x/scan.v2": found[0], "raw/y": found[1]}
 
 

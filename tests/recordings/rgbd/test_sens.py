@@ -133,7 +133,9 @@ def test_a_finished_scan_is_recognised_without_a_look_at_its_frames(tmp_path, mo
     def walk_over_all_frames(*_):
         raise AssertionError("a page of the disk for each frame")
 
-    monkeypatch.setattr("pointcontrast.recordings.rgbd.sens.index_frames", walk_over_all_frames)
+    monkeypatch.setattr(
+        "pointcontrast.recordings.rgbd.sens.sequence.index_frames", walk_over_all_frames
+    )
     (scene,) = prepare([tmp_path / "scan"], tmp_path / "out").scenes
     assert scene.reused
 
