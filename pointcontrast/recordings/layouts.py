@@ -162,10 +162,13 @@ def _readable(path: Path) -> None:
 
 
 def _unknown(folder: Path) -> InputError:
-    known = "; ".join(f"{layout.layout} ({layout.description})" for layout in LAYOUTS)
+    known = ", ".join(layout.layout for layout in LAYOUTS)
     advice = advice_on(folder)
     found = f"; it looks like {advice}. Known" if advice else "; known"
-    return InputError(f"{folder} holds no frames in a known layout{found} are: {known}")
+    return InputError(
+        f"{folder} holds no frames in a known layout{found} are {known}; datasets/README.md tells "
+        "the files of each"
+    )
 
 
 def _stated_up(path: Path) -> NDArray[np.float64] | None:

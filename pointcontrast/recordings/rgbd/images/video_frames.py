@@ -181,9 +181,8 @@ def _library(path: Path) -> Any:
 
 def _errors() -> tuple[type[Exception], ...]:
     """What PyAV raises: FFmpeg's errors, and those of its own checks."""
-    import av.error  # present: a video is open
-
-    return av.error.FFmpegError, OSError, ValueError, EOFError
+    library = require("av.error", "av", "the video")
+    return library.FFmpegError, OSError, ValueError, EOFError
 
 
 def _reason(error: Exception) -> str:
