@@ -15,7 +15,6 @@ Frames of the file that were not extracted, in colour and in depth, are left out
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcontrast.errors import InputError
+from pointcontrast.files import read_json
 from pointcontrast.recordings.options import RecordingOptions
 from pointcontrast.recordings.rgbd.images.color_images import COLOR_SUFFIXES
 from pointcontrast.recordings.rgbd.images.depth_images import DEPTH_SUFFIXES
@@ -31,7 +31,6 @@ from pointcontrast.recordings.rgbd.images.image_listing import images_in
 from pointcontrast.recordings.rgbd.images.intrinsics import check_intrinsics
 from pointcontrast.recordings.rgbd.posed_images import ImageFrame, ImageRecording, PosedImages
 from pointcontrast.recordings.sequence import FrameError
-from pointcontrast.recordings.text_files import read_text
 
 _FILE = "pose_intrinsic_imu.json"
 _COLOR_SIZE = (1920, 1440)
@@ -53,7 +52,7 @@ class ScanNetPPSequence(PosedImages):
         """List the frames; see the base class."""
         folder = _frames_folder(folder)
         path = folder / _FILE
-        content = _read_json(path)
+        content = _read_frames(path)
         depths, colors = (
             _images(folder / "depth", DEPTH_SUFFIXES),
             _images(folder / "rgb", COLOR_SUFFIXES),
@@ -134,13 +133,8 @@ def _numbers(value: Any, shape: tuple[int, int], where: str) -> NDArray[np.float
         raise FrameError(f"{where} is not a {shape[0]} x {shape[1]} matrix of numbers") from None
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(read_text(path))
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} is not valid JSON ({error}); copy it again") from None
+def _read_frames(path: Path) -> dict[str, Any]:
+    content = read_json(path)
     if not isinstance(content, dict) or not content:
         raise InputError(f"{path} holds no frames (an object with one entry per frame)")
     return content
